@@ -1,0 +1,52 @@
+"""Triangle meshes: normals, edges, reading and writing (through trimesh)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hvr_nb.types import HvrError, Mesh
+
+
+def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Area-weighted (not normalised) face normals (F, 3) of vertices (V, 3), faces (F, 3)."""
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    return np.cross(b - a, c - a)
+
+
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Unit vertex normals (V, 3), the area-weighted mean of the faces around each vertex."""
+    fn = face_normals(vertices, faces)
+    out = np.zeros_like(vertices, dtype=np.float64)
+    for axis in range(3):
+        for corner in range(3):
+            out[:, axis] += np.bincount(faces[:, corner], fn[:, axis], minlength=len(vertices))
+    return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+
+
+def unique_edges(faces: np.ndarray) -> np.ndarray:
+    """(E, 2) undirected edges of faces (F, 3), each once, smaller index first."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    return np.unique(np.sort(edges, axis=1), axis=0)
+
+
+def save_mesh(mesh: Mesh, path: str | Path) -> Path:
+    """Write ``mesh`` as .ply, .obj or .glb; vertex colours or texture go along."""
+    import trimesh
+    from PIL import Image
+
+    path = Path(path)
+    if path.suffix not in (".ply", ".obj", ".glb"):
+        raise HvrError(f"{path}: a mesh is written as .ply, .obj or .glb, not {path.suffix!r}")
+    if mesh.texture is not None and mesh.uv is not None and mesh.uv_faces is not None:
+        # One vertex per (position, uv) pair: files know a single index per corner.
+        corners = np.stack([mesh.faces.ravel(), mesh.uv_faces.ravel()], axis=1)
+        pairs, index = np.unique(corners, axis=0, return_inverse=True)
+        visual = trimesh.visual.TextureVisuals(uv=mesh.uv[pairs[:, 1]], image=Image.fromarray(mesh.texture))
+        out = trimesh.Trimesh(mesh.vertices[pairs[:, 0]], index.reshape(-1, 3), visual=visual, process=False)
+    else:
+        out = trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_colors=mesh.colors, process=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    out.export(path)
+    return path

@@ -1,0 +1,155 @@
+"""The values that flow between stages: frozen dataclasses, shape and unit on each field.
+
+Conventions (docs/conventions.md): metres, radians, seconds; pixels with centres at +0.5; OpenCV
+cameras (x right, y down, z forward) with ``x_cam = R x_world + t``; the world is Y up.
+Arrays are numpy; T is the number of frames of a clip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+BODY25_NAMES = (
+    "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow",
+    "left_wrist", "mid_hip", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee",
+    "left_ankle", "right_eye", "left_eye", "right_ear", "left_ear", "left_big_toe",
+    "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
+)  # fmt: skip
+COCO17_FROM_BODY25 = (0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11)
+SMPL_JOINT_NAMES = (
+    "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle",
+    "right_ankle", "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar",
+    "head", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist",
+    "right_wrist", "left_hand", "right_hand",
+)  # fmt: skip
+MONOCULAR_R = np.diag([1.0, -1.0, -1.0])
+
+
+class HvrError(Exception):
+    """Something a person can mend: the message names the file or value and the fix."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera in OpenCV axes, ``x_cam = R x_world + t``."""
+
+    K: np.ndarray  # (3, 3) intrinsics, pixels
+    width: int  # image width, pixels
+    height: int  # image height, pixels
+    R: np.ndarray = field(default_factory=lambda: MONOCULAR_R.copy())  # (3, 3) world to camera
+    t: np.ndarray = field(default_factory=lambda: np.zeros(3))  # (3,) metres
+    dist: np.ndarray = field(default_factory=lambda: np.zeros(5))  # (5,) OpenCV distortion
+    source: str = "default"  # "given", "metadata", "default", "refined" or "truth"
+
+    def scaled(self, ratio: float) -> Camera:
+        """The same camera for an image resized by ``ratio`` (sizes are rounded)."""
+        width, height = round(self.width * ratio), round(self.height * ratio)
+        K = self.K.copy()
+        K[0] *= width / self.width
+        K[1] *= height / self.height
+        return replace(self, K=K, width=width, height=height)
+
+    def __repr__(self) -> str:
+        return f"Camera({self.width}x{self.height}, focal {self.K[0, 0]:.0f} px, source {self.source})"
+
+
+@dataclass(frozen=True)
+class Keypoints:
+    """2D joints of the followed person in every frame, BODY_25 order."""
+
+    points: np.ndarray  # (T, 25, 3) x, y in pixels and confidence 0..1 (0 = not known)
+    filled: np.ndarray  # (T, 25) bool, True where the point was interpolated, not measured
+    found: np.ndarray  # (T,) bool, False where the person was not seen in the frame
+    boxes: np.ndarray  # (T, 4) x0, y0, x1, y1 in pixels around the person (NaN if not found)
+    landmarks: np.ndarray | None = None  # (T, 33, 3) BlazePose landmarks, pixels and confidence
+    world: np.ndarray | None = None  # (T, 33, 3) metres, OpenCV camera axes, mid-hip origin
+    source: str = "blazepose"  # who measured them
+
+    @property
+    def coco(self) -> np.ndarray:
+        """(T, 17, 3) the same joints in COCO-17 order."""
+        return self.points[:, COCO17_FROM_BODY25]
+
+    def __repr__(self) -> str:
+        seen = 100.0 * float(self.found.mean()) if len(self.found) else 0.0
+        return f"Keypoints({len(self.points)} frames, person in {seen:.0f} %, source {self.source})"
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Silhouettes of the followed person and, where made, a label for every pixel."""
+
+    alpha: np.ndarray  # (T, H, W) uint8, 0..255 soft coverage
+    labels: np.ndarray | None = None  # (T, H, W) uint8, numbers of ``label_set``
+    label_set: str = "CIHP"  # "CIHP", "LIP" or "ATR"
+    foreground: np.ndarray | None = None  # (T, H, W, 3) uint8 colours free of background at edges
+    source: str = ""  # how the silhouettes were made
+    parsing_source: str = ""  # how the labels were made; says so when they are not from SCHP
+
+    def __repr__(self) -> str:
+        labels = f", labels {self.label_set} by {self.parsing_source}" if self.labels is not None else ""
+        return f"Masks({len(self.alpha)} frames, {self.alpha.shape[2]}x{self.alpha.shape[1]}{labels})"
+
+
+@dataclass(frozen=True)
+class Joints3D:
+    """A 3D skeleton per frame."""
+
+    points: np.ndarray  # (T, J, 3) metres, world axes
+    valid: np.ndarray  # (T,) bool
+    names: tuple[str, ...] = SMPL_JOINT_NAMES  # J names
+
+    def __repr__(self) -> str:
+        return f"Joints3D({len(self.points)} frames, {self.points.shape[1]} joints)"
+
+
+@dataclass(frozen=True)
+class Body:
+    """SMPL parameters of one person over a clip: one shape, one pose a frame (standard SMPL)."""
+
+    betas: np.ndarray  # (10,) shape coefficients, constant over the clip
+    global_orient: np.ndarray  # (T, 3) axis-angle, radians
+    body_pose: np.ndarray  # (T, 69) axis-angle of joints 1..23, radians
+    transl: np.ndarray  # (T, 3) metres
+    camera: Camera  # the camera the body was fitted in (its focal may be refined)
+    valid: np.ndarray  # (T,) bool, False where the pose is interpolated, not observed
+    model_hash: str = ""  # sha256 of the body model file the parameters belong to
+
+    def __len__(self) -> int:
+        return len(self.transl)
+
+    @property
+    def poses(self) -> np.ndarray:
+        """(T, 72) all joint rotations, ``global_orient`` first."""
+        return np.concatenate([self.global_orient, self.body_pose], axis=1)
+
+    def frame(self, index: int | slice | np.ndarray) -> Body:
+        """The same body at the chosen frame(s); an int gives a body of one frame."""
+        pick = slice(index, index + 1 or None) if isinstance(index, int) else index
+        return replace(
+            self,
+            global_orient=self.global_orient[pick],
+            body_pose=self.body_pose[pick],
+            transl=self.transl[pick],
+            valid=self.valid[pick],
+        )
+
+    def __repr__(self) -> str:
+        return f"Body({len(self)} frames, {len(self.betas)} betas, {int(self.valid.sum())} observed)"
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A triangle mesh, optionally coloured per vertex or by a texture."""
+
+    vertices: np.ndarray  # (V, 3) metres
+    faces: np.ndarray  # (F, 3) vertex indices
+    colors: np.ndarray | None = None  # (V, 3) uint8 RGB
+    uv: np.ndarray | None = None  # (U, 2) texture coordinates, origin at the lower left
+    uv_faces: np.ndarray | None = None  # (F, 3) indices into ``uv``
+    texture: np.ndarray | None = None  # (H, W, 3) uint8 RGB
+
+    def __repr__(self) -> str:
+        return f"Mesh({len(self.vertices)} vertices, {len(self.faces)} faces)"
