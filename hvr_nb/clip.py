@@ -326,6 +326,20 @@ class Clip:
         """SMPL parameters, stage 03."""
         return self.load("body", Body)
 
+    # -- measured numbers ---------------------------------------------------------------------
+
+    def record(self, stage: str, **numbers) -> dict:
+        """Keep a stage's measured numbers in ``metrics/<stage>.json`` and return them."""
+        plain = {k: np.asarray(v).tolist() for k, v in numbers.items()}
+        write_json(self.folder / "metrics" / f"{stage}.json", plain)
+        return plain
+
+    @property
+    def metrics(self) -> dict[str, dict]:
+        """Every stage's recorded numbers, by stage."""
+        files = sorted((self.folder / "metrics").glob("*.json"))
+        return {f.stem: read_json(f, remedy=f"run {f.stem} again") for f in files}
+
     # -- masks: a folder of pictures, so that people can look and edit ---------------------------
 
     def _save_masks(self, masks: Masks, meta: dict) -> None:

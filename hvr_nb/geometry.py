@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -22,6 +25,33 @@ def default_camera(width: int, height: int, focal: float = 0.0) -> Camera:
     f = focal or DEFAULT_FOCAL_RATIO * max(width, height)
     K = np.array([[f, 0, width / 2], [0, f, height / 2], [0, 0, 1.0]])
     return Camera(K=K, width=width, height=height, source="given" if focal else "default")
+
+
+def choose_camera(width: int, height: int, *, focal: float = 0.0, metadata_focal: float = 0.0,
+                  distortion=(), camera_file: str | Path = "") -> Camera:  # fmt: skip
+    """The best camera known: a file, a given focal, the video's metadata, or the default.
+
+    Args:
+        width, height: size of the frames, pixels.
+        focal, metadata_focal: pixels of these frames, 0 = unknown.
+        distortion: up to five OpenCV coefficients k1, k2, p1, p2, k3.
+        camera_file: npz with ``K`` (3, 3) and optionally ``dist``; needs no pickle.
+    """
+    camera = replace(default_camera(width, height, focal or metadata_focal),
+                     source="given" if focal else "metadata" if metadata_focal else "default")  # fmt: skip
+    if camera_file:
+        try:
+            with np.load(camera_file, allow_pickle=False) as file:
+                K, dist = np.asarray(file["K"], float), file["dist"] if "dist" in file else distortion
+        except (OSError, ValueError, KeyError) as error:
+            raise HvrError(f"{camera_file}: no camera matrix K could be read ({error})") from error
+        if K.shape != (3, 3):
+            raise HvrError(f"{camera_file}: K has shape {K.shape}, a (3, 3) matrix is wanted")
+        camera, distortion = replace(camera, K=K, source="given"), dist
+    dist = np.ravel(np.asarray(distortion, float))
+    if len(dist) > 5:
+        raise HvrError(f"distortion has {len(dist)} coefficients; OpenCV's k1 k2 p1 p2 k3 are read")
+    return replace(camera, dist=np.pad(dist, (0, 5 - len(dist))))
 
 
 def to_camera(points: np.ndarray, camera: Camera) -> np.ndarray:
@@ -52,18 +82,22 @@ def look_at(eye: np.ndarray, target: np.ndarray, like: Camera, up=(0.0, 1.0, 0.0
     return Camera(K=like.K.copy(), width=like.width, height=like.height, R=R, t=-R @ eye, source=like.source)
 
 
-def orbit(camera: Camera, centre: np.ndarray, angle: float) -> Camera:
-    """``camera`` carried about the vertical line through ``centre`` by ``angle`` radians.
+def orbit(camera: Camera, centre: np.ndarray, angle: float, *, axis=(0.0, 1.0, 0.0)) -> Camera:
+    """``camera`` carried about the line through ``centre`` along ``axis`` by ``angle`` radians.
 
     The framing stays as it is: camera and target turn together, so the same view is seen as if
     the person had turned by ``-angle``.
     """
-    turn = Rotation.from_rotvec([0.0, angle, 0.0]).as_matrix()
+    axis = np.asarray(axis, float) / np.linalg.norm(axis)
+    turn = Rotation.from_rotvec(angle * axis).as_matrix()
     centre = np.asarray(centre, float)
     R = camera.R @ turn.T
-    t = camera.t + camera.R @ centre - R @ centre
-    return Camera(K=camera.K.copy(), width=camera.width, height=camera.height, R=R, t=t,
-                  dist=camera.dist, source=camera.source)  # fmt: skip
+    return replace(camera, R=R, t=camera.t + camera.R @ centre - R @ centre)
+
+
+def align_camera(camera: Camera, scale: float, R: np.ndarray, t: np.ndarray) -> Camera:
+    """The camera that sees points x as ``camera`` sees ``scale R x + t`` (see ``similarity``)."""
+    return replace(camera, R=camera.R @ R, t=(camera.R @ t + camera.t) / scale)
 
 
 def similarity(source: np.ndarray, target: np.ndarray, *, scale: bool = True):

@@ -1,0 +1,46 @@
+# make demo | test | lab | run VIDEO=path | batch VIDEOS="a.mp4 b.mp4"    (`make` alone lists them)
+PYTHON ?= python3
+PY := .venv/bin/python
+# Everything that jupyter, matplotlib and numba would put into the home folder stays in the clone.
+export JUPYTER_DATA_DIR := $(CURDIR)/.cache/jupyter/data
+export JUPYTER_CONFIG_DIR := $(CURDIR)/.cache/jupyter/config
+export JUPYTER_RUNTIME_DIR := $(CURDIR)/.cache/jupyter/runtime
+export IPYTHONDIR := $(CURDIR)/.cache/ipython
+export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
+export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
+MODELS := data/models/blazepose/pose_landmark_full.tflite
+ARGS ?=
+
+.PHONY: help env models demo test lint lab run batch body bench-demo bench-real clean
+help:        ## list the commands
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
+env: .venv/.ready  ## build .venv with the pinned packages
+models: $(MODELS)  ## fetch the detector's two model files (7 MB, Apache-2.0)
+demo: env models   ## the whole chain on the synthetic subject, with a report and measured quality
+	$(PY) -m hvr_nb demo $(ARGS)
+test: env models   ## run the tests
+	$(PY) -m pytest $(ARGS)
+lint: env          ## check the style
+	.venv/bin/ruff check . && .venv/bin/ruff format --check hvr_nb scripts tests
+lab: env models    ## open the notebooks in JupyterLab
+	cd notebooks && ../.venv/bin/jupyter lab --LabApp.news_url=None $(ARGS)
+run: env models    ## one video:  make run VIDEO=path [ARGS="-p 05_train.iters 3000"]
+	$(PY) -m hvr_nb run "$(VIDEO)" $(ARGS)
+batch: env models  ## several videos:  make batch VIDEOS="a.mp4 b.mp4"
+	$(PY) -m hvr_nb batch $(VIDEOS) $(ARGS)
+body: env          ## build the open body again from the CC0 data
+	$(PY) scripts/build_open_body.py
+bench-demo: env models  ## synthetic subject, full quality: estimated chain and true body (slow)
+	$(PY) scripts/bench_synthetic.py $(ARGS)
+bench-real: env models  ## the footage under HVR_SHARED_DATA or ../shared/data (slow)
+	$(PY) scripts/bench_real.py $(ARGS)
+clean:             ## remove the environment and caches; data/ stays
+	rm -rf .venv .cache
+
+.venv/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install -q "$$(grep -o 'torch==[0-9.]*' pyproject.toml)"
+	.venv/bin/pip install -q -e '.[test]'
+	touch $@
+$(MODELS): | .venv/.ready
+	$(PY) scripts/fetch_detector.py
