@@ -78,16 +78,20 @@ class BodyModel:
             vertices (B, V or N, 3), joints (B, 24, 3), transforms (B, 24, 3, 4) rest-relative and
             without ``transl``.
         """
-        rest, joints = self.shaped(betas)
         rotations = skinning.axis_angle_to_matrix(poses.reshape(len(poses), 24, 3))
+        return self.pose_matrices(betas, rotations, transl, vertex_ids=vertex_ids)
+
+    def pose_matrices(self, betas: Tensor, rotations: Tensor, transl: Tensor, *, vertex_ids=None):
+        """``pose`` for local rotations (B, 24, 3, 3) instead of axis-angle."""
+        rest, joints = self.shaped(betas)
         world, placed = skinning.forward_kinematics(rotations, joints, self.parents)
         transforms = skinning.rest_relative(world, placed, joints)
-        feature = (rotations[:, 1:] - torch.eye(3, device=poses.device)).reshape(len(poses), 207)
+        feature = (rotations[:, 1:] - torch.eye(3, device=rotations.device)).reshape(-1, 207)
         dirs, weights = self.posedirs, self.weights
         if vertex_ids is not None:
             rest, weights = rest[vertex_ids], weights[vertex_ids]
             dirs = dirs.reshape(207, -1, 3)[:, vertex_ids].reshape(207, -1)
-        offset = (feature @ dirs).reshape(len(poses), -1, 3)
+        offset = (feature @ dirs).reshape(len(rotations), -1, 3)
         vertices = skinning.apply(skinning.blend(transforms, weights), rest + offset)
         return vertices + transl[:, None], placed + transl[:, None], transforms
 
