@@ -1,0 +1,121 @@
+"""Measured quality: an avatar against its frames, and every stage against synthetic truth.
+
+Truth exists for clips rendered from the synthetic subject only; for a real video the functions
+that need it are not called and its figures are left out, never guessed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hvr_nb.body_model import BodyModel, posed
+from hvr_nb.clip import Clip
+from hvr_nb.geometry import align_camera, similarity
+from hvr_nb.metrics import image_quality, iou, mpjpe, pa_mpjpe
+from hvr_nb.render import Pictures, to_uint8
+from hvr_nb.subject import Truth, load_truth, write_synthetic
+from hvr_nb.types import Body, Keypoints, Masks
+
+CORE_JOINTS = (2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14)  # BODY_25: shoulders to ankles
+
+
+def find_truth(clip: Clip) -> Truth | None:
+    """The truth of a clip made from a synthetic video, at the clip's frames; else None."""
+    folder = clip.info["source"].get("truth", "")
+    if not folder or not (Path(folder) / "truth.npz").exists():
+        return None
+    return load_truth(folder).at([int(name) for name in clip.frame_names])
+
+
+def keypoint_quality(keypoints: Keypoints, truth: Truth, scale: float = 1.0) -> dict[str, float]:
+    """Error of the twelve limb joints where the person was found.
+
+    Args:
+        scale: pixels of the clip per pixel of the truth (max_side shrinks frames).
+
+    Returns:
+        keypoint_px, and keypoint_pct: per cent of the person's height in the picture.
+    """
+    true = truth.points25 * scale
+    height = np.ptp(true[..., 1], axis=1)[:, None]
+    error = np.linalg.norm(keypoints.points[..., :2] - true, axis=-1)[:, CORE_JOINTS]
+    seen = keypoints.found
+    return {
+        "keypoint_px": float(error[seen].mean()),
+        "keypoint_pct": float(100 * (error / height)[seen].mean()),
+        "found_pct": float(100 * seen.mean()),
+    }
+
+
+def mask_quality(masks: Masks, truth: Truth) -> dict[str, float]:
+    """mask_iou and mask_iou_min of the silhouettes against the true alpha, frame by frame."""
+    if masks.alpha.shape != truth.alpha.shape:
+        return {}
+    values = iou(masks.alpha, truth.alpha)
+    return {"mask_iou": float(values.mean()), "mask_iou_min": float(values.min())}
+
+
+def body_quality(body: Body, truth: Truth, model: BodyModel) -> dict[str, float]:
+    """mpjpe_mm (pelvis aligned) and pampjpe_mm of the 24 SMPL joints."""
+    joints = posed(model, body)[1]
+    return {"mpjpe_mm": mpjpe(joints, truth.joints), "pampjpe_mm": pa_mpjpe(joints, truth.joints)}
+
+
+def frame_quality(
+    pictures: Pictures, frames: np.ndarray, masks: Masks, which: np.ndarray
+) -> dict[str, float]:
+    """Renders against the clip's frames ``which``: both over black, the clip's alpha as truth.
+
+    Args:
+        pictures: one per frame of the clip. frames: (T, H, W, 3) uint8.
+        which: frame indices to compare.
+
+    Returns:
+        psnr, psnr_box, psnr_body, ssim, ssim_box, ssim_body and render_iou; means over frames.
+    """
+    colours = masks.foreground if masks.foreground is not None else frames
+    alpha = masks.alpha[which]
+    truth = (colours[which] * (alpha[..., None] / 255.0)).astype(np.uint8)
+    row = image_quality(pictures.rgb[which], truth, alpha)
+    return row | {"render_iou": float(np.mean(iou(pictures.alpha[which], alpha)))}
+
+
+def novel_view_quality(avatar, body: Body, truth: Truth, model: BodyModel, *, limit: int = 0):
+    """The avatar seen from the truth's hidden cameras, against their pictures.
+
+    The estimated world differs from the true one by what a single camera cannot know (scale,
+    distance), so each true camera is first carried into the estimated world by the similarity
+    between the two skeletons of that frame.
+
+    Args:
+        body: the body to pose the avatar with, one pose per frame of the clip.
+        limit: compare at most this many pictures per camera (0 = all).
+
+    Returns:
+        the figures of ``image_quality`` with prefix ``novel_``, and the pictures:
+        list of (rendered, true) uint8 (H, W, 3), both over black.
+    """
+    joints, rows, pairs = posed(model, body)[1], [], []
+    for view in truth.hidden:
+        chosen = [(k, f) for k, f in enumerate(view.frame_indices) if f < len(joints)]
+        for k, f in chosen[: limit or None]:
+            s, R, t = similarity(joints[f], truth.joints[f])
+            camera = align_camera(view.camera, s, R, t)
+            picture = avatar.render(camera, body.frame(int(f)), frame=None)
+            alpha = view.alpha[k]
+            true = (view.frames[k] * (alpha[..., None] / 255.0)).astype(np.uint8)
+            pairs.append((to_uint8(picture.rgb), true))
+            rows.append(image_quality(pairs[-1][0], true, alpha))
+    if not rows:
+        return {}, []
+    return {f"novel_{key.replace('psnr_body', 'body_psnr')}": float(np.mean([r[key] for r in rows]))
+            for key in rows[0]}, pairs  # fmt: skip
+
+
+def synthetic_video(root: str | Path, *, outfit: str, motion: str, frames: int, size: int, seed: int) -> Path:
+    """The folder of a synthetic video with its truth under ``root``, rendered at first use."""
+    name = f"{outfit}_{motion}_{frames}f_{size}px_seed{seed}"
+    return write_synthetic(Path(root) / name, outfit=outfit, motion=motion, frames=frames, size=size,
+                           seed=seed)  # fmt: skip
