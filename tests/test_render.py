@@ -1,0 +1,94 @@
+"""Stage 06 with a stand-in avatar: turntable geometry, kept pictures, resuming, compositing."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from hvr_nb.body_model import load_body_model, posed
+from hvr_nb.geometry import default_camera, project
+from hvr_nb.render import load_pictures, over, render_pictures, to_uint8, turntable, vertical_axis
+from hvr_nb.types import Body, HvrError
+
+
+class FlatAvatar:
+    """Renders the camera's angle as a grey level; counts its calls and can die on one of them."""
+
+    fingerprint = "flat"
+
+    def __init__(self, die_at=None):
+        self.calls, self.die_at = 0, die_at
+
+    def render(self, camera, pose, frame=None):
+        if self.calls == self.die_at:
+            raise KeyboardInterrupt
+        self.calls += 1
+        shape = (camera.height, camera.width)
+        grey = np.full((*shape, 3), (camera.R[0, 0] + 1) / 2, np.float32)
+        return SimpleNamespace(rgb=grey, alpha=np.ones(shape, np.float32), depth=np.full(shape, 2.5))
+
+
+@pytest.fixture(scope="module")
+def body():
+    camera = default_camera(32, 24)
+    return Body(np.zeros(10), np.tile([0.0, 0.4, 0.0], (3, 1)), np.zeros((3, 69)),
+                np.tile([0.1, 0.0, -3.0], (3, 1)), camera, np.ones(3, bool))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def joints(body):
+    return posed(load_body_model(), body)[1]
+
+
+def test_turntable_keeps_the_person_in_place(body, joints):
+    cameras = turntable(body.camera, joints, views=4)
+    centre = joints[0].mean(0)
+    pixels = np.stack([project(centre, c) for c in cameras])
+    assert np.allclose(pixels, pixels[0], atol=1e-9)
+    assert np.allclose(cameras[0].R, body.camera.R)
+    # A quarter turn shows a point on the person's left side straight ahead or behind: same column.
+    side = centre + np.array([0.2, 0.0, 0.0])
+    assert abs(project(side, cameras[1])[0] - pixels[0, 0]) < 0.5
+    assert abs(project(side, cameras[0])[0] - pixels[0, 0]) > 1.0
+
+
+def test_the_axis_is_the_persons_own(joints):
+    axis = vertical_axis(joints)
+    assert axis[1] > 0.99 and abs(np.linalg.norm(axis) - 1) < 1e-6
+    tilt = np.array([[1.0, 0, 0], [0, np.cos(0.3), -np.sin(0.3)], [0, np.sin(0.3), np.cos(0.3)]])
+    assert np.allclose(vertical_axis(joints @ tilt.T), tilt @ axis, atol=1e-5)
+    lying = joints @ np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]).T
+    assert np.array_equal(vertical_axis(lying), [0, 1, 0])
+
+
+def test_an_interrupted_rendering_goes_on(tmp_path, body, joints):
+    cameras = turntable(body.camera, joints, views=10)
+    names = [f"{k:02d}" for k in range(10)]
+    dying = FlatAvatar(die_at=9)
+    with pytest.raises(KeyboardInterrupt):
+        render_pictures(dying, body.frame(0), cameras, tmp_path / "t", names=names, fps=10)
+    with pytest.raises(HvrError, match="not complete"):
+        load_pictures(tmp_path / "t")
+    second = FlatAvatar()
+    pictures = render_pictures(second, body.frame(0), cameras, tmp_path / "t", names=names, fps=10)
+    assert second.calls == 2, "eight were kept"
+    again = FlatAvatar()
+    same = render_pictures(again, body.frame(0), cameras, tmp_path / "t", names=names, fps=10)
+    assert again.calls == 0 and np.array_equal(same.rgb, pictures.rgb)
+    assert (tmp_path / "t.mp4").exists()
+    assert np.all(pictures.depth == 2500) and pictures.rgb.shape == (10, 24, 32, 3)
+    moved = FlatAvatar()
+    render_pictures(moved, body.frame(1), cameras[::-1], tmp_path / "t", names=names, fps=10)
+    assert moved.calls == 10, "other cameras: nothing may be reused"
+
+
+def test_counts_must_agree(tmp_path, body):
+    with pytest.raises(HvrError, match="2 cameras, 3 names"):
+        render_pictures(FlatAvatar(), body, [body.camera] * 2, tmp_path, names=["a", "b", "c"], fps=1)
+
+
+def test_compositing_values():
+    rgb = np.array([[[100, 0, 0]]], np.uint8)
+    assert np.array_equal(over(rgb, np.array([[51]], np.uint8)), [[[255, 204, 204]]])
+    assert np.array_equal(over(rgb, np.array([[255]], np.uint8)), rgb)
+    assert np.array_equal(to_uint8(np.array([-1.0, 0.5, 2.0])), [0, 128, 255])
