@@ -1,0 +1,219 @@
+"""A synthetic clip on disk: the video, and beside it everything that is true about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from hvr_nb.body_model import posed
+from hvr_nb.clip import SCHEMA, atomic, read_json, write_json
+from hvr_nb.geometry import orbit
+from hvr_nb.subject.motion import clip_motion, rotating_motion, subject_camera, walking_motion
+from hvr_nb.subject.person import Outfit, Subject, make_subject, subject_betas
+from hvr_nb.subject.render import render_subject
+from hvr_nb.subject.room import paint_room, room_place
+from hvr_nb.types import Body, Camera, HvrError
+from hvr_nb.video import write_video
+
+VIDEO, TRUTH, RECIPE = "video.mp4", "truth.npz", "synthetic.json"
+_CAMERA = ("K", "width", "height", "R", "t", "dist")
+_BODY = ("betas", "global_orient", "body_pose", "transl", "valid", "model_hash")
+
+
+@dataclass(frozen=True)
+class HiddenView:
+    """Pictures from a camera that the pipeline never sees; N of the clip's frames."""
+
+    camera: Camera
+    frames: np.ndarray = field(repr=False)  # (N, H, W, 3) uint8 RGB
+    alpha: np.ndarray = field(repr=False)  # (N, H, W) uint8
+    frame_indices: np.ndarray  # (N,) frames of the clip they show
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is true about a synthetic clip of T frames."""
+
+    body: Body  # true shape, poses, translation and camera
+    alpha: np.ndarray = field(repr=False)  # (T, H, W) uint8 coverage
+    labels: np.ndarray = field(repr=False)  # (T, H, W) uint8 ATR
+    joints: np.ndarray = field(repr=False)  # (T, 24, 3) metres, world
+    points25: np.ndarray = field(repr=False)  # (T, 25, 2) pixels
+    outfit: str
+    seed: int
+    hidden: tuple[HiddenView, ...]
+    source: str = "synthetic"
+
+    @property
+    def camera(self) -> Camera:
+        """The true camera of the video."""
+        return self.body.camera
+
+    def subject(self) -> Subject:
+        """The person of the clip, made again from outfit, seed and shape."""
+        return make_subject(self.outfit, seed=self.seed, betas=self.body.betas)
+
+
+def hidden_cameras(body: Body, centre: np.ndarray, count: int, *, seed: int = 0) -> list[Camera]:
+    """``count`` cameras around the person, between the angles of the true one, raised by 5 to 20 degrees.
+
+    Args:
+        body: its camera is moved. centre: (3,) metres, what the cameras circle about.
+        seed: draws where on the circle they start and how high they are.
+    """
+    rng = np.random.default_rng([seed, 31])
+    start, jitter = rng.uniform(0.25, 0.75), rng.uniform(-0.12, 0.12, count)
+    cameras = []
+    for k in range(count):
+        angle = 2 * np.pi * (k + start + jitter[k]) / count
+        cameras.append(_raised(orbit(body.camera, centre, angle), centre, np.radians(rng.uniform(5, 20))))
+    return cameras
+
+
+def _raised(camera: Camera, centre: np.ndarray, angle: float) -> Camera:
+    """``camera`` carried up about ``centre``: turned about its own x axis."""
+    c, s = np.cos(angle), np.sin(angle)
+    turn = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+    pivot = camera.R @ centre + camera.t
+    R = turn @ camera.R
+    return Camera(K=camera.K.copy(), width=camera.width, height=camera.height, R=R, t=pivot - R @ centre,
+                  dist=camera.dist, source=camera.source)  # fmt: skip
+
+
+def write_synthetic(folder: str | Path, *, outfit: Outfit = "trousers",
+                    motion: str | Body = "rotate", frames: int = 60, size: int | tuple[int, int] = 512, fps: float = 30.0,
+                    seed: int = 0, hidden_views: int = 4, hidden_every: int = 6, progress: bool = False) -> Path:  # fmt: skip
+    """Film a synthetic person: ``<folder>/video.mp4`` and ``<folder>/truth.npz``.
+
+    Nothing is done where the folder already holds the whole result of the same parameters.
+
+    Args:
+        folder: made if need be. outfit: "trousers", "shorts" or "skirt".
+        motion: "rotate", "walk", or any body motion (then ``frames`` is ignored).
+        frames: length. size: image side or (width, height), pixels; even.
+        fps: frames per second. seed: draws person, camera, room and noise.
+        hidden_views: how many other cameras film every ``hidden_every``-th frame.
+        progress: show a bar.
+
+    Returns:
+        The folder.
+
+    Raises:
+        HvrError: a parameter makes no sense, or the folder holds a video that was not written here.
+    """
+    folder = Path(folder)
+    recipe = _recipe(outfit, motion, frames, size, fps, seed, hidden_views, hidden_every)
+    if _is_done(folder, recipe):
+        return folder
+    if (folder / VIDEO).exists() and not (folder / RECIPE).exists():
+        raise HvrError(f"{folder / VIDEO} was not written by write_synthetic; choose another folder")
+    write_json(folder / RECIPE, recipe)  # from here on the folder is known to be ours, finished or not
+    subject = make_subject(outfit, seed=seed, betas=subject_betas(seed))
+    body = _motion(motion, frames, fps, seed, subject_camera(tuple(recipe["size"]), seed=seed))
+    take = render_subject(subject, body, seed=seed, geometry=False, progress=progress)
+    (folder / TRUTH).unlink(missing_ok=True)  # the marker of a finished clip: gone while the video changes
+    write_video(folder / VIDEO, take.frames, fps=fps, crf=8)
+    shown = np.arange(0, len(body), hidden_every)
+    hidden, place = [], room_place(posed(subject.model, body)[0])
+    for k, camera in enumerate(hidden_cameras(body, take.joints[:, 0].mean(0), hidden_views, seed=seed)):
+        wall = paint_room(camera, *place, seed=seed)
+        view = render_subject(subject, body.frame(shown), camera, seed=1000 * (k + 1) + seed, background=wall,
+                              geometry=False)  # fmt: skip
+        hidden.append(HiddenView(camera, view.frames, view.alpha, shown))
+    truth = Truth(body=body, alpha=take.alpha, labels=take.labels, joints=take.joints, outfit=outfit,
+                  points25=take.points25, seed=seed, hidden=tuple(hidden))  # fmt: skip
+    _save_truth(folder / TRUTH, truth, {**recipe, "video": _sha(folder / VIDEO)})
+    return folder
+
+
+def _motion(motion: str | Body, frames: int, fps: float, seed: int, camera: Camera) -> Body:
+    if isinstance(motion, Body):
+        return clip_motion(motion, seed=seed, camera=camera)
+    make = {"rotate": rotating_motion, "walk": walking_motion}[motion]
+    return make(frames, fps=fps, seed=seed, camera=camera)
+
+
+def _recipe(outfit, motion, frames, size, fps, seed, hidden_views, hidden_every) -> dict:
+    """The parameters as plain values, checked; equal recipes give equal clips."""
+    width, height = (size, size) if np.isscalar(size) else size
+    if isinstance(motion, Body):
+        frames = len(motion)
+        motion = hashlib.sha256(np.c_[motion.poses, motion.transl].astype(np.float64).tobytes()).hexdigest()
+    elif motion not in ("rotate", "walk"):
+        raise HvrError(f'motion {motion!r} is unknown; use "rotate", "walk" or a Body')
+    if frames < 1 or hidden_every < 1 or hidden_views < 0 or fps <= 0:
+        raise HvrError(f"frames {frames}, hidden_every {hidden_every} and fps {fps} must be positive and "
+                       f"hidden_views {hidden_views} not negative")  # fmt: skip
+    if width % 2 or height % 2 or min(width, height) < 16:
+        raise HvrError(f"size {width}x{height}: both sides must be even and at least 16 pixels")
+    return {"outfit": outfit, "motion": motion, "frames": int(frames), "size": [int(width), int(height)],
+            "fps": float(fps), "seed": int(seed), "hidden_views": int(hidden_views),
+            "hidden_every": int(hidden_every), "schema": SCHEMA, "kind": "synthetic"}  # fmt: skip
+
+
+def _sha(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _is_done(folder: Path, recipe: dict) -> bool:
+    """Whether the folder holds the whole result of ``recipe``, video undamaged."""
+    if not all((folder / name).exists() for name in (VIDEO, TRUTH, RECIPE)):
+        return False
+    if read_json(folder / RECIPE, remedy="delete it and write the clip again") != recipe:
+        return False
+    try:
+        with np.load(folder / TRUTH, allow_pickle=False) as file:
+            meta = json.loads(str(file["__meta__"]))
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile):
+        return False
+    return meta == {**recipe, "video": _sha(folder / VIDEO)}
+
+
+def _save_truth(path: Path, truth: Truth, meta: dict) -> None:
+    arrays = {name: getattr(truth, name) for name in ("alpha", "labels", "joints", "points25", "outfit",
+                                                      "seed", "source")}  # fmt: skip
+    arrays |= {f"body.{name}": getattr(truth.body, name) for name in _BODY}
+    arrays |= {f"camera.{name}": getattr(truth.camera, name) for name in _CAMERA}
+    for k, view in enumerate(truth.hidden):
+        arrays |= {f"hidden{k}.{name}": getattr(view, name) for name in ("frames", "alpha", "frame_indices")}
+        arrays |= {f"hidden{k}.camera.{name}": getattr(view.camera, name) for name in _CAMERA}
+    arrays = {name: np.asarray(value) for name, value in arrays.items()}
+    arrays["__meta__"] = np.asarray(json.dumps(meta, sort_keys=True))
+    with atomic(path) as partial:
+        np.savez_compressed(partial, **arrays)
+
+
+def _camera(arrays: dict, prefix: str) -> Camera:
+    values = {name: arrays[prefix + name] for name in _CAMERA}
+    return Camera(**{k: v if v.ndim else int(v) for k, v in values.items()}, source="truth")
+
+
+def load_truth(folder: str | Path) -> Truth:
+    """Read what ``write_synthetic`` wrote beside the video.
+
+    Raises:
+        HvrError: there is no truth, or it is damaged.
+    """
+    path = Path(folder) / TRUTH
+    remedy = "write the clip again with hvr_nb.subject.write_synthetic"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            a = {key: file[key] for key in file.files}
+        body = {name: a[f"body.{name}"] for name in _BODY}
+        body["model_hash"] = str(body["model_hash"])
+        count = json.loads(str(a["__meta__"]))["hidden_views"]
+        hidden = tuple(HiddenView(_camera(a, f"hidden{k}.camera."), a[f"hidden{k}.frames"],
+                                  a[f"hidden{k}.alpha"], a[f"hidden{k}.frame_indices"])
+                       for k in range(count))  # fmt: skip
+        return Truth(body=Body(**body, camera=_camera(a, "camera.")), alpha=a["alpha"], labels=a["labels"],
+                     joints=a["joints"], points25=a["points25"], outfit=str(a["outfit"]),
+                     seed=int(a["seed"]), hidden=hidden, source=str(a["source"]))  # fmt: skip
+    except FileNotFoundError:
+        raise HvrError(f"{path} is missing; {remedy}") from None
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise HvrError(f"{path} is damaged ({error}); {remedy}") from error
