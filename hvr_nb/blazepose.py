@@ -56,7 +56,8 @@ class Pose:
     landmarks: np.ndarray  # (33, 5) x, y px, z px (hip-centred, smaller is nearer), visibility, presence
     world: np.ndarray  # (33, 3) metres, OpenCV camera axes, mid-hip origin
     score: float  # 0..1, that there is a person in the region
-    mask: np.ndarray  # (256, 256) float32 0..1 silhouette inside ``roi``
+    box: np.ndarray  # (4,) x0, y0, x1, y1 around the silhouette, pixels; NaN where it is empty
+    mask: np.ndarray | None  # (256, 256) float32 0..1 silhouette inside ``roi``
     roi: np.ndarray  # (4,) the region looked at
     next_roi: np.ndarray  # (4,) where to look in the next frame
 
@@ -213,7 +214,18 @@ def find_pose(image: np.ndarray, roi: np.ndarray, *, mirrored: bool = False) -> 
     turn = to_image[:, :2] * LANDMARK_SIDE / roi[2]
     world[:, :2] = world[:, :2] @ turn.T
     next_roi = make_roi(points[33, :2], points[34, :2])
-    return Pose(points[:LANDMARKS], world, float(flag[0]), mask.astype(np.float32), np.array(roi), next_roi)
+    box = _mask_box(mask, to_image)
+    return Pose(points[:LANDMARKS], world, float(flag[0]), box, mask.astype(np.float32), np.array(roi),
+                next_roi)  # fmt: skip
+
+
+def _mask_box(mask: np.ndarray, to_image: np.ndarray) -> np.ndarray:
+    """(4,) box in the image around a crop's silhouette."""
+    rows, cols = np.nonzero(mask > 0.5)
+    if len(rows) == 0:
+        return np.full(4, np.nan)
+    points = (np.stack([cols, rows], 1) + 0.5) @ to_image[:, :2].T + to_image[:, 2]
+    return np.concatenate([points.min(0), points.max(0)])
 
 
 def _refine(points: np.ndarray, heat: np.ndarray) -> np.ndarray:

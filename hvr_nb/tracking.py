@@ -7,7 +7,7 @@ over), the detector only opens tracks; pieces of one person are joined by clothe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -31,6 +31,11 @@ class Track:
 
     poses: dict[int, Pose] = field(default_factory=dict)  # frame -> pose, seen forward in time
     colours: dict[int, np.ndarray] = field(default_factory=dict)  # frame -> (6,) Lab of torso and thighs
+
+    def add(self, t: int, image: np.ndarray, pose: Pose) -> None:
+        """Note the person's pose in frame ``t``; its mask is not kept."""
+        self.colours[t] = clothes_colour(image, pose)
+        self.poses[t] = replace(pose, mask=None)
 
     @property
     def frames(self) -> list[int]:
@@ -83,8 +88,7 @@ def step(track: Track, image: np.ndarray, t: int, before: int) -> bool:
     pose = find_pose(image, old.next_roi)
     if not (_present(pose, image.shape) and 0.5 < pose.next_roi[2] / old.next_roi[2] < 2):
         return False
-    track.poses[t] = pose
-    track.colours[t] = clothes_colour(image, pose)
+    track.add(t, image, pose)
     return True
 
 
@@ -141,7 +145,9 @@ def _new(image: np.ndarray, tracks: list[Track], t: int) -> list[Track]:
         if not _present(pose, image.shape):
             continue
         taken.append(pose.next_roi)
-        found.append(Track({t: pose}, {t: clothes_colour(image, pose)}))
+        track = Track()
+        track.add(t, image, pose)
+        found.append(track)
     return found
 
 

@@ -1,0 +1,196 @@
+"""Frames to the 2D joints of one person, and the network's silhouettes of it.
+
+Four looks at every frame (forward and backward in time, plain and mirrored) are repaired and
+merged; how far they differ is the confidence. `specs/perception.md` 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from tqdm import tqdm
+
+from hvr_nb import cleanup
+from hvr_nb.blazepose import LANDMARKS, Pose, find_pose, make_roi, mask_to_image
+from hvr_nb.tracking import MIN_SCORE, Track, follow_people, inside, near
+from hvr_nb.types import HvrError, Keypoints
+
+LOWEST_FILTERED_FPS = 15.0  # slower sources are left as they are
+LONGEST_GAP = 0.5  # seconds that may be interpolated
+KNOWN, FILLED_CONFIDENCE = 0.1, 0.2
+COCO17 = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+# BODY_25 <- landmark; neck (1), mid-hip (8) and the small toes (20, 23) are made below
+BODY25 = (0, -1, 12, 14, 16, 11, 13, 15, -1, 24, 26, 28, 23, 25, 27, 5, 2, 8, 7, 31, 31, 29, 32, 32, 30)
+_ROI_RADII = 2.8  # side of the network's region / largest distance of a landmark from the mid-hip
+
+
+def landmarks_to_body25(landmarks: np.ndarray) -> np.ndarray:
+    """(..., 33, 3) BlazePose landmarks to (..., 25, 3) BODY_25; small toes get confidence 0."""
+    out = landmarks[..., BODY25, :].copy()
+    for joint, (a, b) in {1: (11, 12), 8: (23, 24)}.items():
+        out[..., joint, :2] = (landmarks[..., a, :2] + landmarks[..., b, :2]) / 2
+        out[..., joint, 2] = np.minimum(landmarks[..., a, 2], landmarks[..., b, 2])
+    out[..., (20, 23), 2] = 0
+    return out
+
+
+def landmarks_to_coco(landmarks: np.ndarray) -> np.ndarray:
+    """(..., 33, 3) BlazePose landmarks to (..., 17, 3) COCO joints."""
+    return landmarks[..., COCO17, :]
+
+
+def _filled25(filled: np.ndarray) -> np.ndarray:
+    """(T, 33) flags of landmarks to (T, 25) of joints; a mean of two is filled where either is."""
+    out = filled[:, BODY25]
+    out[:, 1] = filled[:, (11, 12)].any(1)
+    out[:, 8] = filled[:, (23, 24)].any(1)
+    return out
+
+
+def detect_keypoints(frames: np.ndarray, *, fps: float, person: int = 0) -> Keypoints:
+    """The 2D joints of one person through a video.
+
+    Args:
+        frames: (T, H, W, 3) uint8 RGB.
+        fps: frames per second.
+        person: which one, 0 being the largest person that is seen whole, 1 the next ...
+
+    Returns:
+        Keypoints with landmarks and world. Gaps up to half a second are interpolated and flagged
+        in ``filled``; in longer ones ``found`` is False and the confidence 0.
+
+    Raises:
+        HvrError: nobody is there, or fewer people than ``person`` asks for.
+    """
+    people = follow_people(frames, fps=fps)
+    if not people:
+        raise HvrError(f"no person found in the {len(frames)} frames; check that somebody is in view, at "
+                       "least about 1/8 of the picture high and seen from head to hips")  # fmt: skip
+    if not 0 <= person < len(people):
+        raise HvrError(f"person {person} was asked for, {len(people)} found; give 0 to {len(people) - 1}")
+    return track_keypoints(frames, people[person], fps=fps)
+
+
+def track_keypoints(frames: np.ndarray, track: Track, *, fps: float) -> Keypoints:
+    """Clean joints of one track of ``follow_people``; arguments as in ``detect_keypoints``."""
+    total = len(frames)
+    found = np.zeros(total, bool)
+    found[track.frames] = True
+    landmarks, world = np.zeros((total, LANDMARKS, 3)), np.zeros((total, LANDMARKS, 3))
+    with tqdm(total=3 * int(found.sum()), desc="looking again", unit="look", leave=False) as bar:
+        for start, stop in cleanup.runs(found):
+            rows = slice(start, stop)
+            landmarks[rows], world[rows] = _clean_run(frames, track, start, stop, bar)
+    landmarks[..., 2] *= inside(landmarks[..., :2], frames.shape[1:])
+    longest = max(1, round(LONGEST_GAP * fps))
+    landmarks, world, found, filled = _fill(landmarks, world, found, longest)
+    if fps >= LOWEST_FILTERED_FPS:
+        landmarks, world = _smooth(landmarks, world, found, fps)
+    points = landmarks_to_body25(landmarks)
+    boxes = _boxes(landmarks, track, found, frames.shape[1:3])
+    return Keypoints(points, _filled25(filled), found, boxes, landmarks, world)
+
+
+def _clean_run(frames: np.ndarray, track: Track, start: int, stop: int, bar) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks (n, 33, 3) and world (n, 33, 3) of the frames start..stop the person was followed in."""
+    order = range(start, stop)
+    looks = [[track.poses[t] for t in order]]
+    looks.append(_look(frames, track, order, bar, mirrored=True))
+    looks.append(_look(frames, track, order[::-1], bar, mirrored=False)[::-1])
+    looks.append(_look(frames, track, order[::-1], bar, mirrored=True)[::-1])
+    points = np.stack([[pose.landmarks for pose in look] for look in looks], axis=1)  # (n, 4, 33, 5)
+    world = np.stack([[pose.world for pose in look] for look in looks], axis=1)
+    height = person_height(track)
+    merged, visibility, world, spread = cleanup.merge_looks(points[..., :2] / height, points[..., 3], world)
+    sure = cleanup.confidence(visibility, spread)
+    return np.concatenate([merged * height, sure[..., None]], axis=-1), world
+
+
+def _look(frames: np.ndarray, track: Track, order: range, bar, *, mirrored: bool) -> list[Pose]:
+    """Follow the person once more along ``order``, led back by the track when it is lost."""
+    poses, roi = [], track.poses[order[0]].roi
+    for t in order:
+        pose = find_pose(frames[t], roi, mirrored=mirrored)
+        if pose.score < MIN_SCORE or not near(pose.next_roi, track.poses[t].next_roi):
+            pose = find_pose(frames[t], track.poses[t].roi, mirrored=mirrored)
+        poses.append(pose)
+        roi = pose.next_roi if near(pose.next_roi, track.poses[t].next_roi) else track.poses[t].next_roi
+        bar.update()
+    return poses
+
+
+def person_height(track: Track) -> float:
+    """Stature in pixels, from the side of the network's region (1.45 heights)."""
+    return track.side / 1.45
+
+
+def _fill(landmarks: np.ndarray, world: np.ndarray, found: np.ndarray, longest: int):
+    """Interpolate short gaps of the whole person, then of single landmarks the looks disagree about."""
+    both = np.concatenate([landmarks, world], axis=-1)
+    seen = np.repeat(found[:, None], LANDMARKS, axis=1)
+    both, bridged = cleanup.fill_gaps(both, seen, longest)
+    known = (both[..., 2] >= KNOWN) & ~bridged
+    both, filled = cleanup.fill_gaps(both, known, longest)
+    both[bridged, 2] = 0
+    both[filled, 2] = FILLED_CONFIDENCE
+    return both[..., :3], both[..., 3:], found | bridged.any(1), filled | bridged
+
+
+def _smooth(landmarks: np.ndarray, world: np.ndarray, found: np.ndarray, fps: float):
+    """Low-pass positions within each run of frames the person is seen in; confidence stays."""
+    landmarks, world = landmarks.copy(), world.copy()
+    for start, stop in cleanup.runs(found):
+        rows, sure = slice(start, stop), landmarks[start:stop, :, 2]
+        for values, size in ((landmarks, 2), (world, 3)):
+            flat = values[rows, :, :size].reshape(stop - start, -1)
+            flat = cleanup.low_pass(flat, np.repeat(sure, size, axis=1), fps=fps)
+            values[rows, :, :size] = flat.reshape(stop - start, LANDMARKS, size)
+    return landmarks, world
+
+
+def _boxes(landmarks: np.ndarray, track: Track, found: np.ndarray, shape: tuple) -> np.ndarray:
+    """(T, 4) boxes around silhouette and sure landmarks, inside the image; NaN where not found."""
+    boxes = np.full((len(found), 4), np.nan)
+    for t in np.flatnonzero(found):
+        sure = landmarks[t, landmarks[t, :, 2] > KNOWN, :2]
+        corners = [sure] if t not in track.poses else [sure, track.poses[t].box.reshape(2, 2)]
+        corners = np.concatenate(corners)
+        if np.isfinite(corners).any():
+            low, high = np.nanmin(corners, axis=0), np.nanmax(corners, axis=0)
+            boxes[t] = np.concatenate([low, high]).clip(0, (shape[1], shape[0]) * 2)
+    return boxes
+
+
+def person_masks(frames: np.ndarray, keypoints: Keypoints) -> np.ndarray:
+    """The network's own silhouettes of the followed person, plain and mirrored looks averaged.
+
+    Args:
+        frames: (T, H, W, 3) uint8 RGB.
+        keypoints: whose landmarks (or, for imported ones, joints) say where to look.
+
+    Returns:
+        (T, H, W) float32 0..1; 0 in frames without the person.
+    """
+    masks = np.zeros(frames.shape[:3], np.float32)
+    points = keypoints.points if keypoints.landmarks is None else keypoints.landmarks
+    hips, shoulders = ((9, 12), (2, 5)) if keypoints.landmarks is None else ((23, 24), (11, 12))
+    seen = np.flatnonzero(keypoints.found)
+    for t in tqdm(seen, desc="silhouettes", unit="frame", leave=False):
+        roi = _roi_around(points[t], hips, shoulders, ignore_unknown=keypoints.landmarks is None)
+        looks = [find_pose(frames[t], roi, mirrored=mirrored) for mirrored in (False, True)]
+        mask = (looks[0].mask + looks[1].mask) / 2
+        masks[t] = mask_to_image(mask, roi, *frames.shape[1:3])
+    return masks
+
+
+def _roi_around(points: np.ndarray, hips: tuple, shoulders: tuple, *, ignore_unknown: bool) -> np.ndarray:
+    """The region (4,) in which the person with these points (N, 3) stands upright."""
+    known = points[points[:, 2] > 0, :2] if ignore_unknown else points[:, :2]
+    trunk = points[list(hips + shoulders)]
+    if ignore_unknown and (trunk[:, 2] <= 0).any():
+        centre, up = (known.min(0) + known.max(0)) / 2, np.array([0.0, -1.0])
+    else:
+        centre = trunk[:2, :2].mean(0)
+        up = trunk[2:, :2].mean(0) - centre
+    up = up / max(np.linalg.norm(up), 1e-6)
+    radius = np.linalg.norm(known - centre, axis=1).max()
+    return make_roi(centre, centre + up * radius * _ROI_RADII / 2.5)
