@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage, sparse
 
 from hvr_nb.body_model import BodyModel
-from hvr_nb.subject.layers import Layer, clip_layer, compact, inflate, layer_normals
+from hvr_nb.subject.layers import Layer, clip_layer, compact, inflate, layer_normals, smoother
 
 ATR_HAIR, ATR_UPPER, ATR_SKIRT, ATR_PANTS = 2, 4, 5, 6
 ATR_LEFT_SHOE, ATR_RIGHT_SHOE, ATR_FACE = 9, 10, 11
@@ -64,9 +64,10 @@ def shirt_field(p: np.ndarray, marks: Marks, *, sleeve: str, hem: float) -> np.n
     reach = marks.joints[18, 0] - 0.05 if sleeve == "short" else marks.joints[20, 0] - 0.02
     neck = marks.joints[12]
     around_neck = np.hypot(p[:, 0], p[:, 2] - neck[2] - 0.005) - 0.078
-    around_neck = np.maximum(around_neck, neck[1] - 0.085 - p[:, 1])
-    return np.minimum.reduce([p[:, 1] - hem, reach - np.abs(p[:, 0]), neck[1] + 0.03 - p[:, 1],
-                              around_neck])  # fmt: skip
+    ahead = p[:, 2] - neck[2]
+    around_neck = np.maximum(around_neck, neck[1] - 0.07 - 0.3 * ahead - p[:, 1])
+    below_chin = neck[1] + 0.03 - 0.6 * np.maximum(ahead, 0) - p[:, 1]
+    return np.minimum.reduce([p[:, 1] - hem, reach - np.abs(p[:, 0]), below_chin, around_neck])
 
 
 def trouser_field(p: np.ndarray, marks: Marks, *, end: float) -> np.ndarray:
@@ -81,11 +82,12 @@ def shoe_field(p: np.ndarray, marks: Marks) -> np.ndarray:
 
 
 def hair_field(p: np.ndarray, marks: Marks, *, nape: float) -> np.ndarray:
-    """Inside short hair: above the hairline in front, over the ears; behind, down to ``nape`` below the eyes."""
-    eye, ear = marks.points[15:17].mean(0), marks.points[17:19].mean(0)
-    back = 1 - smoothstep(p[:, 2], ear[2] - 0.035, ear[2] + 0.025)
-    temple = 0.022 * smoothstep(np.abs(p[:, 0]), 0.03, 0.07) * (1 - back)
-    return p[:, 1] - (eye[1] + 0.058 - temple - (0.058 + nape) * back)
+    """Inside short hair: forehead, temples, sideburns, around the ears, down to ``nape`` below the eyes."""
+    eye, ear = marks.points[15:17].mean(0), marks.points[18]
+    line = np.interp(p[:, 2] - ear[2], [-0.045, -0.015, 0.012, 0.026, 0.040, 0.060, 0.075],
+                     [-nape, 0.0, -0.018, -0.018, 0.030, 0.046, 0.058])  # fmt: skip
+    d = (np.stack([np.abs(p[:, 0]), p[:, 1], p[:, 2]], 1) - ear) / [0.020, 0.038, 0.026]
+    return np.minimum(p[:, 1] - eye[1] - line, (np.linalg.norm(d, axis=1) - 1) * 0.028)
 
 
 # -- sheets --------------------------------------------------------------------------------------
@@ -128,14 +130,36 @@ def make_trousers(skin: Layer, marks: Marks, *, end: float) -> Layer:
 
 def make_shoes(skin: Layer, marks: Marks) -> Layer:
     """Low shoes: the feet smoothed until the toes are gone, with a flat sole 10 mm below them."""
-    shoes = _sheet(skin, lambda p: shoe_field(p, marks), lambda p: np.full(len(p), 0.007), "shoes", 3, None,
-                   steps=30, floor=-9.0)  # fmt: skip
-    x = shoes.positions + layer_normals(shoes) * 0.008
+    shoes = _sheet(skin, lambda p: shoe_field(p, marks), lambda p: np.full(len(p), 0.009), "shoes", 3, None,
+                   steps=12, floor=lambda p: 0.8)  # fmt: skip
+    x = _toe_cap(shoes.positions, marks)
+    mean = smoother(shoes.faces, len(x))
+    cap = smoothstep(x[:, 2:], marks.joints[10, 2] - 0.05, marks.joints[10, 2])
+    for _ in range(6):
+        x = x + 0.5 * cap * (mean @ x - x)
     sole = smoothstep(-(x[:, 1] - marks.floor), -0.02, -0.006)
     x[:, 1] += sole * (marks.floor - 0.010 - x[:, 1])
     left = x[shoes.faces].mean(1)[:, 0] > 0
     return replace(shoes, positions=x,
                    labels=np.where(left, ATR_LEFT_SHOE, ATR_RIGHT_SHOE).astype(np.uint8))  # fmt: skip
+
+
+def _toe_cap(x: np.ndarray, marks: Marks) -> np.ndarray:
+    """Vertices (V, 3) with the toes moved out onto a smooth cap: the support function of the foot's front."""
+    out = x.copy()
+    for foot in (10, 11):
+        ball = marks.joints[foot]
+        near = np.sign(x[:, 0]) == np.sign(ball[0])
+        centre = np.array([ball[0], marks.floor + 0.022, ball[2] - 0.015])
+        front = x[near & (x[:, 2] > centre[2] - 0.01)] - centre
+        moved = near & (x[:, 2] > centre[2])
+        ray = x[moved] - centre
+        reach = np.linalg.norm(ray, axis=1, keepdims=True)
+        ray /= reach
+        far = (ray @ front.T).max(1, keepdims=True)
+        blend = smoothstep(x[moved, 2:], centre[2], centre[2] + 0.04)
+        out[moved] = centre + ray * (reach + blend * (far - reach))
+    return out
 
 
 def make_hair(skin: Layer, marks: Marks, *, nape: float, volume: float) -> Layer:
@@ -147,7 +171,7 @@ def make_hair(skin: Layer, marks: Marks, *, nape: float, volume: float) -> Layer
         return 0.004 + (volume - 0.004) * smoothstep(inner, 0, 0.05) + 0.004 * (p[:, 1] > eye[1] + 0.08)
 
     return _sheet(skin, lambda p: hair_field(p, marks, nape=nape), offset, "hair", 3, ATR_HAIR, steps=12,
-                  floor=0.5)  # fmt: skip
+                  floor=lambda p: 0.5)  # fmt: skip
 
 
 def make_skirt(skin: Layer, marks: Marks, *, hem: float) -> Layer:

@@ -96,18 +96,19 @@ def smoother(faces: np.ndarray, count: int) -> sparse.csr_array:
 
 
 def inflate(layer: Layer, offset: np.ndarray, normals: np.ndarray, *, steps: int = 8,
-            floor: float = 0.6) -> Layer:  # fmt: skip
+            floor=lambda p: 0.6) -> Layer:  # fmt: skip
     """Move a sheet off the body and relax it.
 
     Args:
         layer: the sheet lying on the body. offset: (V,) metres along ``normals`` (V, 3).
-        steps: Laplacian steps. floor: fraction of ``offset`` that relaxing may not undercut.
+        steps: Laplacian steps. floor: function of positions (V, 3) to the fraction of ``offset``
+            that relaxing may not undercut.
     """
     base, mean = layer.positions, smoother(layer.faces, len(layer.positions))
-    x = base + normals * offset[:, None]
+    x, least = base + normals * offset[:, None], floor(base) * offset
     for _ in range(steps):
         x = 0.5 * x + 0.5 * (mean @ x)
-        lack = floor * offset - ((x - base) * normals).sum(1)
+        lack = least - ((x - base) * normals).sum(1)
         x = x + normals * np.maximum(lack, 0)[:, None]
     return replace(layer, positions=x)
 

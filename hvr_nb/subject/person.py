@@ -19,6 +19,7 @@ from hvr_nb.types import Body, HvrError, Mesh
 Outfit = Literal["trousers", "shorts", "skirt"]
 OUTFITS = ("trousers", "shorts", "skirt")
 TILE = 1024  # texels along a tile of the atlas
+FINER = 2  # the painters work this much finer, so that edges are smooth
 
 _TONES = np.array([[0.86, 0.66, 0.55], [0.76, 0.56, 0.44], [0.58, 0.40, 0.30], [0.91, 0.74, 0.64]])
 _HAIRS = np.array([[0.20, 0.13, 0.09], [0.10, 0.08, 0.07], [0.42, 0.27, 0.14], [0.52, 0.40, 0.22]])
@@ -122,11 +123,11 @@ def _paint(layers: list[Layer], marks: Marks, outfit: str, seed: int) -> np.ndar
         "shoes": lambda p: tx.paint_shoes(p, marks, shoe, grain + 40),
         "hair": lambda p: tx.paint_hair(p, marks, hair, grain + 50),
     }
-    tiles = [np.zeros((TILE, TILE, 3), np.float32) for _ in range(4)]
-    drawn = [np.zeros((TILE, TILE), bool) for _ in range(4)]
+    tiles = [np.zeros((FINER * TILE, FINER * TILE, 3), np.float32) for _ in range(4)]
+    drawn = [np.zeros((FINER * TILE, FINER * TILE), bool) for _ in range(4)]
     for layer in layers:
         tx.bake(layer, painters[layer.name], tiles[layer.tile], drawn[layer.tile])
-    return tx.join_tiles([tx.fill_gutters(t, d) for t, d in zip(tiles, drawn, strict=True)])
+    return tx.join_tiles([tx.fill_gutters(t, d) for t, d in zip(tiles, drawn, strict=True)], TILE)
 
 
 def pose_subject(subject: Subject, body: Body) -> np.ndarray:

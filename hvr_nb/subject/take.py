@@ -85,9 +85,10 @@ def _raised(camera: Camera, centre: np.ndarray, angle: float) -> Camera:
                   dist=camera.dist, source=camera.source)  # fmt: skip
 
 
-def write_synthetic(folder: str | Path, *, outfit: Outfit = "trousers",
-                    motion: str | Body = "rotate", frames: int = 60, size: int | tuple[int, int] = 512, fps: float = 30.0,
-                    seed: int = 0, hidden_views: int = 4, hidden_every: int = 6, progress: bool = False) -> Path:  # fmt: skip
+def write_synthetic(folder: str | Path, *, outfit: Outfit = "trousers", motion: str | Body = "rotate",
+                    frames: int = 60, size: int | tuple[int, int] = 512, fps: float = 30.0,
+                    seed: int = 0, hidden_views: int = 4, hidden_every: int = 6,
+                    progress: bool = False) -> Path:  # fmt: skip
     """Film a synthetic person: ``<folder>/video.mp4`` and ``<folder>/truth.npz``.
 
     Nothing is done where the folder already holds the whole result of the same parameters.

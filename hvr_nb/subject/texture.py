@@ -7,6 +7,7 @@ their tile (specs/body.md 3).
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from scipy import ndimage
 
@@ -33,7 +34,7 @@ def _mix(colour: np.ndarray, other, amount) -> np.ndarray:
     return colour + (np.asarray(other) - colour) * np.asarray(amount)[:, None]
 
 
-def _line(x: np.ndarray, width: float, soft: float = 0.0008) -> np.ndarray:
+def _line(x: np.ndarray, width: float, soft: float = 0.0010) -> np.ndarray:
     """1 within ``width`` of x = 0, falling to 0 over ``soft``; metres."""
     return 1 - smoothstep(np.abs(x), width / 2, width / 2 + soft)
 
@@ -93,7 +94,9 @@ def paint_shirt(p: np.ndarray, marks: Marks, base: np.ndarray, accent: np.ndarra
         c = _mix(c, [0.95, 0.93, 0.85], 0.8 * _line((along % 0.070) - 0.035, 0.003))
         c = _mix(c, [0.95, 0.93, 0.85], 0.8 * _line((around % 0.070) - 0.035, 0.003))
     else:
+        c = _mix(c, base * 0.72, 0.8 * _line((around % 0.044) - 0.022, 0.006))
         c = _mix(c, accent, sleeve | (p[:, 1] > chest[1] + 0.16))
+        c = _mix(c, accent * 0.5 + 0.4, 0.7 * _line((along % 0.060) - 0.030, 0.007) * sleeve)
         c = _mix(c, [0.95, 0.93, 0.88], _line(p[:, 1] - chest[1] - 0.16, 0.014) * ~sleeve)
     return _prints(c, p, marks, sleeve, accent)
 
@@ -206,7 +209,8 @@ def fill_gutters(tile: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     return tile[row, col]
 
 
-def join_tiles(tiles: list[np.ndarray]) -> np.ndarray:
-    """Four tiles (S, S, 3) in 0..1 to the atlas (2S, 2S, 3) uint8, first row at the top."""
-    atlas = np.block([[[tiles[0]], [tiles[1]]], [[tiles[2]], [tiles[3]]]])
+def join_tiles(tiles: list[np.ndarray], size: int) -> np.ndarray:
+    """Four tiles (S, S, 3) in 0..1, shrunk to ``size``, to the atlas (2 size, 2 size, 3) uint8."""
+    small = [cv2.resize(tile, (size, size), interpolation=cv2.INTER_AREA) for tile in tiles]
+    atlas = np.concatenate([np.concatenate(small[:2], 1), np.concatenate(small[2:], 1)])
     return np.round(atlas * 255).astype(np.uint8)
