@@ -17,12 +17,16 @@ import torch
 from torch import Tensor
 
 from hvr_nb import skinning
+from hvr_nb.safe_pickle import read_smpl_npz, read_smpl_pickle
 from hvr_nb.types import Body, HvrError
 
 ASSETS = Path(__file__).parent / "assets"
 OPEN_BODY = ASSETS / "open_body.npz"
 MODELS = Path(__file__).parent.parent / "data" / "models"
-LICENSED_NAMES = ("SMPL_NEUTRAL.pkl", "SMPL_NEUTRAL.npz", "smpl/SMPL_NEUTRAL.pkl")
+LICENSED_NAMES = (
+    "SMPL_NEUTRAL.pkl", "SMPL_NEUTRAL.npz", "smpl/SMPL_NEUTRAL.pkl", "smpl/SMPL_NEUTRAL.npz",
+    "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl", "basicModel_neutral_lbs_10_207_0_v1.0.0.pkl",
+)  # fmt: skip
 # Vertices that smplx reads as landmarks (smplx.vertex_ids['smplh']); the open body keeps them.
 LANDMARK_VERTICES = {
     "nose": 332, "right_eye": 6260, "left_eye": 2800, "right_ear": 4071, "left_ear": 583,
@@ -147,46 +151,54 @@ def load_body_model(path: str | Path | None = None) -> BodyModel:
 @functools.lru_cache(maxsize=4)
 def _load(path: Path, _changed: int) -> BodyModel:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if path.suffix == ".pkl":
-        from hvr_nb.safe_pickle import read_smpl_pickle
-
-        raw = read_smpl_pickle(path)
-    else:
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                raw = {key: file[key] for key in file.files}
-        except (ValueError, OSError, EOFError, KeyError) as error:
-            raise HvrError(f"{path} cannot be read as a body model ({error}); fetch it again") from error
+    raw = read_smpl_pickle(path) if path.suffix == ".pkl" else read_smpl_npz(path)
     return _from_arrays(raw, digest, path)
 
 
-def _from_arrays(raw: dict, digest: str, path: Path) -> BodyModel:
+def _check(raw: dict, path: Path) -> None:
+    """Refuse arrays that are missing, of the wrong shape, not finite or that point nowhere."""
     needed = ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table")
     missing = [key for key in needed if key not in raw]
     if missing:
         raise HvrError(f"{path} is not an SMPL model: it has no {', '.join(missing)}")
+    v = len(raw["v_template"]) if raw["v_template"].ndim else 0
+    if raw["posedirs"].shape[-1:] != (207,) or raw["J_regressor"].shape[:1] != (24,):
+        raise HvrError(f"{path} is not a 24-joint SMPL model (SMPL-H and SMPL-X are not read here)")
+    shapes = {"v_template": (v, 3), "posedirs": (v, 3, 207), "J_regressor": (24, v), "weights": (v, 24)}
+    wrong = [k for k, shape in shapes.items() if raw[k].shape != shape]
+    if raw["shapedirs"].ndim != 3 or raw["shapedirs"].shape[:2] != (v, 3) or raw["shapedirs"].shape[2] < 10:
+        wrong.append("shapedirs")
+    if raw["f"].ndim != 2 or raw["f"].shape[1] != 3 or raw["f"].astype(np.int64).max(initial=0) >= v:
+        wrong.append("f")
+    parents = raw["kintree_table"].astype(np.int64).reshape(-1, raw["kintree_table"].shape[-1])[0]
+    if len(parents) != 24 or (parents[1:] < 0).any() or (parents[1:] >= np.arange(1, 24)).any():
+        wrong.append("kintree_table")
+    wrong += [k for k in shapes if k not in wrong and not np.isfinite(raw[k]).all()]
+    if wrong or ("body25" not in raw and v <= max(LANDMARK_VERTICES.values())):
+        wrong = ", ".join(wrong) or "so few vertices"
+        raise HvrError(f"{path} is not an SMPL model: {wrong} cannot be used")
+
+
+def _from_arrays(raw: dict, digest: str, path: Path) -> BodyModel:
+    _check(raw, path)
 
     def tensor(a) -> Tensor:
-        return torch.as_tensor(np.ascontiguousarray(a, dtype=np.float32))
+        return torch.as_tensor(np.array(a, np.float32, order="C"))
 
-    posedirs = np.asarray(raw["posedirs"], np.float32)
-    parents = np.asarray(raw["kintree_table"]).astype(np.int64)[0]
     regressor = np.asarray(raw["J_regressor"], np.float32)
-    if posedirs.shape[-1] != 207 or regressor.shape[0] != 24:
-        raise HvrError(f"{path} is not a 24-joint SMPL model (SMPL-H and SMPL-X are not read here)")
     return BodyModel(
         v_template=tensor(raw["v_template"]),
-        shapedirs=tensor(np.asarray(raw["shapedirs"])[:, :, :10]),
-        posedirs=tensor(posedirs.reshape(-1, 207).T),
+        shapedirs=tensor(raw["shapedirs"][:, :, :10]),
+        posedirs=tensor(raw["posedirs"].reshape(-1, 207).T),
         J_regressor=tensor(regressor),
         weights=tensor(raw["weights"]),
-        faces=np.asarray(raw["f"]).astype(np.int64),
-        parents=(-1, *(int(p) for p in parents[1:])),
+        faces=raw["f"].astype(np.int64),
+        parents=(-1, *(int(p) for p in raw["kintree_table"].astype(np.int64)[0, 1:])),
         body25=tensor(raw["body25"] if "body25" in raw else body25_regressor(regressor)),
         hash=digest,
         name="open body" if path == OPEN_BODY else path.name,
         uv=np.asarray(raw["vt"], np.float32) if "vt" in raw else None,
-        uv_faces=np.asarray(raw["ft"]).astype(np.int64) if "ft" in raw else None,
+        uv_faces=raw["ft"].astype(np.int64) if "ft" in raw else None,
     )
 
 

@@ -72,14 +72,20 @@ def camera_centre(camera: Camera) -> np.ndarray:
 
 
 def look_at(eye: np.ndarray, target: np.ndarray, like: Camera, up=(0.0, 1.0, 0.0)) -> Camera:
-    """The camera ``like`` moved to ``eye`` (3,) and turned to ``target`` (3,), world metres."""
+    """The camera ``like`` moved to ``eye`` (3,) and turned to ``target`` (3,), world metres.
+
+    Looking along ``up`` itself, the image's top is turned to the world's -Z.
+    """
     eye, target = np.asarray(eye, float), np.asarray(target, float)
-    z = target - eye
-    z /= np.linalg.norm(z)
+    if np.allclose(eye, target):
+        raise HvrError(f"the camera stands at {eye}, the very point it should look at; move one of them")
+    z = (target - eye) / np.linalg.norm(target - eye)
     x = np.cross(z, np.asarray(up, float))
+    if np.linalg.norm(x) < 1e-9:
+        x = np.cross(z, [0.0, 0.0, -1.0])
     x /= np.linalg.norm(x)
     R = np.stack([x, np.cross(z, x), z])
-    return Camera(K=like.K.copy(), width=like.width, height=like.height, R=R, t=-R @ eye, source=like.source)
+    return replace(like, K=like.K.copy(), R=R, t=-R @ eye)
 
 
 def orbit(camera: Camera, centre: np.ndarray, angle: float, *, axis=(0.0, 1.0, 0.0)) -> Camera:
@@ -112,6 +118,8 @@ def similarity(source: np.ndarray, target: np.ndarray, *, scale: bool = True):
     """
     mu_s, mu_t = source.mean(0), target.mean(0)
     a, b = source - mu_s, target - mu_t
+    if not (a**2).sum() > 0:
+        raise HvrError(f"{len(source)} points in one place cannot be aligned; give at least two that differ")
     u, d, vt = np.linalg.svd(b.T @ a)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
     R = (u * sign) @ vt
@@ -125,7 +133,7 @@ def undistort_images(images: np.ndarray, camera: Camera) -> tuple[np.ndarray, Ca
 
     if not np.any(camera.dist):
         return images, camera
-    out = np.stack([cv2.undistort(im, camera.K, camera.dist) for im in images])
-    clean = Camera(K=camera.K, width=camera.width, height=camera.height, R=camera.R, t=camera.t,
-                   source=camera.source)  # fmt: skip
-    return out, clean
+    K = camera.K.copy()
+    K[:2, 2] -= 0.5  # OpenCV counts pixel centres from 0, the project from 0.5
+    out = np.stack([cv2.undistort(im, K, camera.dist) for im in images])
+    return out, replace(camera, dist=np.zeros(5))

@@ -1,4 +1,4 @@
-"""Triangle meshes: normals, edges, reading and writing (through trimesh)."""
+"""Triangle meshes: normals, edges and writing (through trimesh)."""
 
 from __future__ import annotations
 
@@ -32,21 +32,42 @@ def unique_edges(faces: np.ndarray) -> np.ndarray:
 
 
 def save_mesh(mesh: Mesh, path: str | Path) -> Path:
-    """Write ``mesh`` as .ply, .obj or .glb; vertex colours or texture go along."""
-    import trimesh
-    from PIL import Image
+    """Write ``mesh`` as .ply, .obj or .glb; vertex colours or texture go along.
 
+    A textured .obj comes with ``<stem>.mtl`` and ``<stem>.png`` beside it.
+    """
     path = Path(path)
     if path.suffix not in (".ply", ".obj", ".glb"):
         raise HvrError(f"{path}: a mesh is written as .ply, .obj or .glb, not {path.suffix!r}")
-    if mesh.texture is not None and mesh.uv is not None and mesh.uv_faces is not None:
-        # One vertex per (position, uv) pair: files know a single index per corner.
-        corners = np.stack([mesh.faces.ravel(), mesh.uv_faces.ravel()], axis=1)
-        pairs, index = np.unique(corners, axis=0, return_inverse=True)
-        visual = trimesh.visual.TextureVisuals(uv=mesh.uv[pairs[:, 1]], image=Image.fromarray(mesh.texture))
-        out = trimesh.Trimesh(mesh.vertices[pairs[:, 0]], index.reshape(-1, 3), visual=visual, process=False)
-    else:
-        out = trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_colors=mesh.colors, process=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    out.export(path)
+    out = _as_trimesh(mesh, path.stem)
+    if path.suffix == ".obj":
+        from trimesh.exchange.obj import export_obj
+
+        text, files = export_obj(out, return_texture=True, mtl_name=f"{path.stem}.mtl")
+        for name, data in files.items():
+            _replace(path.with_name(name), data)
+        _replace(path, text.encode())
+    else:
+        _replace(path, out.export(file_type=path.suffix[1:]))
     return path
+
+
+def _as_trimesh(mesh: Mesh, name: str):
+    import trimesh
+    from PIL import Image
+
+    if mesh.texture is None or mesh.uv is None or mesh.uv_faces is None:
+        return trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_colors=mesh.colors, process=False)
+    # One vertex per (position, uv) pair: files know a single index per corner.
+    corners = np.stack([mesh.faces.ravel(), mesh.uv_faces.ravel()], axis=1)
+    pairs, index = np.unique(corners, axis=0, return_inverse=True)
+    material = trimesh.visual.material.SimpleMaterial(image=Image.fromarray(mesh.texture), name=name)
+    visual = trimesh.visual.TextureVisuals(uv=mesh.uv[pairs[:, 1]], material=material)
+    return trimesh.Trimesh(mesh.vertices[pairs[:, 0]], index.reshape(-1, 3), visual=visual, process=False)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(data)
+    partial.replace(path)

@@ -24,7 +24,7 @@ def _zbuffer_loop(xy, z, faces, depth, face_id, bary):
     height, width = depth.shape
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        if min(z[a], z[b], z[c]) < 1e-3:
+        if min(z[a], z[b], z[c]) < NEAR:
             continue
         ax, ay, bx, by, cx, cy = xy[a, 0], xy[a, 1], xy[b, 0], xy[b, 1], xy[c, 0], xy[c, 1]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
@@ -39,7 +39,7 @@ def _zbuffer_loop(xy, z, faces, depth, face_id, bary):
                 px, py = x + 0.5, y + 0.5
                 wa = ((bx - px) * (cy - py) - (by - py) * (cx - px)) / area
                 wb = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) / area
-                wc = 1.0 - wa - wb
+                wc = ((ax - px) * (by - py) - (ay - py) * (bx - px)) / area
                 if wa < 0.0 or wb < 0.0 or wc < 0.0:
                     continue
                 ia, ib, ic = wa / z[a], wb / z[b], wc / z[c]
@@ -78,7 +78,7 @@ def _scatter(ids, side, corners, zc, lo, hi, depth, face_id, bary):
     with np.errstate(divide="ignore", invalid="ignore"):
         wa = ((b - p)[..., 0] * (c - p)[..., 1] - (b - p)[..., 1] * (c - p)[..., 0]) / area
         wb = ((c - p)[..., 0] * (a - p)[..., 1] - (c - p)[..., 1] * (a - p)[..., 0]) / area
-    wc = 1.0 - wa - wb
+        wc = ((a - p)[..., 0] * (b - p)[..., 1] - (a - p)[..., 1] * (b - p)[..., 0]) / area
     inside &= (wa >= 0) & (wb >= 0) & (wc >= 0) & (area != 0)
     row, col = np.nonzero(inside)
     w = np.stack([wa[row, col], wb[row, col], wc[row, col]], -1) / zs[row]

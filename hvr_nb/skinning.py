@@ -21,7 +21,8 @@ def axis_angle_to_matrix(rotvec: Tensor) -> Tensor:
     safe = torch.where(small, torch.ones_like(angle2), angle2)
     angle = safe.sqrt()
     a = torch.where(small, 1 - angle2 / 6, torch.sin(angle) / angle)[..., None]
-    b = torch.where(small, 0.5 - angle2 / 24, (1 - torch.cos(angle)) / safe)[..., None]
+    # (1 - cos) / angle^2 through the half angle: no cancellation in float32
+    b = torch.where(small, 0.5 - angle2 / 24, 2 * (torch.sin(angle / 2) / angle) ** 2)[..., None]
     x, y, z = rotvec.unbind(-1)
     o = torch.zeros_like(x)
     k = torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).reshape(*rotvec.shape[:-1], 3, 3)
