@@ -7,33 +7,43 @@ import numpy as np
 from hvr_nb.types import BODY25_NAMES, Keypoints
 
 
-def plot_lines(series: dict[str, np.ndarray], *, unit: str, title: str = "", width: int = 1200,
-               height: int = 240, limits: tuple[float, float] | None = None) -> np.ndarray:  # fmt: skip
-    """Curves over the frames.
+UNITS = {
+    "px": "px", "mm": "mm", "cm": "cm", "m": "m", "pct": "%", "deg": "\N{DEGREE SIGN}", "db": "dB",
+    "psnr": "dB", "iou": "0..1", "ssim": "0..1", "seconds": "s", "fps": "1/s", "loss": "",
+}  # fmt: skip
+
+
+def unit_of(name: str) -> str:
+    """The unit of a measured quantity, from the words of its name: "mpjpe_mm" is in mm."""
+    words = name.lower().split("_")
+    return next((UNITS[word] for word in reversed(words) if word in UNITS), "")
+
+
+def plot_series(series: dict[str, np.ndarray], *, steps: np.ndarray | None = None, title: str = "",
+                width: int = 1200) -> np.ndarray:  # fmt: skip
+    """Curves over the frames (or over ``steps``), one panel each because units differ.
 
     Args:
-        series: name -> (T,) values; NaN leaves a gap. unit: what the values are in.
-        limits: lowest and highest value of the axis; None fits the data.
+        series: name -> (T,) values; NaN leaves a gap. steps: (T,) what to put on the axis below.
     """
-    figure, axes = _figure(width, height)
-    for name, values in series.items():
-        axes.plot(np.arange(len(values)), values, linewidth=1.6, label=name)
-    if limits:
-        axes.set_ylim(*limits)
-    axes.set_ylabel(unit)
-    axes.set_xlabel("frame")
-    axes.set_title(title, fontsize=10, loc="left", fontweight="bold")
-    axes.grid(alpha=0.25)
-    axes.margins(x=0)
-    if len(series) > 1:
-        axes.legend(fontsize=8, ncols=min(len(series), 6), loc="lower right")
+    figure, panels = _figure(width, 150 * len(series) + 50, rows=len(series))
+    below = "frame" if steps is None else "step"
+    for axes, (name, values) in zip(panels, series.items(), strict=True):
+        values = np.asarray(values, float)
+        axes.plot(np.arange(len(values)) if steps is None else steps, values, linewidth=1.5, color="#2a6fdb")
+        unit = unit_of(name)
+        axes.set_ylabel(f"{name}\n{f'({unit})' if unit else ''}", fontsize=8)
+        axes.grid(alpha=0.25)
+        axes.margins(x=0)
+    panels[0].set_title(title, fontsize=10, loc="left", fontweight="bold")
+    panels[-1].set_xlabel(below, fontsize=8)
     return _pixels(figure)
 
 
 def plot_confidence(keypoints: Keypoints, *, width: int = 1200, height: int = 320) -> np.ndarray:
     """Confidence of every joint (rows) in every frame (columns); interpolated points are crossed out."""
     points, filled = keypoints.points, keypoints.filled
-    figure, axes = _figure(width, height)
+    figure, (axes,) = _figure(width, height)
     shown = axes.imshow(points[..., 2].T, aspect="auto", cmap="viridis", vmin=0, vmax=1,
                         interpolation="nearest")  # fmt: skip
     frame, joint = np.nonzero(filled)
@@ -47,14 +57,14 @@ def plot_confidence(keypoints: Keypoints, *, width: int = 1200, height: int = 32
     return _pixels(figure)
 
 
-def _figure(width: int, height: int):
-    """A figure outside pyplot, so that no notebook state is touched."""
+def _figure(width: int, height: int, *, rows: int = 1):
+    """A figure outside pyplot, so that no notebook state is touched, and its ``rows`` axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
+    return figure, list(figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0])
 
 
 def _pixels(figure) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from hvr_nb.geometry import default_camera, look_at
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.raster import interpolate, rasterize
-from hvr_nb.types import Camera, Mesh
+from hvr_nb.types import Body, Camera, Mesh
 
 SKIN = (150, 178, 214)  # the body's colour in every picture
 # directions towards the light in camera axes (x right, y down, z forward), and their strength
@@ -96,6 +96,22 @@ def draw_mesh(image: np.ndarray, mesh: Mesh, camera: Camera, *, opacity: float =
     if layer.shape[:2] != image.shape[:2]:
         layer = cv2.resize(layer, image.shape[1::-1], interpolation=cv2.INTER_AREA)
     return (image * (1 - opacity * layer[..., 3:]) + opacity * layer[..., :3]).round().astype(np.uint8)
+
+
+def body_overlay(frames: np.ndarray, body: Body, model, *, opacity: float = 0.85) -> np.ndarray:
+    """The body drawn over every frame.
+
+    Args:
+        frames: (T, H, W, 3) uint8. body: T frames. model: the ``BodyModel`` it was fitted with.
+
+    Returns:
+        (T, H, W, 3) uint8.
+    """
+    from hvr_nb.body_model import posed
+
+    vertices = posed(model, body)[0]
+    pairs = zip(frames, vertices, strict=True)
+    return np.stack([draw_mesh(f, Mesh(v, model.faces), body.camera, opacity=opacity) for f, v in pairs])
 
 
 def viewpoint(lo: np.ndarray, hi: np.ndarray, *, angle: float, height: int, aspect: float = 0.0) -> Camera:

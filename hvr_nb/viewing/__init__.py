@@ -12,6 +12,7 @@ import os
 import numpy as np
 
 from hvr_nb.types import HvrError
+from hvr_nb.viewing.numbers import show_numbers
 from hvr_nb.viewing.saved import show_saved
 from hvr_nb.viewing.views import View, as_view, side_by_side
 
@@ -32,16 +33,20 @@ def show(x, *, over: np.ndarray | None = None, beside: np.ndarray | None = None,
 
     Args:
         x: frames (T, H, W, 3), an image or a list of images, Keypoints, Masks, Body, Canonical, Mesh,
-            a list of Mesh (one a frame), Joints3D, or a dictionary of label -> frames.
+            a list of Mesh (one a frame), Joints3D, a dictionary of label -> frames, or a dictionary of
+            measured numbers (then ``plot`` names those to draw as curves).
         over: (T, H, W, 3) uint8 frames to draw it over (Keypoints, Masks, Body, Mesh).
         beside: (T, H, W, 3) frames or an image to put next to images ``x``.
         options: ``title``, ``fps`` (frames per second, 30), ``captions`` (one a picture),
             ``camera`` (Mesh over an image), ``model`` (Body; default ``load_body_model()``),
-            ``colour`` (Canonical: "parts" or "weights").
+            ``color`` (Canonical: "parts" or "weights"), ``plot`` (names of a dictionary of numbers).
 
     Raises:
         HvrError: the value cannot be shown or does not fit the frames.
     """
+    if isinstance(x, dict) and all(np.ndim(value) < 2 for value in x.values()):
+        show_numbers(x, **options)
+        return
     if beside is not None:
         x = {"input": beside, options.pop("label", "result"): x}
     _display(as_view(x, over=over, **options))

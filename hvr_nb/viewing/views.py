@@ -199,14 +199,14 @@ def _joints(x: Joints3D, *, over=None, title: str = "", fps: float = 30.0) -> Vi
                 scene=functools.partial(scenes.moving_joints, x, fps=fps), fps=fps)  # fmt: skip
 
 
-def _canonical(x, *, over=None, title: str = "", colour: str = "parts") -> View:
+def _canonical(x, *, over=None, title: str = "", color: str = "parts") -> View:
     """The big pose coloured by part or by skinning weights."""
-    if colour not in ("parts", "weights"):
-        raise HvrError(f'colour is {colour!r}; a canonical body is coloured by "parts" or by "weights"')
+    if color not in ("parts", "weights"):
+        raise HvrError(f'color is {color!r}; a canonical body is coloured by "parts" or by "weights"')
     palette = shading.distinct_colours(len(x.part_names))
-    colors = palette[x.parts] if colour == "parts" else shading.weight_colours(x.weights)
-    view = _mesh(Mesh(x.vertices, x.faces, colors), title=title or f"big pose, coloured by {colour}")
-    if colour == "parts":
+    colors = palette[x.parts] if color == "parts" else shading.weight_colours(x.weights)
+    view = _mesh(Mesh(x.vertices, x.faces, colors), title=title or f"big pose, coloured by {color}")
+    if color == "parts":
         return replace(view, notes=(pictures.legend(list(x.part_names), palette, width=900),))
     return view
 

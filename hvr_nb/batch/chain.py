@@ -1,0 +1,201 @@
+"""The chain of one video: notebooks 00 to 07 in order, those already done left alone."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from hvr_nb import __version__
+from hvr_nb.batch.notebook import digest, marker, run_notebook
+from hvr_nb.batch.parameters import check_parameters, known, read_parameters
+from hvr_nb.clip import STAGES, Clip, read_json
+from hvr_nb.types import HvrError
+
+ARTEFACTS = tuple(STAGES)
+# notebooks whose results are folders: (what they read, what they write)
+LATER = {
+    "05_train": (ARTEFACTS, ("avatars",)),
+    "06_render": ((*ARTEFACTS, "avatars"), ("renders",)),
+    "07_visualize": ((*ARTEFACTS, "avatars", "renders", "metrics"), ("player.html", "report.html")),
+}
+USERS_MODELS = (
+    Path(__file__).parents[2] / "data" / "models"
+)  # a licensed body model put there changes results
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """What became of one notebook of a chain."""
+
+    stage: str  # e.g. "03_body"
+    skipped: bool  # nothing had changed since it was run
+    seconds: float
+
+
+def run_chain(video: str | Path, clip_folder: str | Path, *, notebooks_dir: str | Path = "notebooks",
+              overrides: Mapping[str, Mapping[str, object]] | None = None, from_stage: str = "",
+              to_stage: str = "", force: bool = False, timeout: float = 0,
+              progress: bool = True) -> list[StageRun]:  # fmt: skip
+    """Run the notebooks of one video; what has not changed since the last run is not run again.
+
+    Args:
+        video: file or folder of pictures; "" where 00_video makes its own.
+        clip_folder: the clip to write; executed notebooks go to its ``runs/``.
+        notebooks_dir: where ``NN_name.ipynb`` lie; also the working folder of the kernels.
+        overrides: stage -> parameters, e.g. ``{"05_train": {"iters": 3000}}``; the key "" gives them
+            to every notebook that knows the name.
+        from_stage, to_stage: first and last notebook, "03" or "03_body"; "" = all.
+        force: run also what has not changed. timeout: seconds a cell may take; 0 = no limit.
+        progress: show a bar.
+
+    Raises:
+        HvrError: a parameter or stage is unknown; nothing has been run then.
+        NotebookFailed: a notebook failed; finished stages stay finished.
+    """
+    notebooks = find_notebooks(notebooks_dir)
+    folder = Path(clip_folder).absolute()
+    if str(video) and not Path(video).exists():
+        raise HvrError(f"there is no video {video}; give a video file or a folder of pictures")
+    given = {"video": str(Path(video).absolute()) if str(video) else "", "clip": str(folder)}
+    params = chain_parameters(notebooks, given, overrides or {})
+    chosen = _between(list(notebooks), from_stage, to_stage)
+    done = []
+    with tqdm(chosen, desc=folder.name, unit="notebook", disable=not progress) as bar:
+        for stage in bar:
+            bar.set_postfix_str(stage)
+            done.append(_run_stage(notebooks[stage], folder, params[stage], force=force, timeout=timeout))
+    return done
+
+
+def find_notebooks(folder: str | Path) -> dict[str, Path]:
+    """The numbered notebooks of a folder, stage -> file, in order."""
+    found = {path.stem: path.absolute() for path in sorted(Path(folder).glob("[0-9][0-9]_*.ipynb"))}
+    if not found:
+        raise HvrError(f"{folder} has no numbered notebooks; give the folder with 00_video.ipynb")
+    return found
+
+
+def chain_parameters(notebooks: Mapping[str, Path], given: Mapping[str, object],
+                     overrides: Mapping[str, Mapping[str, object]]) -> dict[str, dict]:  # fmt: skip
+    """Checked parameters of every stage: those of ``given`` it declares, then its overrides."""
+    declared = {stage: read_parameters(path) for stage, path in notebooks.items()}
+    params = {stage: {k: v for k, v in given.items() if k in declared[stage]} for stage in notebooks}
+    everywhere = {name: None for names in declared.values() for name in names}
+    for stage, values in overrides.items():
+        for key in () if stage else values:
+            known(key, everywhere, "no notebook has a parameter")
+        for target in [stage_called(stage, list(notebooks))] if stage else list(notebooks):
+            params[target] |= {k: v for k, v in values.items() if stage or k in declared[target]}
+    return {stage: check_parameters(notebooks[stage], params[stage]) for stage in notebooks}
+
+
+def stage_called(name: str, stages: list[str]) -> str:
+    """The stage meant by "05", "05_train" or "train"."""
+    for stage in stages:
+        if name in (stage, *stage.split("_", 1)):
+            return stage
+    return known(name, dict.fromkeys(stages), "there is no notebook")
+
+
+def _between(stages: list[str], first: str, last: str) -> list[str]:
+    a = stages.index(stage_called(first, stages)) if first else 0
+    b = stages.index(stage_called(last, stages)) if last else len(stages) - 1
+    if b < a:
+        raise HvrError(f"{stages[b]} comes before {stages[a]}; swap from_stage and to_stage")
+    return stages[a : b + 1]
+
+
+def _run_stage(notebook: Path, folder: Path, params: dict, *, force: bool, timeout: float) -> StageRun:
+    out, began = folder / "runs" / notebook.name, time.perf_counter()
+    defaults = {name: p.default for name, p in read_parameters(notebook).items()}
+    method = str({**defaults, **params}.get("method", ""))
+    reads, writes = reads_and_writes(notebook.stem)
+    inputs = {key: fingerprint(folder, key, method=method) for key in reads}
+    inputs |= _files_given({**defaults, **params}, notebook.parent)
+    outputs = functools.partial(_written, folder, writes, method)
+    wanted = {"params": params, "notebook": digest(notebook), "version": __version__, "inputs": inputs,
+              "outputs": outputs()}  # fmt: skip
+    if not force and all(wanted["outputs"].values()) and _finished(out, wanted):
+        return StageRun(notebook.stem, True, time.perf_counter() - began)
+    seconds = run_notebook(notebook, out, cwd=notebook.parent, params=params, inputs=inputs,
+                           timeout=timeout, outputs=outputs)  # fmt: skip
+    return StageRun(notebook.stem, False, seconds)
+
+
+def _written(folder: Path, names: tuple[str, ...], method: str) -> dict[str, str]:
+    """State of what a stage wrote; of folders and pages only whether they are there."""
+    states = {name: fingerprint(folder, name, method=method) for name in names}
+    return {name: state if name in STAGES else "present" * bool(state) for name, state in states.items()}
+
+
+def _finished(out: Path, wanted: dict) -> bool:
+    """Whether ``out`` was run to its end with exactly these parameters, notebook and inputs."""
+    if not (out.exists() and marker(out).exists()):
+        return False
+    try:
+        found = read_json(marker(out), remedy="delete it")
+    except HvrError:  # a damaged marker proves nothing
+        return False
+    return {key: found.get(key) for key in wanted} == wanted
+
+
+def reads_and_writes(stage: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of what a stage reads and writes: artefacts of a clip, folders and files in it."""
+    if stage in LATER:
+        reads, writes = LATER[stage]
+        return (*reads, "models"), writes
+    writes = tuple(name for name, (maker, _) in STAGES.items() if maker == stage)
+    reads = {name: None for made in writes for name in STAGES[made][1] if name not in writes}
+    return (*reads, "models") if stage >= "03" else tuple(reads), writes
+
+
+def fingerprint(folder: Path, key: str, *, method: str = "") -> str:
+    """State of one thing a stage reads or writes; "" where it is missing.
+
+    Args:
+        folder: the clip. key: an artefact, "avatars", "renders" (of ``method``), "metrics",
+            "models" or a file name.
+    """
+    if key in STAGES:
+        return Clip(folder).fingerprint(key)
+    if key == "models":
+        found = [*USERS_MODELS.rglob("*.pkl"), *USERS_MODELS.rglob("*.npz")]
+        return _state(sorted(found), content=False)
+    if key == "avatars":
+        return _state(sorted(p for p in (folder / key / method).glob("*") if p.is_file()))
+    if key == "renders":
+        return _state(sorted((folder / key / method).glob("**/manifest.json")))
+    if key == "metrics":
+        return _state(sorted(p for p in (folder / key).glob("*.json") if p.stem < "07"))
+    return _state([folder / key] if (folder / key).is_file() else [])
+
+
+def _files_given(params: Mapping[str, object], cwd: Path) -> dict[str, str]:
+    """Fingerprints of the files and folders that parameters name."""
+    found = {}
+    for name, value in params.items():
+        path = cwd / value if isinstance(value, str) and value and name != "clip" else None
+        if path is not None and path.is_file():
+            found[f"file {name}"] = digest(path)
+        elif path is not None and path.is_dir():
+            found[f"file {name}"] = _state(sorted(p for p in path.iterdir() if p.is_file()), content=False)
+    return found
+
+
+def _state(paths: list[Path], *, content: bool = True) -> str:
+    """One hash of files: names with contents, or with sizes and times where that would be slow."""
+    if not paths:
+        return ""
+    total = hashlib.sha256()
+    for path in paths:
+        status = path.stat()
+        total.update(
+            f"{path.name} {digest(path) if content else (status.st_size, status.st_mtime_ns)}\n".encode()
+        )
+    return total.hexdigest()

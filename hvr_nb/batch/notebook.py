@@ -1,0 +1,157 @@
+"""One notebook through papermill: parameters checked, this interpreter's kernel, success written last."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import nbformat
+import papermill
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat.sign import NotebookNotary
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
+
+from hvr_nb import __version__
+from hvr_nb.batch.parameters import check_parameters
+from hvr_nb.clip import write_json
+from hvr_nb.types import HvrError
+
+START_TIMEOUT = 300  # seconds; on a busy machine kernels miss papermill's 60
+_running: set[int] = set()  # process ids of the kernels that run now
+
+
+class NotebookFailed(HvrError):
+    """A notebook did not run to its end."""
+
+    def __init__(self, notebook: str, reason: str, out: Path):
+        super().__init__(f"{notebook} failed: {reason} (see {out})")
+        self.notebook = notebook  # e.g. "03_body"
+        self.reason = reason  # one line
+
+
+def marker(out: Path) -> Path:
+    """The file that says that ``out`` was run to its end."""
+    return out.with_suffix(".done.json")
+
+
+def run_notebook(notebook: str | Path, out: str | Path, *, cwd: str | Path, params: Mapping[str, object],
+                 inputs: Mapping[str, str] | None = None, timeout: float = 0,
+                 outputs: Callable[[], dict[str, str]] = dict) -> float:  # fmt: skip
+    """Run a notebook and keep the executed copy.
+
+    Args:
+        notebook: the notebook to run; it is not changed. out: the executed copy.
+        cwd: working folder of its kernel. params: values for its parameters cell.
+        inputs: fingerprints of what it reads, kept in the marker ``<out>.done.json``.
+        timeout: seconds a cell may take; 0 = as long as it likes.
+        outputs: called afterwards for the fingerprints of what it wrote, kept there too.
+
+    Returns:
+        seconds it took.
+
+    Raises:
+        HvrError: a parameter is unknown or of the wrong type, or the disk is full.
+        NotebookFailed: a cell failed, timed out, or the kernel died.
+    """
+    notebook, out = Path(notebook).absolute(), Path(out).absolute()
+    params = check_parameters(notebook, params)
+    marker(out).unlink(missing_ok=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    with _failures_explained(notebook.stem, out):
+        _execute(notebook, out, Path(cwd).absolute(), params, timeout)
+        NotebookNotary().sign(nbformat.read(out, as_version=4))  # unsigned, Lab would strip the iframes
+    seconds = time.perf_counter() - began
+    write_json(marker(out), {"params": params, "notebook": digest(notebook), "version": __version__,
+                             "inputs": dict(inputs or {}), "outputs": outputs(),
+                             "seconds": round(seconds, 2)})  # fmt: skip
+    return seconds
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _execute(notebook: Path, out: Path, cwd: Path, params: dict, timeout: float) -> None:
+    config = Config()
+    config.KernelManager.transport_encryption = "auto"  # ipykernel warns about plain TCP otherwise
+    environment = {"HVR_NB_BATCH": "1", "HVR_NB_RUN_DIR": str(out.parent),
+                   "HVR_NB_HTML_DIR": str(out.parent / "html" / out.stem)}  # fmt: skip
+    papermill.execute_notebook(
+        str(notebook), str(out), params, cwd=str(cwd), kernel_name="python3", language="python",
+        progress_bar=False, start_timeout=START_TIMEOUT, execution_timeout=timeout or None,
+        coalesce_streams=True, store_widget_state=False, config=config,
+        kernel_manager_class=_kernel_manager(environment),
+    )  # fmt: skip
+
+
+def _kernel_manager(environment: dict[str, str]) -> type:
+    """A manager whose kernels run this very Python, whatever kernels are installed, with ``environment``."""
+
+    class ThisPython(AsyncKernelManager):
+        """Starts ``sys.executable -m ipykernel_launcher``."""
+
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            """The kernel to start, in place of a search for an installed one."""
+            command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            return KernelSpec(argv=command, display_name="Python 3", language="python",
+                              metadata={"supported_encryption": ["curve"]})  # fmt: skip
+
+        async def start_kernel(self, **options) -> None:
+            """Start it with the extra environment variables."""
+            options["env"] = {**os.environ, **(options.get("env") or {}), **environment}
+            await self._async_start_kernel(**options)
+            _running.add(self.provisioner.pid)
+
+        async def cleanup_resources(self, restart: bool = False) -> None:
+            """Forget the process that has ended."""
+            _running.discard(getattr(self.provisioner, "pid", 0))
+            await self._async_cleanup_resources(restart=restart)
+
+    return ThisPython
+
+
+def stop_running_kernels() -> None:
+    """Kill the kernels that run now, so that an interrupted batch run ends at once."""
+    for pid in list(_running):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _failures_explained(name: str, out: Path):
+    """Turn what papermill raises into errors that say what happened in one line."""
+    try:
+        yield
+    except PapermillExecutionError as error:
+        reason = f"{error.ename}: {_first_line(error.evalue)}"
+        raise NotebookFailed(name, reason, out) from error
+    except CellTimeoutError as error:
+        raise NotebookFailed(name, f"a cell took too long: {_first_line(str(error))}", out) from error
+    except DeadKernelError as error:
+        reason = "its kernel was killed (often: the machine ran out of memory)"
+        raise NotebookFailed(name, reason, out) from error
+    except RuntimeError as error:
+        raise NotebookFailed(name, f"its kernel did not start: {_first_line(str(error))}", out) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise HvrError(f"the disk is full: {out} was not written; free space and run again") from error
+        raise
+
+
+def _first_line(text: str) -> str:
+    lines = [line.strip() for line in str(text).splitlines() if line.strip()]
+    return lines[0] if lines else ""

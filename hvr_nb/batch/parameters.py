@@ -1,0 +1,113 @@
+"""The parameters cell of a notebook: what it declares, and whether given values fit.
+
+papermill only warns about an unknown name and hands "false" over as a string; here both are errors.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvr_nb.types import HvrError
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One line of a parameters cell."""
+
+    name: str
+    kind: str  # "int", "float", "str", "bool", "list" or "dict"
+    default: object
+
+
+def read_parameters(notebook: str | Path) -> dict[str, Parameter]:
+    """What the cell tagged ``parameters`` declares, by name, in order.
+
+    Raises:
+        HvrError: the file is no notebook, has no such cell, or the cell is not plain literals.
+    """
+    try:
+        cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError) as error:
+        raise HvrError(f"{notebook} cannot be read as a notebook ({error})") from error
+    tagged = [c for c in cells if "parameters" in c.get("metadata", {}).get("tags", [])]
+    if len(tagged) != 1:
+        raise HvrError(f"{notebook} has {len(tagged)} cells tagged 'parameters'; it needs exactly one")
+    try:
+        lines = ast.parse("".join(tagged[0]["source"])).body
+        found = [_parameter(line) for line in lines]
+    except (SyntaxError, ValueError) as error:
+        raise HvrError(f"{notebook}: the parameters cell must be plain literals ({error})") from error
+    return {parameter.name: parameter for parameter in found}
+
+
+def _parameter(line: ast.stmt) -> Parameter:
+    if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None:
+        name, hint = line.target.id, ast.unparse(line.annotation)
+    elif isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+        name, hint = line.targets[0].id, ""
+    else:
+        raise ValueError(f"line {line.lineno} is no assignment")
+    default = ast.literal_eval(line.value)
+    return Parameter(name, hint.split("[")[0].strip() or type(default).__name__, default)
+
+
+def check_parameters(notebook: str | Path, params: Mapping[str, object]) -> dict[str, object]:
+    """The values of ``params`` as the notebook's types; nothing is run.
+
+    Raises:
+        HvrError: a name is unknown (with the nearest one) or a value has the wrong type.
+    """
+    declared = read_parameters(notebook)
+    name = Path(notebook).stem
+    return {key: _fitting(name, known(key, declared, f"{name} has no parameter"), value)
+            for key, value in params.items()}  # fmt: skip
+
+
+def known(key: str, valid: Mapping[str, object], complaint: str):
+    """``valid[key]``, or an HvrError that begins with ``complaint`` and suggests the nearest name."""
+    if key in valid:
+        return valid[key]
+    near = difflib.get_close_matches(key, valid, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise HvrError(f"{complaint} {key!r}{hint} (valid: {', '.join(valid)})")
+
+
+def _fitting(notebook: str, parameter: Parameter, value: object) -> object:
+    kind = parameter.kind
+    if kind == "str" and isinstance(value, Path):
+        return str(value)
+    if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind == "list" and isinstance(value, tuple):
+        return list(value)
+    expected = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict}.get(kind)
+    wrong = expected is not None and not isinstance(value, expected)
+    if wrong or (kind == "int" and isinstance(value, bool)):
+        raise HvrError(f"{notebook}: parameter {parameter.name!r} is {kind}, but got {value!r} "
+                       f"({type(value).__name__}); for example {parameter.default!r}")  # fmt: skip
+    return value
+
+
+def from_text(notebook: str | Path, key: str, text: str) -> object:
+    """The value a command line means for a parameter: ``text`` read by the declared type.
+
+    Raises:
+        HvrError: the name is unknown or the text does not read as that type.
+    """
+    name = Path(notebook).stem
+    parameter = known(key, read_parameters(notebook), f"{name} has no parameter")
+    if parameter.kind == "str":
+        return text
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    if parameter.kind == "bool" and text.lower() in words:
+        return words[text.lower()]
+    try:
+        value = ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        value = text
+    return _fitting(name, parameter, value)

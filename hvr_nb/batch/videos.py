@@ -1,0 +1,98 @@
+"""Many videos: one chain each, a failing one does not stop the rest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hvr_nb.batch.chain import StageRun, chain_parameters, find_notebooks, run_chain
+from hvr_nb.batch.notebook import NotebookFailed, stop_running_kernels
+from hvr_nb.types import HvrError
+
+
+@dataclass(frozen=True)
+class VideoRun:
+    """What became of one video."""
+
+    video: str
+    clip: Path
+    seconds: float
+    stages: list[StageRun] = field(default_factory=list)
+    notebook: str = ""  # the one that failed
+    error: str = ""  # why, one line
+
+    @property
+    def status(self) -> str:
+        """ "failed", "unchanged" (nothing had to be run) or "done"."""
+        if self.error:
+            return "failed"
+        return "unchanged" if self.stages and all(s.skipped for s in self.stages) else "done"
+
+
+def run_videos(videos: Sequence[str | Path], clips_dir: str | Path, *,
+               notebooks_dir: str | Path = "notebooks",
+               overrides: Mapping[str, Mapping[str, object]] | None = None, workers: int = 1,
+               executor=None, clips: Sequence[Path] = (), **options) -> list[VideoRun]:  # fmt: skip
+    """Run the chain on every video; Ctrl-C ends at once and leaves finished stages finished.
+
+    Args:
+        videos: files or folders of pictures. clips_dir: their clips go here, named after them.
+        overrides: parameters as in ``run_chain``, the same for every video.
+        workers: videos at a time; each notebook has its own process, so threads do.
+        executor: anything with ``submit`` in place of threads (dask, submitit); it runs one chain a job.
+        clips: the clip folders themselves, one a video, in place of names.
+        options: ``from_stage``, ``to_stage``, ``force``, ``timeout`` of ``run_chain``.
+
+    Raises:
+        HvrError: a parameter is unknown or two videos want the same clip; nothing has been run then.
+    """
+    folders = list(clips) or clip_folders(videos, Path(clips_dir))
+    chain_parameters(find_notebooks(notebooks_dir), {}, overrides or {})
+    pool = executor or ThreadPoolExecutor(max_workers=workers)
+    options = {"progress": workers == 1, **options, "notebooks_dir": notebooks_dir, "overrides": overrides}
+    try:
+        jobs = [pool.submit(_run_video, v, f, options) for v, f in zip(videos, folders, strict=True)]
+        return [job.result() for job in jobs]
+    except KeyboardInterrupt:
+        if executor is None:
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop_running_kernels()
+        raise
+    finally:
+        if executor is None:
+            pool.shutdown()
+
+
+def clip_folders(videos: Sequence[str | Path], clips_dir: Path) -> list[Path]:
+    """One folder a video, called after its file; after folder and file where names clash."""
+    paths = [Path(v).absolute() for v in videos]
+    names = [p.stem for p in paths]
+    names = [f"{p.parent.name}_{n}" if names.count(n) > 1 else n for p, n in zip(paths, names, strict=True)]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise HvrError(f"two videos would become the clip {twice[0]}; rename one or run it apart")
+    return [clips_dir / name for name in names]
+
+
+def _run_video(video: str | Path, folder: Path, options: dict) -> VideoRun:
+    began = time.perf_counter()
+    try:
+        stages = run_chain(video, folder, **options)
+        return VideoRun(str(video), folder, time.perf_counter() - began, stages)
+    except NotebookFailed as error:
+        failed = (error.notebook, error.reason)
+    except (HvrError, OSError) as error:  # this video's trouble; the others go on
+        failed = ("", str(error))
+    return VideoRun(str(video), folder, time.perf_counter() - began, notebook=failed[0], error=failed[1])
+
+
+def summary(runs: Sequence[VideoRun]) -> str:
+    """A table of what became of every video, one line each."""
+    rows = [("video", "status", "seconds", "failing notebook", "error")]
+    rows += [(r.video, r.status, f"{r.seconds:.0f}", r.notebook, r.error) for r in runs]
+    widths = [max(len(row[c]) for row in rows) for c in range(4)]
+    return "\n".join("  ".join([*(v.ljust(w) for v, w in zip(row, widths, strict=False)), row[4]]).rstrip()
+                     for row in rows)  # fmt: skip
