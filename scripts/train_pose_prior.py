@@ -10,11 +10,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
+from scipy.spatial.transform import Rotation
 
 from hvr_nb.clip import atomic
 from hvr_nb.pose_prior import PRIOR_FILE, PRIOR_JOINTS, six_d
-from hvr_nb.skinning import axis_angle_to_matrix
 
 MIRROR = [0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22]
 STEP = 6  # frames between samples: 10 a second of 60
@@ -54,8 +53,8 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else here.parent / "shared" / "data" / "mocap"
     target = Path(sys.argv[2]) if len(sys.argv) > 2 else PRIOR_FILE
     poses, weights = samples(folder)
-    rotations = axis_angle_to_matrix(torch.as_tensor(poses, dtype=torch.float64))
-    x = six_d(rotations[:, PRIOR_JOINTS]).flatten(1).numpy()
+    rotations = Rotation.from_rotvec(poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+    x = six_d(rotations[:, PRIOR_JOINTS]).reshape(len(poses), -1)
     mean, scatter = fit_student(x, weights)
     whiten = np.linalg.cholesky(np.linalg.inv(scatter))
     with atomic(target) as partial:

@@ -1,0 +1,176 @@
+"""SMPL from one video: shape, pose and place of a person over the whole clip at once.
+
+All frames are solved together (specs/nvr.md 1.2) by Gauss-Newton steps with exact derivatives:
+the detector's 3D landmarks start the pose, 2D landmarks, silhouettes, a pose prior and smoothness
+refine it. The terms stand in fit_terms and silhouette.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation, Slerp
+from tqdm import tqdm
+
+from hvr_nb import fit_init, fit_terms, silhouette
+from hvr_nb.body_model import BodyModel, load_body_model
+from hvr_nb.fit_init import Evidence
+from hvr_nb.fit_terms import FRAME, SHARED, State, Weights, pose_state
+from hvr_nb.kinematics import Rig, rig_of
+from hvr_nb.landmarks import table_for
+from hvr_nb.normal import Normal
+from hvr_nb.pose_prior import PosePrior, load_pose_prior
+from hvr_nb.types import Body, Camera, HvrError, Keypoints, Masks
+
+ITERS = (15, 20, 20)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
+RENEW = 3  # steps between two searches of silhouette correspondences
+FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The fixed side of one fit."""
+
+    model: BodyModel
+    rig: Rig
+    prior: PosePrior
+    evidence: Evidence
+    camera: Camera
+
+
+def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: float,
+             model: BodyModel | None = None, refine_focal: bool = False, iters: tuple[int, int, int] = ITERS,
+             seed: int = 0) -> Body:  # fmt: skip
+    """Fit one SMPL body to a clip.
+
+    Args:
+        keypoints: 2D joints of T frames; with ``landmarks`` and ``world`` the detector's 3D is used.
+        masks: silhouettes of the T frames, or None to do without.
+        camera: its K, R and t are kept; K's focal is refined if ``refine_focal``.
+        fps: frames per second, which sets what counts as smooth.
+        model: the body model; None takes ``load_body_model()``.
+        iters: steps on 3D landmarks, on 2D landmarks and with silhouettes.
+        seed: kept for the record; nothing here is random.
+
+    Returns:
+        Body of T frames, ``valid`` False where the person was not found (interpolated there).
+
+    Raises:
+        HvrError: no usable frame, or masks and camera of another size or length.
+    """
+    _check(keypoints, masks, camera, fps)
+    model = model or load_body_model()
+    evidence = fit_init.gather(keypoints, camera, table_for(keypoints, model), fps)
+    problem = Problem(model, rig_of(model), load_pose_prior(), evidence, camera)
+    focal = FOCAL_STIFFNESS if refine_focal else 0.0
+    with tqdm(total=sum(iters[: 2 if masks is None else 3]), desc="fit", leave=False) as bar:
+        state = start(problem, iters[0], bar)
+        for cap, share in ((30.0, 0.2), (8.0, 0.3), (3.0, 0.5)):
+            state = descend(problem, state, round(share * iters[1]), Weights(cap=cap, focal=focal), bar)
+        if masks is not None and iters[2]:
+            edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
+            state = descend(problem, state, iters[2], Weights(silhouette=30.0, focal=focal), bar, edges=edges)
+    return _as_body(problem, state, len(keypoints.points), refine_focal)
+
+
+def _check(keypoints: Keypoints, masks: Masks | None, camera: Camera, fps: float) -> None:
+    if not fps > 0:
+        raise HvrError(f"fps is {fps}; it must be positive")
+    if masks is None:
+        return
+    if len(masks.alpha) != len(keypoints.points):
+        raise HvrError(f"{len(masks.alpha)} masks do not match {len(keypoints.points)} frames of keypoints; "
+                       "run 02_masks again")  # fmt: skip
+    if masks.alpha.shape[1:] != (camera.height, camera.width):
+        raise HvrError(f"masks are {masks.alpha.shape[2]}x{masks.alpha.shape[1]} but the camera is "
+                       f"{camera.width}x{camera.height}; use the camera of this clip")  # fmt: skip
+
+
+def start(problem: Problem, iters: int, bar) -> State:
+    """Orientation from the torso, pose from the 3D landmarks, place by least squares."""
+    evidence = problem.evidence
+    n, world = len(evidence.frames), evidence.world
+    rotations = np.tile(np.eye(3), (n, 24, 1, 1))
+    rotations[:, 0] = (fit_init.torso_orientation(evidence, problem.rig) if world is not None else
+                       fit_init.facing_from_2d(evidence, problem.rig, problem.camera))  # fmt: skip
+    state = State(rotations, np.zeros((n, 3)), np.zeros(10))
+    if world is not None:
+        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, prior=0.03, betas=1e6, cap=30.0)
+        state = descend(problem, state, iters, only_3d, bar)
+    state = replace(state, transl=np.zeros((n, 3)))
+    landmarks = pose_state(state, problem.rig, evidence).landmarks.points
+    shift = fit_init.solve_translation(landmarks, evidence, problem.camera.R)
+    return replace(state, transl=(shift - problem.camera.t) @ problem.camera.R)
+
+
+def descend(problem: Problem, state: State, iters: int, weights: Weights, bar, *, edges=None) -> State:
+    """Damped Gauss-Newton steps (Levenberg-Marquardt on reweighted squares)."""
+    damping, pairs = 1e-3, None
+    cost = None
+    for step in range(iters):
+        if edges is not None and step % RENEW == 0:
+            pairs, cost = silhouette.correspond(problem.model, state, edges, problem.camera), None
+        normal = Normal(len(state.transl), FRAME, SHARED)
+        cost = total(problem, state, weights, pairs, normal)
+        for _ in range(6):
+            trial = state.moved(*normal.solve(damping))
+            after = total(problem, trial, weights, pairs)
+            if after < cost:
+                state, damping = trial, max(damping / 5, 1e-7)
+                break
+            damping *= 8
+        bar.update()
+    return state
+
+
+def total(problem: Problem, state: State, weights: Weights, pairs, normal: Normal | None = None) -> float:
+    """The energy of a state; fills the normal equations if given."""
+    evidence, camera = problem.evidence, problem.camera
+    posed = pose_state(state, problem.rig, evidence)
+    cost = fit_terms.shared_priors(state, weights, normal)
+    cost += fit_terms.plausibility(posed, problem.prior, weights, normal)
+    cost += fit_terms.smoothness(posed, evidence, problem.rig, camera, weights, normal)
+    if weights.reproject:
+        cost += fit_terms.reprojection(posed, evidence, camera, weights, normal)
+    if evidence.world is not None:
+        cost += fit_terms.world_landmarks(posed, evidence, camera, weights, normal)
+    if pairs is not None:
+        cost += silhouette.distance(problem.model, problem.rig, posed, pairs, camera, weights, normal)
+    return cost
+
+
+def _as_body(problem: Problem, state: State, count: int, refined: bool) -> Body:
+    rotvec = Rotation.from_matrix(state.rotations.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 24, 3)
+    frames = problem.evidence.frames
+    valid = np.zeros(count, bool)
+    valid[frames] = True
+    body = Body(betas=state.betas, global_orient=unwrap(rotvec[:, 0]), body_pose=rotvec[:, 1:].reshape(-1, 69),
+                transl=state.transl, valid=np.ones(len(frames), bool), model_hash=problem.model.hash,
+                camera=silhouette.refocused(problem.camera, state.log_focal) if refined else problem.camera)  # fmt: skip
+    return replace(resample(body, frames, np.arange(count)), valid=valid)
+
+
+def unwrap(rotvec: np.ndarray) -> np.ndarray:
+    """Rotation vectors (T, 3) with each the one, of its equals by full turns, nearest to the last."""
+    out = np.array(rotvec, np.float64)
+    for k in range(1, len(out)):
+        angle = np.linalg.norm(out[k])
+        if angle > 1e-6:
+            axis = out[k] / angle
+            turns = np.round((out[k - 1] @ axis - angle) / (2 * np.pi))
+            out[k] = axis * (angle + 2 * np.pi * turns)
+    return out
+
+
+def resample(body: Body, at: np.ndarray, wanted: np.ndarray) -> Body:
+    """A body known at times ``at`` (N,) brought to times ``wanted`` (M,): slerp, held at both ends."""
+    wanted = np.clip(np.asarray(wanted, float), at[0], at[-1])
+    if len(at) == 1:
+        return body.frame(np.zeros(len(wanted), int))
+    poses = body.poses.reshape(len(body), 24, 3)
+    turned = [Slerp(at, Rotation.from_rotvec(poses[:, j]))(wanted).as_rotvec() for j in range(24)]
+    transl = np.stack([np.interp(wanted, at, body.transl[:, k]) for k in range(3)], 1)
+    nearest = np.abs(wanted[:, None] - np.asarray(at)).argmin(1)
+    return replace(body, global_orient=unwrap(turned[0]), body_pose=np.concatenate(turned[1:], 1),
+                   transl=transl, valid=body.valid[nearest])  # fmt: skip

@@ -1,0 +1,211 @@
+"""The energy of a monocular fit, term by term (specs/nvr.md 1.2, with robust and metric scales).
+
+Every residual is in metres (pixels are carried to the body's depth, so near and far frames count
+alike), divided by what it usually is and, where outliers occur, capped by Geman-McClure. Each
+term returns its cost and adds its reweighted squares to the normal equations if there are any.
+Unknowns of a frame: 72 joint turns, 3 metres of translation; shared: 10 betas, log scale, log focal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from hvr_nb.fit_init import Evidence
+from hvr_nb.kinematics import Pose, Rig, joint_slopes, pose_rig
+from hvr_nb.landmarks import Placed, place_landmarks
+from hvr_nb.normal import Normal
+from hvr_nb.pose_prior import PosePrior, limits
+from hvr_nb.types import Camera
+
+FRAME, SHARED = 75, 12
+SIGMA_DEPTH = 0.07  # metres, usual error of a world landmark relative to the hips
+SIGMA_ACCELERATION = 6.0  # m / s^2
+SIGMA_TURN = 60.0  # rad / s^2
+DEPTH_STIFFNESS = 2.0  # accelerations away from the camera are this much rarer than others
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each term counts; residuals are already in units of their usual size."""
+
+    reproject: float = 1.0
+    depth: float = 0.5  # world landmarks along the viewing direction
+    across: float = 0.05  # world landmarks across it
+    prior: float = 0.05
+    smooth: float = 0.15  # acceleration of the joints
+    turn: float = 0.01  # acceleration of the joint rotations
+    betas: float = 1.0
+    focal: float = 0.0  # stiffness of the focal length; 0 keeps it fixed
+    silhouette: float = 0.0
+    cap: float = 3.0  # Geman-McClure: residuals beyond this many sigmas stop to count
+
+
+@dataclass(frozen=True)
+class State:
+    """What is solved for, N frames."""
+
+    rotations: np.ndarray  # (N, 24, 3, 3) local
+    transl: np.ndarray  # (N, 3) world, metres
+    betas: np.ndarray  # (10,)
+    log_scale: float = 0.0  # log of true over canonical size of the world landmarks
+    log_focal: float = 0.0  # log of true over given focal length
+
+    def moved(self, step: np.ndarray, shared: np.ndarray) -> State:
+        """The state after a step (N, 75) and a shared step (12,)."""
+        turn = Rotation.from_rotvec(step[:, :72].reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+        return replace(self, rotations=self.rotations @ turn, transl=self.transl + step[:, 72:],
+                       betas=self.betas + shared[:10], log_scale=self.log_scale + shared[10],
+                       log_focal=self.log_focal + shared[11])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A state's skeleton and landmarks."""
+
+    state: State
+    pose: Pose
+    landmarks: Placed
+
+
+def pose_state(state: State, rig: Rig, evidence: Evidence) -> Posed:
+    """Joints and landmarks of a state."""
+    pose = pose_rig(rig, state.rotations, state.transl, state.betas)
+    return Posed(state, pose, place_landmarks(evidence.table, rig, pose, state.betas))
+
+
+def robust(e: np.ndarray, cap: float) -> tuple[np.ndarray, np.ndarray]:
+    """Geman-McClure of squared residuals in sigmas, at most ``cap ** 2``, and its derivative."""
+    near = 1 + e / cap**2
+    return e / near, near**-2
+
+
+def with_shift(turn: np.ndarray) -> np.ndarray:
+    """Slopes (N, P, 3, 72) of points with those of the translation added: (N, P, 3, 75)."""
+    shift = np.broadcast_to(np.eye(3), (*turn.shape[:2], 3, 3))
+    return np.concatenate([turn, shift], -1)
+
+
+def add(normal: Normal, J: np.ndarray, r: np.ndarray, w: np.ndarray, shared: dict | None = None) -> None:
+    """Add residuals r (N, ...) with slopes J (N, ..., D) and shared slopes {first column: (N, ..., k)}."""
+    n, m = len(r), int(np.prod(r.shape[1:]))
+    full = np.zeros((n, m, FRAME))
+    full[..., : J.shape[-1]] = J.reshape(n, m, -1)
+    border = None
+    if shared:
+        border = np.zeros((n, m, SHARED))
+        for column, slope in shared.items():
+            slope = slope.reshape(n, m, -1)
+            border[..., column : column + slope.shape[-1]] = slope
+    normal.add(full, r.reshape(n, m), w.reshape(n, m), border)
+
+
+def image_slopes(points: np.ndarray, d_turn: np.ndarray, d_betas: np.ndarray, camera: Camera):
+    """Position on the plane at depth 1, depth, and slopes times depth (metres) of world points.
+
+    Args:
+        points: (N, P, 3). d_turn: (N, P, 3, 72). d_betas: (N, P, 3, 10).
+
+    Returns:
+        (N, P, 2), (N, P, 1), (N, P, 2, 75), (N, P, 2, 10).
+    """
+    x = points @ camera.R.T + camera.t
+    z = np.maximum(x[..., 2:], 0.1)
+    u = x[..., :2] / z
+    # depth * d(x / z) = dx - u dz
+    plane = np.concatenate([np.broadcast_to(camera.R[:2], (*u.shape[:-1], 2, 3))
+                            - u[..., None] * camera.R[2]], -1)  # fmt: skip
+    return u, z, plane @ with_shift(d_turn), plane @ d_betas
+
+
+def reprojection(posed: Posed, evidence: Evidence, camera: Camera, weights: Weights,
+                 normal: Normal | None) -> float:  # fmt: skip
+    """Robust distance of landmarks from their rays, metres at the body's depth."""
+    placed = posed.landmarks
+    u, z, J, Jb = image_slopes(placed.points, placed.d_turn, placed.d_betas, camera)
+    ray = evidence.rays * np.exp(-posed.state.log_focal)
+    sigma = evidence.table.sigma[:, None]
+    r = (u - ray) * z / sigma
+    cost, slope = robust((r**2).sum(-1), weights.cap)
+    gain = weights.reproject * evidence.conf
+    if normal is not None:
+        w = np.repeat((gain * slope)[..., None], 2, -1)
+        add(normal, J / sigma[..., None], r, w,
+            {0: Jb / sigma[..., None], 11: (ray * z / sigma)[..., None]})  # fmt: skip
+    return float((gain * cost).sum())
+
+
+def world_landmarks(posed: Posed, evidence: Evidence, camera: Camera, weights: Weights,
+                    normal: Normal | None) -> float:  # fmt: skip
+    """Robust distance from the detector's 3D landmarks: along the view and across it."""
+    hips = evidence.table.rows("left_hip", "right_hip")
+    own, R = posed.landmarks, camera.R
+
+    def centred(x):
+        return x - x[:, hips].mean(1, keepdims=True)
+
+    seen = np.exp(posed.state.log_scale) * evidence.world @ R.T / SIGMA_DEPTH
+    r = centred(own.points) @ R.T / SIGMA_DEPTH - seen
+    along, slope_along = robust(r[..., 2] ** 2, weights.cap)
+    across, slope_across = robust((r[..., :2] ** 2).sum(-1), weights.cap)
+    gain = np.maximum(evidence.conf, 0.2) * np.isfinite(evidence.table.sigma)
+    if normal is not None:
+        w = np.stack([weights.across * slope_across] * 2 + [weights.depth * slope_along], -1) * gain[..., None]
+        add(normal, R @ centred(own.d_turn) / SIGMA_DEPTH, r, w,
+            {0: R @ centred(own.d_betas) / SIGMA_DEPTH, 10: -seen[..., None]})  # fmt: skip
+    return float((gain * (weights.depth * along + weights.across * across)).sum())
+
+
+def smoothness(posed: Posed, evidence: Evidence, rig: Rig, camera: Camera, weights: Weights,
+               normal: Normal | None) -> float:  # fmt: skip
+    """Acceleration of joints (stiffer along the view) and of the joint rotations."""
+    pose, n = posed.pose, len(posed.pose.joints)
+    if n < 3:
+        return 0.0
+    scale = np.array([1.0, 1.0, DEPTH_STIFFNESS])[:, None] * camera.R / (evidence.dt**2 * SIGMA_ACCELERATION)
+    g = pose.joints @ scale.T
+    a = g[2:] - 2 * g[1:-1] + g[:-2]
+    e = (a**2).sum(-1)  # (N - 2, 24)
+    far = np.sqrt(1 + e)
+    gain = weights.smooth * evidence.unbroken[:, None]
+    local = posed.state.rotations
+    step = Rotation.from_matrix((np.swapaxes(local[:-1], -1, -2) @ local[1:]).reshape(-1, 3, 3)).as_rotvec()
+    step = step.reshape(n - 1, 72) / (evidence.dt**2 * SIGMA_TURN)
+    turn = step[1:] - step[:-1]
+    turn_gain = np.repeat(weights.turn * evidence.unbroken[:, None], 72, 1)
+    if normal is not None:
+        J = (scale @ with_shift(joint_slopes(rig, pose))).reshape(n, 72, FRAME)
+        border = np.zeros((n, 72, SHARED))
+        border[..., :10] = (scale @ pose.d_betas).reshape(n, 72, 10)
+        normal.add_second_difference(J, a.reshape(n - 2, 72), np.repeat(gain / far, 3, 1), border)
+        eye = np.zeros((n, 72, FRAME))
+        eye[:, range(72), range(72)] = 1 / (evidence.dt**2 * SIGMA_TURN)
+        normal.add_second_difference(eye, turn, turn_gain)
+    return float((gain * (2 * far - 2)).sum() + (turn_gain * turn**2).sum())
+
+
+def plausibility(posed: Posed, prior: PosePrior, weights: Weights, normal: Normal | None) -> float:
+    """Pose prior and joint limits."""
+    rotations = posed.state.rotations
+    x = prior.residual(rotations)
+    squared = (x**2).sum(1)
+    r, J = limits(rotations)
+    if normal is not None:
+        w = np.repeat(weights.prior * prior.weight(squared)[:, None], x.shape[1], 1)
+        add(normal, prior.slopes(rotations), x, w)
+        add(normal, J, r, np.ones(r.shape))
+    return float(weights.prior * prior.energy(squared).sum() + (r**2).sum())
+
+
+def shared_priors(state: State, weights: Weights, normal: Normal | None) -> float:
+    """Betas near zero and focal near the given one; per frame, so that long clips do not outvote them."""
+    n = len(state.transl)
+    stiff = np.zeros(SHARED)
+    stiff[:10], stiff[10], stiff[11] = weights.betas * n, 1e-3, weights.focal * n or 1e9
+    value = np.concatenate([state.betas, [state.log_scale, state.log_focal]])
+    if normal is not None:
+        normal.common += np.diag(stiff)
+        normal.common_gradient += stiff * value
+    return float((stiff * value**2).sum())

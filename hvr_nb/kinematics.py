@@ -1,0 +1,95 @@
+"""Posed joints and carried points of an SMPL body with their exact derivatives, in numpy.
+
+Rotations are perturbed on the right, ``R_j exp(d_j)``: joint j turns everything below it about
+its own place by the world vector ``G_j d_j``, so a point p moves by ``(G_j d_j) x (p - x_j)``.
+That is all a Gauss-Newton fit needs; no automatic differentiation, float64 throughout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvr_nb.body_model import BodyModel
+
+
+@dataclass(frozen=True)
+class Rig:
+    """The skeleton of a body model."""
+
+    joints: np.ndarray  # (24, 3) rest joints of the mean body, metres
+    directions: np.ndarray  # (24, 3, 10) metres per unit beta
+    parents: tuple[int, ...]  # 24, -1 for the root
+    below: np.ndarray  # (24, 24) 1.0 where joint k is j or hangs below it, [k, j]
+
+    def rest(self, betas: np.ndarray) -> np.ndarray:
+        """(24, 3) rest joints of a shape (10,)."""
+        return self.joints + self.directions @ betas
+
+    def size(self, betas: np.ndarray) -> tuple[float, np.ndarray]:
+        """Stature relative to the mean body, and its slope (10,)."""
+        mean = _stature(self.joints)
+        return float(_stature(self.rest(betas)) / mean), _stature(self.directions) / mean
+
+
+@dataclass(frozen=True)
+class Pose:
+    """N posed skeletons and what the shape does to them."""
+
+    turned: np.ndarray  # (N, 24, 3, 3) world rotations
+    joints: np.ndarray  # (N, 24, 3) world, metres
+    d_betas: np.ndarray  # (N, 24, 3, 10) metres per unit beta
+
+
+def _stature(joints: np.ndarray) -> np.ndarray:
+    return joints[15, 1] - 0.5 * (joints[7, 1] + joints[8, 1])
+
+
+def rig_of(model: BodyModel) -> Rig:
+    """The skeleton of ``model`` in float64."""
+    regressor = model.J_regressor.double().numpy()
+    below = np.eye(24)
+    for k in range(1, 24):
+        below[k] += below[model.parents[k]]
+    return Rig(joints=regressor @ model.v_template.double().numpy(),
+               directions=np.einsum("jv,vdk->jdk", regressor, model.shapedirs.double().numpy()),
+               parents=model.parents, below=below)  # fmt: skip
+
+
+def pose_rig(rig: Rig, rotations: np.ndarray, transl: np.ndarray, betas: np.ndarray) -> Pose:
+    """Forward kinematics of local rotations (N, 24, 3, 3) at transl (N, 3), metres."""
+    rest = rig.rest(betas)
+    turned, joints = np.empty_like(rotations), np.empty((len(rotations), 24, 3))
+    slopes = np.empty((len(rotations), 24, 3, 10))
+    turned[:, 0], joints[:, 0], slopes[:, 0] = rotations[:, 0], rest[0] + transl, rig.directions[0]
+    for k in range(1, 24):
+        p = rig.parents[k]
+        turned[:, k] = turned[:, p] @ rotations[:, k]
+        joints[:, k] = joints[:, p] + turned[:, p] @ (rest[k] - rest[p])
+        slopes[:, k] = slopes[:, p] + turned[:, p] @ (rig.directions[k] - rig.directions[p])
+    return Pose(turned, joints, slopes)
+
+
+def turn_slopes(rig: Rig, pose: Pose, parts: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """Derivative of carried points with respect to the joint rotations.
+
+    A carried point is a sum over joints of ``parts``, each moving rigidly with its joint.
+
+    Args:
+        parts: (N, P, 24, 3) the share of each joint in the point, world metres (sums to the point).
+        mass: (P, 24) or (N, P, 24) weight of the joint's own position in that share.
+
+    Returns:
+        (N, P, 3, 72) metres per radian.
+    """
+    arm = np.einsum("kj,npkd->npjd", rig.below, parts) - (mass @ rig.below)[..., None] * pose.joints[:, None]
+    axes = np.swapaxes(pose.turned, -1, -2)[:, None]  # (N, 1, 24, column, 3)
+    moved = np.cross(axes, arm[..., None, :])  # (N, P, 24, column, 3)
+    return np.moveaxis(moved.reshape(*arm.shape[:2], 72, 3), -1, -2)
+
+
+def joint_slopes(rig: Rig, pose: Pose) -> np.ndarray:
+    """Derivative of the 24 joints with respect to the joint rotations: (N, 24, 3, 72)."""
+    parts = np.eye(24)[None, :, :, None] * pose.joints[:, :, None]
+    return turn_slopes(rig, pose, parts, np.eye(24))
