@@ -13,7 +13,7 @@ from hvr_nb.blazepose import MIRROR
 
 GROUPS = (np.arange(11), np.arange(11, 23), np.arange(23, 33))  # face, arms, legs: they swap apart
 CLIP = 0.25  # of the height: a jump costs no more than this
-SWAP_COST, SWAP_COST_AGREED = 0.01, 0.06  # per frame; the second where all looks agree
+SWAP_COST, SWAP_COST_AGREED = 0.1, 0.3  # per second against the majority; the second where all looks agree
 AGREE = 0.03  # of the height: looks closer than this agree
 MERGE = 0.04  # of the height: looks this close to the chosen one are averaged with it
 
@@ -30,25 +30,28 @@ def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.minimum(np.linalg.norm(a - b, axis=-1), CLIP).mean(-1)
 
 
-def choose_looks(points: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def choose_looks(points: np.ndarray, group: np.ndarray, *, fps: float) -> tuple[np.ndarray, np.ndarray]:
     """The smoothest way through the looks at one group of landmarks, by Viterbi.
 
     A state is a look, as it is or with left and right exchanged. It costs its distance from the
-    median look, a little for each exchange, and its motion from one frame to the next.
+    median look (in the left/right order that is nearer), a little for the order the median does
+    not have, and its motion from one frame to the next. The price of an order is by the second:
+    even where all looks are wrong for half a second, the two jumps cost more.
 
     Args:
         points: (T, C, 33, 2) looks at the person, in heights.
         group: the landmarks that swap together.
+        fps: frames per second.
 
     Returns:
         look (T,) chosen look, swap (T,) bool whether it is to be exchanged.
     """
     frames, looks = points.shape[:2]
     states = np.concatenate([points, swapped(points, group)], axis=1)[:, :, group]  # (T, 2C, G, 2)
-    median = np.median(points[:, :, group], axis=1, keepdims=True)
-    spread = _distance(points[:, :, group], median).max(1)
-    unary = CLIP * _distance(states, median)
-    unary[:, looks:] += np.where(spread < AGREE, SWAP_COST_AGREED, SWAP_COST)[:, None]
+    median = np.median(points, axis=1, keepdims=True)
+    near, far = (_distance(states, m[:, :, group]) for m in (median, swapped(median, group)))
+    price = np.where(near[:, :looks].max(1) < AGREE, SWAP_COST_AGREED, SWAP_COST) / fps
+    unary = CLIP * np.minimum(near, far) + np.where(far < near, price[:, None], 0)
     cost, back = unary[0], np.zeros((frames, 2 * looks), int)
     for t in range(1, frames):
         move = cost[:, None] + _distance(states[t - 1][:, None], states[t][None])
@@ -61,11 +64,12 @@ def choose_looks(points: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.
     return path % looks, path >= looks
 
 
-def merge_looks(points: np.ndarray, visibility: np.ndarray, world: np.ndarray):
+def merge_looks(points: np.ndarray, visibility: np.ndarray, world: np.ndarray, *, fps: float):
     """Repair left/right swaps and average the looks that agree with the chosen one.
 
     Args:
         points: (T, C, 33, 2), in heights. visibility: (T, C, 33) 0..1. world: (T, C, 33, 3) metres.
+        fps: frames per second.
 
     Returns:
         points (T, 33, 2), visibility (T, 33), world (T, 33, 3) and spread (T, 33): root mean
@@ -76,7 +80,7 @@ def merge_looks(points: np.ndarray, visibility: np.ndarray, world: np.ndarray):
     rows = np.arange(frames)
     merged, spread = np.empty((frames, 33, 6)), np.empty((frames, 33))
     for group in GROUPS:
-        look, swap = choose_looks(points, group)
+        look, swap = choose_looks(points, group, fps=fps)
         kept, exchanged = everything[:, :, group], swapped(everything, group)[:, :, group]
         chosen = np.where(swap[:, None, None], exchanged[rows, look], kept[rows, look])[:, None]
         # every other look joins in the left/right order that is nearer to the chosen one

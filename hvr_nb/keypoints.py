@@ -79,7 +79,7 @@ def track_keypoints(frames: np.ndarray, track: Track, *, fps: float) -> Keypoint
     with tqdm(total=3 * int(found.sum()), desc="looking again", unit="look", leave=False) as bar:
         for start, stop in cleanup.runs(found):
             rows = slice(start, stop)
-            landmarks[rows], world[rows] = _clean_run(frames, track, start, stop, bar)
+            landmarks[rows], world[rows] = _clean_run(frames, track, range(start, stop), fps, bar)
     landmarks[..., 2] *= inside(landmarks[..., :2], frames.shape[1:])
     longest = max(1, round(LONGEST_GAP * fps))
     landmarks, world, found, filled = _fill(landmarks, world, found, longest)
@@ -90,9 +90,8 @@ def track_keypoints(frames: np.ndarray, track: Track, *, fps: float) -> Keypoint
     return Keypoints(points, _filled25(filled), found, boxes, landmarks, world)
 
 
-def _clean_run(frames: np.ndarray, track: Track, start: int, stop: int, bar) -> tuple[np.ndarray, np.ndarray]:
-    """Landmarks (n, 33, 3) and world (n, 33, 3) of the frames start..stop the person was followed in."""
-    order = range(start, stop)
+def _clean_run(frames: np.ndarray, track: Track, order: range, fps: float, bar):
+    """Landmarks (n, 33, 3) and world (n, 33, 3) of a run of frames the person was followed in."""
     looks = [[track.poses[t] for t in order]]
     looks.append(_look(frames, track, order, bar, mirrored=True))
     looks.append(_look(frames, track, order[::-1], bar, mirrored=False)[::-1])
@@ -100,7 +99,8 @@ def _clean_run(frames: np.ndarray, track: Track, start: int, stop: int, bar) -> 
     points = np.stack([[pose.landmarks for pose in look] for look in looks], axis=1)  # (n, 4, 33, 5)
     world = np.stack([[pose.world for pose in look] for look in looks], axis=1)
     height = person_height(track)
-    merged, visibility, world, spread = cleanup.merge_looks(points[..., :2] / height, points[..., 3], world)
+    merged, visibility, world, spread = cleanup.merge_looks(points[..., :2] / height, points[..., 3], world,
+                                                            fps=fps)
     sure = cleanup.confidence(visibility, spread)
     return np.concatenate([merged * height, sure[..., None]], axis=-1), world
 
