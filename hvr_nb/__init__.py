@@ -30,7 +30,7 @@ _PUBLIC = {
     "fit_body": "fit",
     "fit_report": "fit",
     "frame_quality": "evaluate",
-    "import_masks": "masks",
+    "import_masks": "labels",
     "keypoint_quality": "evaluate",
     "landmark_skeleton": "fit",
     "load_body_model": "body_model",

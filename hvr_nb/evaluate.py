@@ -6,6 +6,7 @@ that need it are not called and its figures are left out, never guessed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,32 @@ def find_truth(clip: Clip) -> Truth | None:
     folder = clip.info["source"].get("truth", "")
     if not folder or not (Path(folder) / "truth.npz").exists():
         return None
-    return load_truth(folder).at([int(name) for name in clip.frame_names])
+    return truth_at(load_truth(folder), np.array([int(name) for name in clip.frame_names]))
+
+
+def truth_at(truth: Truth, frames: np.ndarray) -> Truth:
+    """The truth of the chosen frames (N,) alone; hidden views keep those of their frames among them."""
+    hidden = []
+    for view in truth.hidden:
+        place = {int(f): k for k, f in enumerate(frames)}
+        keep = np.array([k for k, f in enumerate(view.frame_indices) if int(f) in place], int)
+        hidden.append(
+            replace(
+                view,
+                frames=view.frames[keep],
+                alpha=view.alpha[keep],
+                frame_indices=np.array([place[int(f)] for f in view.frame_indices[keep]], int),
+            )
+        )
+    return replace(
+        truth,
+        body=truth.body.frame(frames),
+        alpha=truth.alpha[frames],
+        labels=truth.labels[frames],
+        joints=truth.joints[frames],
+        points25=truth.points25[frames],
+        hidden=tuple(hidden),
+    )
 
 
 def keypoint_quality(keypoints: Keypoints, truth: Truth, scale: float = 1.0) -> dict[str, float]:
@@ -99,8 +125,7 @@ def novel_view_quality(avatar, body: Body, truth: Truth, model: BodyModel, *, li
     """
     joints, rows, pairs = posed(model, body)[1], [], []
     for view in truth.hidden:
-        chosen = [(k, f) for k, f in enumerate(view.frame_indices) if f < len(joints)]
-        for k, f in chosen[: limit or None]:
+        for k, f in list(enumerate(view.frame_indices))[: limit or None]:
             s, R, t = similarity(joints[f], truth.joints[f])
             camera = align_camera(view.camera, s, R, t)
             picture = avatar.render(camera, body.frame(int(f)), frame=None)
@@ -110,12 +135,15 @@ def novel_view_quality(avatar, body: Body, truth: Truth, model: BodyModel, *, li
             rows.append(image_quality(pairs[-1][0], true, alpha))
     if not rows:
         return {}, []
-    return {f"novel_{key.replace('psnr_body', 'body_psnr')}": float(np.mean([r[key] for r in rows]))
-            for key in rows[0]}, pairs  # fmt: skip
+    return {
+        f"novel_{key.replace('psnr_body', 'body_psnr')}": float(np.mean([r[key] for r in rows]))
+        for key in rows[0]
+    }, pairs
 
 
 def synthetic_video(root: str | Path, *, outfit: str, motion: str, frames: int, size: int, seed: int) -> Path:
     """The folder of a synthetic video with its truth under ``root``, rendered at first use."""
     name = f"{outfit}_{motion}_{frames}f_{size}px_seed{seed}"
-    return write_synthetic(Path(root) / name, outfit=outfit, motion=motion, frames=frames, size=size,
-                           seed=seed)  # fmt: skip
+    return write_synthetic(
+        Path(root) / name, outfit=outfit, motion=motion, frames=frames, size=size, seed=seed
+    )
