@@ -145,9 +145,10 @@ def _as_body(problem: Problem, state: State, count: int, refined: bool) -> Body:
     frames = problem.evidence.frames
     valid = np.zeros(count, bool)
     valid[frames] = True
-    body = Body(betas=state.betas, global_orient=unwrap(rotvec[:, 0]), body_pose=rotvec[:, 1:].reshape(-1, 69),
-                transl=state.transl, valid=np.ones(len(frames), bool), model_hash=problem.model.hash,
-                camera=silhouette.refocused(problem.camera, state.log_focal) if refined else problem.camera)  # fmt: skip
+    camera = silhouette.refocused(problem.camera, state.log_focal) if refined else problem.camera
+    body = Body(betas=state.betas, global_orient=unwrap(rotvec[:, 0]), transl=state.transl,
+                body_pose=rotvec[:, 1:].reshape(-1, 69), valid=np.ones(len(frames), bool), camera=camera,
+                model_hash=problem.model.hash)  # fmt: skip
     return replace(resample(body, frames, np.arange(count)), valid=valid)
 
 

@@ -152,8 +152,8 @@ def world_landmarks(posed: Posed, evidence: Evidence, camera: Camera, weights: W
     across, slope_across = robust((r[..., :2] ** 2).sum(-1), weights.cap)
     gain = np.maximum(evidence.conf, 0.2) * np.isfinite(evidence.table.sigma)
     if normal is not None:
-        w = np.stack([weights.across * slope_across] * 2 + [weights.depth * slope_along], -1) * gain[..., None]
-        add(normal, R @ centred(own.d_turn) / SIGMA_DEPTH, r, w,
+        flat, deep = gain * weights.across * slope_across, gain * weights.depth * slope_along
+        add(normal, R @ centred(own.d_turn) / SIGMA_DEPTH, r, np.stack([flat, flat, deep], -1),
             {0: R @ centred(own.d_betas) / SIGMA_DEPTH, 10: -seen[..., None]})  # fmt: skip
     return float((gain * (weights.depth * along + weights.across * across)).sum())
 

@@ -25,8 +25,9 @@ BLAZE_NAMES = (
     "left_knee", "right_knee", "left_ankle", "right_ankle", "left_heel", "right_heel",
     "left_foot_index", "right_foot_index",
 )  # fmt: skip
-BODY25_JOINTS = {2: 17, 3: 19, 4: 21, 5: 16, 6: 18, 7: 20, 9: 2, 10: 5, 11: 8, 12: 1, 13: 4, 14: 7,
-                 0: 15, 15: 15, 16: 15, 17: 15, 18: 15, 19: 10, 20: 10, 21: 7, 22: 11, 23: 11, 24: 8}  # fmt: skip
+# row of BODY_25 -> the SMPL joint it is, or that carries its vertex
+BODY25_JOINTS = {2: 17, 3: 19, 4: 21, 5: 16, 6: 18, 7: 20, 9: 2, 10: 5, 11: 8, 12: 1, 13: 4, 14: 7, 0: 15,
+                 15: 15, 16: 15, 17: 15, 18: 15, 19: 10, 20: 10, 21: 7, 22: 11, 23: 11, 24: 8}  # fmt: skip
 BODY25_SIGMA = 0.025  # metres
 
 
@@ -80,7 +81,8 @@ def blazepose_table() -> LandmarkTable:
     if not OFFSETS_FILE.exists():
         raise HvrError(f"{OFFSETS_FILE} is missing; run scripts/calibrate_landmarks.py")
     with np.load(OFFSETS_FILE, allow_pickle=False) as file:
-        return LandmarkTable(BLAZE_NAMES, *(file[k].astype(np.float64) for k in ("weights", "offsets", "sigma")))
+        weights, offsets, sigma = (file[k].astype(np.float64) for k in ("weights", "offsets", "sigma"))
+    return LandmarkTable(BLAZE_NAMES, weights, offsets, sigma)
 
 
 def table_for(keypoints: Keypoints, model: BodyModel) -> LandmarkTable:

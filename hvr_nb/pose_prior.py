@@ -96,4 +96,5 @@ def load_pose_prior() -> PosePrior:
     if not PRIOR_FILE.exists():
         raise HvrError(f"{PRIOR_FILE} is missing; run scripts/train_pose_prior.py")
     with np.load(PRIOR_FILE, allow_pickle=False) as file:
-        return PosePrior(file["mean"].astype(np.float64), file["whiten"].astype(np.float64), float(file["dof"]))
+        mean, whiten = file["mean"].astype(np.float64), file["whiten"].astype(np.float64)
+        return PosePrior(mean, whiten, float(file["dof"]))

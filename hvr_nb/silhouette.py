@@ -193,7 +193,8 @@ def distance(model: BodyModel, rig: Rig, posed: Posed, pairs: list[Pairs], camer
         if normal is None:
             continue
         turn = turn_slopes(rig, one, parts[None], mass)
-        _, _, J, Jb = image_slopes(points, turn, vertex_shape_slopes(model, rig, one, pair, mass)[None], camera)
+        shape = vertex_shape_slopes(model, rig, one, pair, mass)[None]
+        _, _, J, Jb = image_slopes(points, turn, shape, camera)
         J, Jb = (np.einsum("ki,kid->kd", pair.normal, m[0]) / SIGMA for m in (J, Jb))
         border = np.zeros((len(r), SHARED))
         border[:, :10], border[:, 11] = Jb, (aim * pair.normal).sum(1) * z[:, 0] / SIGMA
