@@ -23,9 +23,9 @@ CORE_JOINTS = (2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14)  # BODY_25: shoulders to
 
 
 def find_truth(clip: Clip) -> Truth | None:
-    """The truth of a clip made from a synthetic video, at the clip's frames; else None."""
-    folder = clip.info["source"].get("truth", "")
-    if not folder or not (Path(folder) / "truth.npz").exists():
+    """The truth of a clip made from a synthetic video (it lies beside the video), at its frames; else None."""
+    folder = Path(clip.info["source"].get("path", "")).parent
+    if not (folder / "truth.npz").exists():
         return None
     return truth_at(load_truth(folder), np.array([int(name) for name in clip.frame_names]))
 

@@ -29,7 +29,7 @@ def true_clip(folder: Path, source: Path) -> Clip:
     """A clip whose keypoints, masks and body are the truth's (labelled so)."""
     video = read_video(source / "video.mp4")
     clip = Clip.create(folder, video.frames, fps=video.fps, names=video.names, times=video.times,
-                       source={**video.info, "truth": str(source.resolve())})  # fmt: skip
+                       source={**video.info, "path": str((source / "video.mp4").resolve())})  # fmt: skip
     truth, model = find_truth(clip), load_body_model()
     count = len(video.frames)
     clip.save("camera", truth.body.camera)
