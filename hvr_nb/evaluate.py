@@ -23,11 +23,17 @@ CORE_JOINTS = (2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14)  # BODY_25: shoulders to
 
 
 def find_truth(clip: Clip) -> Truth | None:
-    """The truth of a clip made from a synthetic video (it lies beside the video), at its frames; else None."""
+    """The truth of a clip made from a synthetic video, at the clip's frames; else None.
+
+    It lies beside the video. None too where 00_video shrank the frames: pixels would not compare.
+    """
     folder = Path(clip.info["source"].get("path", "")).parent
     if not (folder / "truth.npz").exists():
         return None
-    return truth_at(load_truth(folder), np.array([int(name) for name in clip.frame_names]))
+    truth = load_truth(folder)
+    if truth.alpha.shape[1:] != clip.frames.shape[1:3]:
+        return None
+    return truth_at(truth, np.array([int(name) for name in clip.frame_names]))
 
 
 def truth_at(truth: Truth, frames: np.ndarray) -> Truth:
@@ -55,16 +61,13 @@ def truth_at(truth: Truth, frames: np.ndarray) -> Truth:
     )
 
 
-def keypoint_quality(keypoints: Keypoints, truth: Truth, scale: float = 1.0) -> dict[str, float]:
+def keypoint_quality(keypoints: Keypoints, truth: Truth) -> dict[str, float]:
     """Error of the twelve limb joints where the person was found.
 
-    Args:
-        scale: pixels of the clip per pixel of the truth (max_side shrinks frames).
-
     Returns:
-        keypoint_px, and keypoint_pct: per cent of the person's height in the picture.
+        keypoint_px, keypoint_pct (per cent of the person's height in the picture) and found_pct.
     """
-    true = truth.points25 * scale
+    true = truth.points25
     height = np.ptp(true[..., 1], axis=1)[:, None]
     error = np.linalg.norm(keypoints.points[..., :2] - true, axis=-1)[:, CORE_JOINTS]
     seen = keypoints.found
@@ -77,8 +80,6 @@ def keypoint_quality(keypoints: Keypoints, truth: Truth, scale: float = 1.0) -> 
 
 def mask_quality(masks: Masks, truth: Truth) -> dict[str, float]:
     """mask_iou and mask_iou_min of the silhouettes against the true alpha, frame by frame."""
-    if masks.alpha.shape != truth.alpha.shape:
-        return {}
     values = iou(masks.alpha, truth.alpha)
     return {"mask_iou": float(values.mean()), "mask_iou_min": float(values.min())}
 

@@ -13,9 +13,9 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
-from hvr_nb.batch import run_chain
 from scipy.spatial.transform import Rotation
 
+from hvr_nb.batch import run_chain
 from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.clip import Clip
 from hvr_nb.metrics import mpjpe, pa_mpjpe

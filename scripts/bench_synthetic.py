@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from hvr_nb.batch import run_chain
 
+from hvr_nb.batch import run_chain
 from hvr_nb.body_model import load_body_model
 from hvr_nb.canonical import make_canonical
 from hvr_nb.clip import Clip
