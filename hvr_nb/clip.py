@@ -9,24 +9,28 @@ inputs have changed since is an error that names the notebook to run.
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import errno
 import functools
 import hashlib
 import json
-import os
-import shutil
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from hvr_nb.files import SCHEMA as SCHEMA
+from hvr_nb.files import atomic as atomic
+from hvr_nb.files import (
+    atomic_folder,
+    read_image,
+    read_json,
+    read_npz,
+    read_npz_meta,
+    write_image,
+    write_json,
+    write_npz,
+)
 from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 
-SCHEMA = 1
 # artefact -> (notebook that makes it, artefacts it is made from)
 STAGES = {
     "frames": ("00_video", ()),
@@ -38,116 +42,7 @@ STAGES = {
     "canonical": ("04_canonical", ("body",)),
 }
 _FILES = {"frames": "frames/manifest.json", "masks": "masks/manifest.json"}
-_KINDS = {"camera": Camera, "keypoints": Keypoints, "joints3d": Joints3D, "body": Body}
-
-
-@contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` and move it into place when the block succeeds.
-
-    Raises:
-        HvrError: the disk is full; nothing half-written stays behind.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        yield partial
-        os.replace(partial, path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise HvrError(f"the disk is full: {path} was not written; free space and run again") from error
-        raise
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def write_json(path: Path, value: dict) -> None:
-    """Write ``value`` as indented JSON, atomically."""
-    with atomic(path) as partial:
-        partial.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
-
-
-def read_json(path: Path, *, remedy: str) -> dict:
-    """Read a JSON object; ``remedy`` ends the error message of a missing or damaged file."""
-    try:
-        return json.loads(Path(path).read_text())
-    except FileNotFoundError:
-        raise HvrError(f"{path} is missing; {remedy}") from None
-    except (ValueError, OSError) as error:
-        raise HvrError(f"{path} is damaged ({error}); {remedy}") from error
-
-
-def write_image(path: Path, image: np.ndarray) -> None:
-    """Write RGB (H, W, 3) or grey (H, W) uint8 as PNG, atomically."""
-    ok, data = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image,
-                            [cv2.IMWRITE_PNG_COMPRESSION, 1])  # fmt: skip
-    if not ok:
-        raise HvrError(f"{path}: the image could not be encoded")
-    with atomic(path) as partial:
-        partial.write_bytes(data.tobytes())
-
-
-def read_image(path: Path, *, remedy: str) -> np.ndarray:
-    """Read a PNG or JPEG as RGB (H, W, 3) or grey (H, W) uint8."""
-    data = np.fromfile(path, np.uint8) if Path(path).exists() else np.zeros(0, np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
-    if image is None:
-        raise HvrError(f"{path} is missing or damaged; {remedy}")
-    return image if image.ndim == 2 else np.ascontiguousarray(image[..., 2::-1])
-
-
-def write_npz(path: Path, value, meta: dict) -> None:
-    """Write a dataclass of arrays (a nested Camera too) as compressed npz with ``meta``."""
-    arrays = {}
-    for name, item in _flat(value):
-        arrays[name] = np.asarray(item)
-    arrays["__meta__"] = np.asarray(json.dumps({"schema": SCHEMA, **meta}, sort_keys=True))
-    with atomic(path) as partial:
-        np.savez_compressed(partial, **arrays)
-
-
-def _flat(value, prefix: str = "") -> Iterator[tuple[str, object]]:
-    for f in dataclasses.fields(value):
-        item = getattr(value, f.name)
-        if dataclasses.is_dataclass(item):
-            yield from _flat(item, f"{prefix}{f.name}.")
-        elif item is not None:
-            yield prefix + f.name, item
-
-
-def read_npz(path: Path, kind: type, *, remedy: str) -> tuple[object, dict]:
-    """Read what ``write_npz`` wrote: (dataclass, meta). Object arrays are never unpickled."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        meta = json.loads(str(arrays.pop("__meta__")))
-    except FileNotFoundError:
-        raise HvrError(f"{path} is missing; {remedy}") from None
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise HvrError(f"{path} is damaged ({error}); {remedy}") from error
-    if meta.get("schema") != SCHEMA:
-        raise HvrError(f"{path} has schema {meta.get('schema')}, this version reads {SCHEMA}; {remedy}")
-    try:
-        return _build(kind, arrays, ""), meta
-    except (KeyError, TypeError, ValueError) as error:
-        raise HvrError(f"{path} lacks {error}; {remedy}") from error
-
-
-def _build(kind: type, arrays: dict, prefix: str):
-    values = {}
-    for f in dataclasses.fields(kind):
-        name = prefix + f.name
-        if name in arrays:
-            a = arrays[name]
-            values[f.name] = a if a.ndim else a.item()
-            if "tuple" in str(f.type):
-                values[f.name] = tuple(a.tolist())
-        elif any(key.startswith(name + ".") for key in arrays):
-            values[f.name] = _build(Camera, arrays, name + ".")
-        elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
-            raise KeyError(name)
-    return kind(**values)
+_EDITABLE = ("alpha", "labels")  # layers of the masks that people retouch
 
 
 class Clip:
@@ -178,28 +73,41 @@ class Clip:
         clip = cls(folder)
         if len(frames) == 0:
             raise HvrError("the clip has no frames; widen the frame range or check the video")
-        digest = hashlib.sha256(np.ascontiguousarray(frames)).hexdigest()
-        target, manifest = clip.folder / "frames", clip.folder / "frames" / "manifest.json"
-        same = manifest.exists() and read_json(manifest, remedy="delete it").get("hash") == digest
-        if target.exists() and not manifest.exists() and any(target.glob("*")):
-            raise HvrError(f"{target} was not written by 00_video; choose another clip folder")
-        if not same:
-            partial = clip.folder / ".frames.partial"
-            shutil.rmtree(partial, ignore_errors=True)
-            for name, frame in zip(names, frames, strict=True):
-                write_image(partial / f"{name}.png", frame)
-            write_json(partial / "manifest.json", {
-                "schema": SCHEMA, "hash": digest, "names": list(names), "fps": float(fps),
-                "times": [float(t) for t in times], "height": int(frames.shape[1]),
-                "width": int(frames.shape[2]),
-            })  # fmt: skip
-            shutil.rmtree(target, ignore_errors=True)
-            os.replace(partial, target)
+        if len(set(names)) != len(frames) or any(Path(name).name != name for name in names):
+            raise HvrError(f"{len(frames)} frames need as many different plain names, not {names[:3]} ...")
+        index = {"names": list(names), "fps": float(fps), "times": [float(t) for t in times],
+                 "height": int(frames.shape[1]), "width": int(frames.shape[2])}  # fmt: skip
+        digest = hashlib.sha256(json.dumps(index, sort_keys=True).encode())
+        digest.update(np.ascontiguousarray(frames))
+        ours = clip._written_frames()
+        if not clip._holds(frames, names, digest.hexdigest()):
+            with atomic_folder(clip.folder / "frames", ours=ours) as partial:
+                for name, frame in zip(names, frames, strict=True):
+                    write_image(partial / f"{name}.png", frame)
+                write_json(partial / "manifest.json", {"schema": SCHEMA, "hash": digest.hexdigest(), **index})
         from hvr_nb import __version__
 
         write_json(clip.folder / "clip.json", {"schema": SCHEMA, "name": clip.name,
                                                "version": __version__, "source": source})  # fmt: skip
         return cls.open(folder)
+
+    def _written_frames(self) -> set[str]:
+        """File names in ``frames/`` that stage 00 wrote and may replace."""
+        if not self.has("frames"):
+            return set()
+        meta = read_json(self.path("frames"), remedy="move the folder away and run 00_video again")
+        names = meta.get("names", ()) if "hash" in meta else ()
+        return {f"{name}.png" for name in names} | ({"manifest.json"} if names else set())
+
+    def _holds(self, frames: np.ndarray, names: list[str], digest: str) -> bool:
+        """Whether ``frames/`` already holds exactly these frames, undamaged."""
+        if self.fingerprint("frames") != digest:
+            return False
+        try:
+            return all(np.array_equal(read_image(self.folder / "frames" / f"{name}.png", remedy=""), frame)
+                       for name, frame in zip(names, frames, strict=True))  # fmt: skip
+        except HvrError:
+            return False
 
     @classmethod
     def open(cls, folder: str | Path) -> Clip:
@@ -239,9 +147,13 @@ class Clip:
         path = self.path(artefact)
         if not path.exists():
             return ""
-        if artefact in _FILES:
-            return read_json(path, remedy=_remedy(artefact)).get("hash", "")
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        if artefact not in _FILES:
+            return hashlib.sha256(path.read_bytes()).hexdigest()
+        meta = read_json(path, remedy=_remedy(artefact))
+        made = str(meta.get("hash", ""))
+        if artefact == "masks" and self._retouched(meta):
+            return hashlib.sha256((made + self._pictures(meta)).encode()).hexdigest()
+        return made
 
     def save(self, artefact: str, value, **params) -> None:
         """Write an artefact atomically with the fingerprints of what it was made from.
@@ -251,6 +163,8 @@ class Clip:
             value: its dataclass.
             params: the parameters it was made with, kept as provenance.
         """
+        if artefact == "frames" or artefact not in STAGES:
+            raise HvrError(f"{artefact!r} cannot be saved; one of {', '.join(list(STAGES)[1:])} can")
         inputs = {name: self.fingerprint(name) for name in STAGES[artefact][1]}
         meta = {"kind": artefact, "inputs": inputs, "params": params}
         if artefact == "masks":
@@ -261,21 +175,30 @@ class Clip:
 
     def load(self, artefact: str, kind: type):
         """Read an npz artefact as dataclass ``kind``; refuse one whose inputs have changed."""
+        self._check_inputs(artefact)
         now = self.fingerprint(artefact)
-        if artefact in self._cache and self._cache[artefact][0] == now:
-            return self._cache[artefact][1]
-        value, meta = read_npz(self.path(artefact), kind, remedy=_remedy(artefact))
-        self._check_inputs(artefact, meta)
-        self._cache[artefact] = (now, value)
-        return value
+        if artefact not in self._cache or self._cache[artefact][0] != now:
+            self._cache[artefact] = now, read_npz(self.path(artefact), kind, remedy=_remedy(artefact))[0]
+        return self._cache[artefact][1]
 
-    def _check_inputs(self, artefact: str, meta: dict) -> None:
-        for name, digest in meta.get("inputs", {}).items():
+    def _meta(self, artefact: str) -> dict:
+        read = read_json if artefact in _FILES else read_npz_meta
+        return read(self.path(artefact), remedy=_remedy(artefact))
+
+    def _check_inputs(self, artefact: str) -> None:
+        """Refuse an artefact made from something that has changed since, however far back.
+
+        An input that was not there when the artefact was made ("") was not used, so it may come.
+        """
+        for name, digest in self._meta(artefact).get("inputs", {}).items():
+            if not digest:
+                continue
             if self.fingerprint(name) != digest:
                 raise HvrError(
                     f"{self.path(artefact)} was made from other {name} than the clip has now; "
                     + _remedy(artefact)
                 )
+            self._check_inputs(name)
 
     @property
     def frames(self) -> np.ndarray:
@@ -343,44 +266,68 @@ class Clip:
     # -- masks: a folder of pictures, so that people can look and edit ---------------------------
 
     def _save_masks(self, masks: Masks, meta: dict) -> None:
-        target, partial = self.folder / "masks", self.folder / ".masks.partial"
-        if target.exists() and not self.has("masks") and any(target.glob("*")):
-            raise HvrError(f"{target} was not written by 02_masks; move it away or import it by its path")
-        shutil.rmtree(partial, ignore_errors=True)
         layers = {"alpha": masks.alpha, "labels": masks.labels, "foreground": masks.foreground}
-        digest = hashlib.sha256()
+        layers = {layer: images for layer, images in layers.items() if images is not None}
         for layer, images in layers.items():
-            if images is None:
-                continue
-            digest.update(np.ascontiguousarray(images))
-            for name, image in zip(self.frame_names, images, strict=True):
-                write_image(partial / layer / f"{name}.png", image)
-        write_json(partial / "manifest.json", {
-            "schema": SCHEMA, "hash": digest.hexdigest(), "label_set": masks.label_set,
-            "source": masks.source, "parsing_source": masks.parsing_source,
-            "layers": [k for k, v in layers.items() if v is not None], **meta,
-        })  # fmt: skip
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(partial, target)
+            if len(images) != len(self.frame_names):
+                frames = len(self.frame_names)
+                raise HvrError(f"{len(images)} {layer} masks for {frames} frames; make one for each")
+        digest = hashlib.sha256()
+        with atomic_folder(self.folder / "masks", ours=self._written_masks()) as partial:
+            for layer, images in layers.items():
+                digest.update(np.ascontiguousarray(images))
+                for name, image in zip(self.frame_names, images, strict=True):
+                    write_image(partial / layer / f"{name}.png", image)
+            write_json(partial / "manifest.json", {
+                "schema": SCHEMA, "hash": digest.hexdigest(), "label_set": masks.label_set,
+                "source": masks.source, "parsing_source": masks.parsing_source, "layers": list(layers),
+                "pictures": _digest_of(partial / layer for layer in layers if layer in _EDITABLE), **meta,
+            })  # fmt: skip
+
+    def _written_masks(self) -> set[str]:
+        """Files in ``masks/`` that stage 02 wrote and may replace; refuse where they were retouched."""
+        if not self.has("masks"):
+            return set()
+        meta = read_json(self.path("masks"), remedy="move the folder away")
+        if self._retouched(meta):
+            raise HvrError(f"{self.path('masks').parent} was edited by hand since 02_masks made it; "
+                           "move the folder away to make new masks")  # fmt: skip
+        files = (self.folder / "masks").rglob("*.png")
+        layers = set(meta.get("layers", ()))
+        return {"manifest.json"} | {f"{p.parent.name}/{p.name}" for p in files if p.parent.name in layers}
+
+    def _pictures(self, meta: dict) -> str:
+        """Fingerprint of the retouchable pictures as they are now."""
+        layers = [layer for layer in meta.get("layers", ()) if layer in _EDITABLE]
+        return _digest_of(self.folder / "masks" / layer for layer in layers)
+
+    def _retouched(self, meta: dict) -> bool:
+        return self._pictures(meta) != meta.get("pictures", self._pictures(meta))
 
     @property
     def masks(self) -> Masks:
-        """Silhouettes and labels, stage 02."""
+        """Silhouettes and labels, stage 02, with whatever has been retouched by hand."""
+        meta = self._meta("masks")
+        self._check_inputs("masks")
         now = self.fingerprint("masks")
-        if now and self._cache.get("masks", ("",))[0] == now:
-            return self._cache["masks"][1]
-        remedy = _remedy("masks")
-        meta = read_json(self.path("masks"), remedy=remedy)
-        self._check_inputs("masks", meta)
-        layers = {
-            layer: np.stack([read_image(self.folder / "masks" / layer / f"{n}.png", remedy=remedy)
-                             for n in self.frame_names])
-            for layer in meta["layers"]
-        }  # fmt: skip
-        masks = Masks(**layers, label_set=meta["label_set"], source=meta["source"],
-                      parsing_source=meta["parsing_source"])  # fmt: skip
-        self._cache["masks"] = (now, masks)
-        return masks
+        if self._cache.get("masks", ("",))[0] != now:
+            layers = {layer: self._read_layer(layer) for layer in meta["layers"]}
+            self._cache["masks"] = now, Masks(**layers, label_set=meta["label_set"], source=meta["source"],
+                                              parsing_source=meta["parsing_source"])  # fmt: skip
+        return self._cache["masks"][1]
+
+    def _read_layer(self, layer: str) -> np.ndarray:
+        index, images = self._manifest, []
+        for name in index["names"]:
+            path = self.folder / "masks" / layer / f"{name}.png"
+            image = read_image(path, remedy=_remedy("masks"))
+            if layer in _EDITABLE and image.ndim == 3:
+                image = image[..., 0]  # a picture editor saved the grey picture in colour
+            if image.shape[:2] != (index["height"], index["width"]):
+                raise HvrError(f"{path} is {image.shape[1]}x{image.shape[0]}, the frames are "
+                               f"{index['width']}x{index['height']}; give it their size")  # fmt: skip
+            images.append(image)
+        return np.stack(images)
 
     def __repr__(self) -> str:
         made = ", ".join(a for a in STAGES if self.has(a))
@@ -389,3 +336,19 @@ class Clip:
 
 def _remedy(artefact: str) -> str:
     return f"run {STAGES[artefact][0]} again"
+
+
+def _digest_of(folders: Iterable[Path]) -> str:
+    """sha256 of the names and bytes of the PNGs in some folders."""
+    files = [p for folder in folders for p in sorted(folder.glob("*.png"))]
+    stamps = [(p.stat().st_size, p.stat().st_mtime_ns) for p in files]
+    return _digest_files(tuple(files), tuple(stamps))
+
+
+@functools.lru_cache(maxsize=16)
+def _digest_files(files: tuple[Path, ...], _stamps: tuple) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.parent.name}/{path.name}".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
