@@ -323,6 +323,8 @@ class Clip:
             image = read_image(path, remedy=_remedy("masks"))
             if layer in _EDITABLE and image.ndim == 3:
                 image = image[..., 0]  # a picture editor saved the grey picture in colour
+            if layer in _EDITABLE and image.dtype == np.uint16:
+                image = (image >> 8).astype(np.uint8)  # or with 16 bits
             if image.shape[:2] != (index["height"], index["width"]):
                 raise HvrError(f"{path} is {image.shape[1]}x{image.shape[0]}, the frames are "
                                f"{index['width']}x{index['height']}; give it their size")  # fmt: skip

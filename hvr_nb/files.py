@@ -121,7 +121,7 @@ def read_json(path: Path, *, remedy: str) -> dict:
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
-    """Write RGB (H, W, 3) or grey (H, W) uint8 as PNG, atomically."""
+    """Write RGB (H, W, 3) or grey (H, W) uint8 or uint16 as PNG, atomically."""
     ok, data = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image,
                             [cv2.IMWRITE_PNG_COMPRESSION, 1])  # fmt: skip
     if not ok:
@@ -131,13 +131,11 @@ def write_image(path: Path, image: np.ndarray) -> None:
 
 
 def read_image(path: Path, *, remedy: str) -> np.ndarray:
-    """Read a PNG or JPEG as RGB (H, W, 3) or grey (H, W) uint8; 16 bits are reduced to 8."""
+    """Read a PNG or JPEG as RGB (H, W, 3) or grey (H, W) uint8 (uint16 where the file has 16 bits)."""
     data = np.fromfile(path, np.uint8) if Path(path).is_file() else np.zeros(0, np.uint8)
     image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
     if image is None:
         raise HvrError(f"{path} is missing or damaged; {remedy}")
-    if image.dtype == np.uint16:
-        image = (image >> 8).astype(np.uint8)
     return image if image.ndim == 2 else np.ascontiguousarray(image[..., 2::-1])
 
 

@@ -269,6 +269,8 @@ def test_retouched_masks_are_read_noticed_and_kept(tmp_path):
     picture[3:9] = 255
     cv2.imwrite(str(tmp_path / "masks" / "alpha" / "000001.png"), picture)  # an editor saves colour
     np.testing.assert_array_equal(clip.masks.alpha[1], picture[..., 0])
+    cv2.imwrite(str(tmp_path / "masks" / "alpha" / "000002.png"), np.full((H, W), 0xAB12, np.uint16))
+    assert clip.masks.alpha.dtype == np.uint8 and (clip.masks.alpha[2] == 0xAB).all()
     assert clip.fingerprint("masks") != before
     with pytest.raises(HvrError, match="other masks.*03_body"):
         _ = clip.body
@@ -376,7 +378,7 @@ def test_pictures_of_other_kinds(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "a.png", remedy=""), frames()[0])
     cv2.imwrite(str(tmp_path / "b.png"), np.full((3, 3), 0xAB12, np.uint16))
     image = read_image(tmp_path / "b.png", remedy="")
-    assert image.dtype == np.uint8 and (image == 0xAB).all()
+    assert image.dtype == np.uint16 and (image == 0xAB12).all()
 
 
 def test_only_artefacts_can_be_saved(tmp_path):
