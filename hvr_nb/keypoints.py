@@ -99,8 +99,9 @@ def _clean_run(frames: np.ndarray, track: Track, order: range, fps: float, bar):
     points = np.stack([[pose.landmarks for pose in look] for look in looks], axis=1)  # (n, 4, 33, 5)
     world = np.stack([[pose.world for pose in look] for look in looks], axis=1)
     height = person_height(track)
-    merged, visibility, world, spread = cleanup.merge_looks(points[..., :2] / height, points[..., 3], world,
-                                                            fps=fps)
+    merged, visibility, world, spread = cleanup.merge_looks(
+        points[..., :2] / height, points[..., 3], world, fps=fps
+    )
     sure = cleanup.confidence(visibility, spread)
     return np.concatenate([merged * height, sure[..., None]], axis=-1), world
 

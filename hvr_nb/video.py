@@ -7,7 +7,6 @@ skipped and counted. Frames are RGB uint8; times are seconds since the first fra
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator
@@ -21,11 +20,13 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from hvr_nb.files import atomic
 from hvr_nb.types import HvrError
 
 MAX_PIXELS = 40_000_000  # one frame; 8K is 33 million
 MAX_BYTES = 12 * 2**30  # all frames read at once
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")  # that are written
 FOLDER_FPS = 30.0  # pictures carry no rate
 _HDR = {16: "PQ", 18: "HLG"}  # ITU-T H.273 transfer characteristics
 _DIAGONAL_35MM = 43.2666  # mm, diagonal of the 36 x 24 mm frame
@@ -288,7 +289,7 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float, c
     """Write frames as H.264 (yuv420p), atomically; odd sizes are padded by one pixel.
 
     Args:
-        path: the file, mp4. An existing one is replaced.
+        path: the file; its suffix (mp4, mov, mkv) says which container. An existing one is replaced.
         frames: (T, H, W, 3) uint8 RGB, or any iterable of (H, W, 3).
         fps: frames per second.
         crf: quality, 0 (lossless) to 51; 16 looks lossless.
@@ -296,15 +297,12 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float, c
     path = Path(path)
     if not np.isfinite(fps) or fps <= 0:
         raise HvrError(f"fps is {fps}; it must be positive")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial.mp4")
-    try:
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        raise HvrError(f"{path}: the name must end in one of {', '.join(VIDEO_SUFFIXES)}")
+    with atomic(path) as partial:
         with av.open(str(partial), "w", options={"movflags": "faststart"}) as container:
             if not _encode(container, frames, Fraction(fps).limit_denominator(1001), crf):
                 raise HvrError(f"{path}: there are no frames to write")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 

@@ -16,7 +16,7 @@ import zipfile
 from pathlib import Path
 
 from hvr_nb.blazepose import MODEL_FOLDER, MODELS
-from hvr_nb.clip import atomic
+from hvr_nb.files import atomic
 from hvr_nb.types import HvrError
 
 WHEEL = "mediapipe==0.10.21"

@@ -165,6 +165,8 @@ def test_bad_input_is_named(tmp_path):
         write_video(tmp_path / "none.mp4", [], fps=30)
     with pytest.raises(HvrError, match="fps is 0"):
         write_video(tmp_path / "none.mp4", card(2), fps=0)
+    with pytest.raises(HvrError, match="must end in"):
+        write_video(tmp_path / "none.txt", card(2), fps=30)
     assert not (tmp_path / "none.mp4").exists()
 
 

@@ -1,0 +1,1 @@
+"""Adapters to and from the layouts of other programs, one a file."""
