@@ -127,7 +127,7 @@ def _paint(layers: list[Layer], marks: Marks, outfit: str, seed: int) -> np.ndar
     drawn = [np.zeros((FINER * TILE, FINER * TILE), bool) for _ in range(4)]
     for layer in layers:
         tx.bake(layer, painters[layer.name], tiles[layer.tile], drawn[layer.tile])
-    return tx.join_tiles([tx.fill_gutters(t, d) for t, d in zip(tiles, drawn, strict=True)], TILE)
+    return tx.join_tiles([tx.finish_tile(t, d, TILE) for t, d in zip(tiles, drawn, strict=True)])
 
 
 def pose_subject(subject: Subject, body: Body) -> np.ndarray:

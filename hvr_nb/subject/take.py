@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from hvr_nb.body_model import posed
 from hvr_nb.clip import SCHEMA, atomic, read_json, write_json
 from hvr_nb.geometry import orbit
 from hvr_nb.subject.motion import clip_motion, rotating_motion, subject_camera, walking_motion
-from hvr_nb.subject.person import Outfit, Subject, make_subject, subject_betas
+from hvr_nb.subject.person import OUTFITS, Outfit, Subject, make_subject, subject_betas
 from hvr_nb.subject.render import render_subject
 from hvr_nb.subject.room import paint_room, room_place
 from hvr_nb.types import Body, Camera, HvrError
@@ -33,6 +33,13 @@ class HiddenView:
     frames: np.ndarray = field(repr=False)  # (N, H, W, 3) uint8 RGB
     alpha: np.ndarray = field(repr=False)  # (N, H, W) uint8
     frame_indices: np.ndarray  # (N,) frames of the clip they show
+
+    def at(self, frames: np.ndarray) -> HiddenView:
+        """The pictures that show one of ``frames`` (M,), numbered by the position in ``frames``."""
+        shown = {int(f): k for k, f in enumerate(self.frame_indices)}
+        kept = [(k, shown[int(f)]) for k, f in enumerate(frames) if int(f) in shown]
+        index, pick = np.asarray(kept, int).reshape(-1, 2).T
+        return replace(self, frames=self.frames[pick], alpha=self.alpha[pick], frame_indices=index)
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,20 @@ class Truth:
     def subject(self) -> Subject:
         """The person of the clip, made again from outfit, seed and shape."""
         return make_subject(self.outfit, seed=self.seed, betas=self.body.betas)
+
+    def at(self, frames) -> Truth:
+        """The truth of the chosen frames, (N,) indices into this one, as a clip of N frames.
+
+        Hidden pictures of other frames are left out; the others count in the new clip's frames.
+        """
+        frames = np.asarray(frames, int)
+        if len(frames) and not 0 <= frames.min() <= frames.max() < len(self.alpha):
+            raise HvrError(f"frame {frames.max()} was asked for, the synthetic clip has {len(self.alpha)}; "
+                           "the clip was made from another video")  # fmt: skip
+        return replace(self, body=self.body.frame(frames), alpha=self.alpha[frames],
+                       labels=self.labels[frames], joints=self.joints[frames],
+                       points25=self.points25[frames],
+                       hidden=tuple(view.at(frames) for view in self.hidden))  # fmt: skip
 
 
 def hidden_cameras(body: Body, centre: np.ndarray, count: int, *, seed: int = 0) -> list[Camera]:
@@ -147,6 +168,8 @@ def _recipe(outfit, motion, frames, size, fps, seed, hidden_views, hidden_every)
         motion = hashlib.sha256(np.c_[motion.poses, motion.transl].astype(np.float64).tobytes()).hexdigest()
     elif motion not in ("rotate", "walk"):
         raise HvrError(f'motion {motion!r} is unknown; use "rotate", "walk" or a Body')
+    if outfit not in OUTFITS:
+        raise HvrError(f"outfit {outfit!r} is unknown; choose one of {', '.join(OUTFITS)}")
     if frames < 1 or hidden_every < 1 or hidden_views < 0 or fps <= 0:
         raise HvrError(f"frames {frames}, hidden_every {hidden_every} and fps {fps} must be positive and "
                        f"hidden_views {hidden_views} not negative")  # fmt: skip

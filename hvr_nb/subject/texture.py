@@ -31,7 +31,7 @@ def noise(p: np.ndarray, size: float, seed: int) -> np.ndarray:
 
 def _mix(colour: np.ndarray, other, amount) -> np.ndarray:
     """Blend ``other`` (3,) or (N, 3) over ``colour`` (N, 3) by ``amount`` (N,) in 0..1."""
-    return colour + (np.asarray(other) - colour) * np.asarray(amount)[:, None]
+    return colour + (np.asarray(other, np.float32) - colour) * np.asarray(amount, np.float32)[:, None]
 
 
 def _line(x: np.ndarray, width: float, soft: float = 0.0010) -> np.ndarray:
@@ -49,31 +49,35 @@ def _spot(p: np.ndarray, centre: np.ndarray, radii: tuple, soft: float = 0.25) -
 
 
 def paint_skin(p: np.ndarray, marks: Marks, tone: np.ndarray, iris: np.ndarray, seed: int) -> np.ndarray:
-    """Skin with a face: eyes, brows, lips, nostrils, cheeks; nails are left out."""
-    grain = 0.025 * noise(p, 0.05, seed) + 0.02 * noise(p, 0.012, seed + 1)
-    c = tone[None] * (1 + grain[:, None])
-    nose, head_front = marks.points[0], p[:, 2] > marks.points[17:19, 2].mean() + 0.02
-    face = head_front & (p[:, 1] > nose[1] - 0.09) & (np.abs(p[:, 0]) < 0.09)
+    """Skin with a face: eyes, brows, lips, nostrils, cheeks."""
+    c = tone * (1 + 0.025 * noise(p, 0.05, seed) + 0.02 * noise(p, 0.012, seed + 1))[:, None]
+    ahead = p[:, 2] > marks.points[17:19, 2].mean() + 0.02
+    face = ahead & (p[:, 1] > marks.points[0, 1] - 0.09) & (np.abs(p[:, 0]) < 0.09)
+    c[face] = _paint_face(c[face], p[face], marks, tone, iris)
+    return c
+
+
+def _paint_face(c: np.ndarray, p: np.ndarray, marks: Marks, tone: np.ndarray, iris: np.ndarray) -> np.ndarray:
+    """Features over the skin colours (N, 3) of points (N, 3) on the front of the head."""
+    nose = marks.points[0]
     unit = (marks.points[15:17, 1].mean() - nose[1]) / 0.039  # 1 for the mean head
     for side in (-1, 1):
         eye = marks.points[16 if side > 0 else 15]
-        c = _mix(c, [0.80, 0.40, 0.36], 0.28 * face * _spot(p, eye + [side * 0.012, -0.045 * unit, 0],
-                                                           (0.022, 0.017), 0.9))  # fmt: skip
-        c = _mix(c, tone * 0.55, 0.45 * face * _spot(p, eye + [0, 0.002, 0], (0.022, 0.013), 0.4))
-        c = _mix(c, [0.93, 0.91, 0.88], face * _spot(p, eye, (0.0135, 0.0062), 0.15))
-        c = _mix(c, iris, face * _spot(p, eye, (0.0062, 0.0062), 0.12))
-        c = _mix(c, [0.04, 0.03, 0.03], face * _spot(p, eye, (0.0030, 0.0030), 0.15))
-        c = _mix(c, [0.12, 0.08, 0.07], 0.85 * face * _spot(p, eye + [0, 0.0072, 0], (0.016, 0.0018), 0.5))
+        cheek, nostril = eye + [side * 0.012, -0.045 * unit, 0], nose + [side * 0.0085, -0.0105 * unit, 0]
+        c = _mix(c, [0.80, 0.40, 0.36], 0.28 * _spot(p, cheek, (0.022, 0.017), 0.9))
+        c = _mix(c, tone * 0.55, 0.45 * _spot(p, eye + [0, 0.002, 0], (0.022, 0.013), 0.4))
+        c = _mix(c, [0.93, 0.91, 0.88], _spot(p, eye, (0.0135, 0.0062), 0.15))
+        c = _mix(c, iris, _spot(p, eye, (0.0062, 0.0062), 0.12))
+        c = _mix(c, [0.04, 0.03, 0.03], _spot(p, eye, (0.0030, 0.0030), 0.15))
+        c = _mix(c, [0.12, 0.08, 0.07], 0.85 * _spot(p, eye + [0, 0.0072, 0], (0.016, 0.0018), 0.5))
         arch = eye[1] + 0.021 * unit - 6.0 * (p[:, 0] - eye[0] - side * 0.003) ** 2
         brow = _line(p[:, 1] - arch, 0.006, 0.003) * (np.abs(p[:, 0] - eye[0]) < 0.019)
-        c = _mix(c, tone * 0.28, 0.9 * face * brow)
-        c = _mix(c, tone * 0.30, 0.8 * face * _spot(p, nose + [side * 0.0085, -0.0105 * unit, 0],
-                                                    (0.0042, 0.0022), 0.5))  # fmt: skip
+        c = _mix(c, tone * 0.28, 0.9 * brow)
+        c = _mix(c, tone * 0.30, 0.8 * _spot(p, nostril, (0.0042, 0.0022), 0.5))
     mouth = nose[1] - 0.030 * unit
-    c = _mix(c, [0.68, 0.30, 0.29], 0.85 * face * _spot(p, [0, mouth, 0], (0.026, 0.0085), 0.25))
-    bend = mouth + 3.0 * p[:, 0] ** 2
-    gap = _line(p[:, 1] - bend, 0.0018, 0.001) * (np.abs(p[:, 0]) < 0.024)
-    return _mix(c, [0.30, 0.10, 0.10], face * gap)
+    c = _mix(c, [0.68, 0.30, 0.29], 0.85 * _spot(p, [0, mouth], (0.026, 0.0085), 0.25))
+    gap = _line(p[:, 1] - mouth - 3.0 * p[:, 0] ** 2, 0.0018, 0.001) * (np.abs(p[:, 0]) < 0.024)
+    return _mix(c, [0.30, 0.10, 0.10], gap)
 
 
 def paint_shirt(p: np.ndarray, marks: Marks, base: np.ndarray, accent: np.ndarray, pattern: int,
@@ -198,19 +202,23 @@ def bake(layer: Layer, paint, tile: np.ndarray, drawn: np.ndarray) -> None:
     corners = np.arange(len(uv)).reshape(-1, 3)
     _, face, bary = rasterize_pixels(xy, np.ones(len(xy)), corners, size, size)
     hit = face >= 0
-    p = np.einsum("nkc,nk->nc", layer.positions[layer.faces[face[hit]]], bary[hit])
+    p = np.einsum("nkc,nk->nc", layer.positions.astype(np.float32)[layer.faces[face[hit]]], bary[hit])
     tile[hit] = np.clip(paint(p), 0, 1)
     drawn |= hit
 
 
-def fill_gutters(tile: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """Give every empty texel the colour of the nearest painted one, so that no filter sees a seam."""
-    row, col = ndimage.distance_transform_edt(~drawn, return_distances=False, return_indices=True)
-    return tile[row, col]
+def finish_tile(tile: np.ndarray, drawn: np.ndarray, size: int) -> np.ndarray:
+    """Shrink a tile (S, S, 3) in 0..1 to (size, size, 3) uint8; empty texels take the nearest colour.
+
+    Only painted texels, ``drawn`` (S, S), are averaged, and no filter will ever see a seam.
+    """
+    colour = cv2.resize(tile, (size, size), interpolation=cv2.INTER_AREA)
+    share = cv2.resize(drawn.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+    colour /= np.maximum(share, 1e-3)[..., None]
+    row, col = ndimage.distance_transform_edt(share < 0.1, return_distances=False, return_indices=True)
+    return np.round(255 * np.clip(colour, 0, 1)).astype(np.uint8)[row, col]
 
 
-def join_tiles(tiles: list[np.ndarray], size: int) -> np.ndarray:
-    """Four tiles (S, S, 3) in 0..1, shrunk to ``size``, to the atlas (2 size, 2 size, 3) uint8."""
-    small = [cv2.resize(tile, (size, size), interpolation=cv2.INTER_AREA) for tile in tiles]
-    atlas = np.concatenate([np.concatenate(small[:2], 1), np.concatenate(small[2:], 1)])
-    return np.round(atlas * 255).astype(np.uint8)
+def join_tiles(tiles: list[np.ndarray]) -> np.ndarray:
+    """Four tiles (S, S, 3) uint8 to the atlas (2 S, 2 S, 3)."""
+    return np.concatenate([np.concatenate(tiles[:2], 1), np.concatenate(tiles[2:], 1)])
