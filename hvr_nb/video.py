@@ -317,6 +317,7 @@ def _encode(container, frames: Iterable[np.ndarray], rate: Fraction, crf: int) -
         if stream is None:
             stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
             stream.width, stream.height, stream.pix_fmt = image.shape[1], image.shape[0], "yuv420p"
+            stream.thread_type = "FRAME"  # x264's sliced threads do not give the same bytes twice
         container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")))
         count += 1
     if stream is not None:
