@@ -6,7 +6,6 @@ import numpy as np
 
 from hvr_nb.types import BODY25_NAMES, Keypoints
 
-
 UNITS = {
     "px": "px", "mm": "mm", "cm": "cm", "m": "m", "pct": "%", "deg": "\N{DEGREE SIGN}", "db": "dB",
     "psnr": "dB", "iou": "0..1", "ssim": "0..1", "seconds": "s", "fps": "1/s", "loss": "",

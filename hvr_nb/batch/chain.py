@@ -14,7 +14,8 @@ from tqdm import tqdm
 from hvr_nb import __version__
 from hvr_nb.batch.notebook import digest, marker, run_notebook
 from hvr_nb.batch.parameters import check_parameters, known, read_parameters
-from hvr_nb.clip import STAGES, Clip, read_json
+from hvr_nb.clip import STAGES, Clip
+from hvr_nb.files import read_json
 from hvr_nb.types import HvrError
 
 ARTEFACTS = tuple(STAGES)

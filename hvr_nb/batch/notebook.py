@@ -23,7 +23,7 @@ from traitlets.config import Config
 
 from hvr_nb import __version__
 from hvr_nb.batch.parameters import check_parameters
-from hvr_nb.clip import write_json
+from hvr_nb.files import write_json
 from hvr_nb.types import HvrError
 
 START_TIMEOUT = 300  # seconds; on a busy machine kernels miss papermill's 60

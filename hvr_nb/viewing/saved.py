@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from hvr_nb import pictures
+from hvr_nb.files import atomic
 from hvr_nb.viewing.views import View
 
 WIDTH, TILE, COLUMNS = 1800, 260, 8  # pixels of a strip, of a tile; most tiles in a strip
+AUTOPLAY = "K3DInstance.startAutoPlay();"
 _page_number = itertools.count(1)
 
 
@@ -53,12 +55,11 @@ def show_saved(view: View) -> None:
 
 def save_scene(view: View) -> Path:
     """Write the view's 3D scene as an offline page into ``html_dir()``; its path."""
-    from hvr_nb.clip import atomic
     from hvr_nb.viewing.scenes import snapshot
 
     plot, times = view.scene()
     name = re.sub(r"[^a-z0-9]+", "-", view.title.lower())[:40].strip("-") or "scene"
     path = html_dir() / f"{next(_page_number):02d}-{name}.html"
     with atomic(path) as partial:
-        partial.write_text(snapshot(plot, autoplay=len(times) > 0), encoding="utf-8")
+        partial.write_text(snapshot(plot, script=AUTOPLAY if len(times) else ""), encoding="utf-8")
     return path

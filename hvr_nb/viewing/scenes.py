@@ -61,9 +61,8 @@ def moving_joints(joints: Joints3D, *, fps: float = 30.0):
     return plot, times
 
 
-def snapshot(plot, *, autoplay: bool) -> str:
-    """One offline HTML page of the scene: no network, no kernel; a moving one plays by itself."""
-    script = "K3DInstance.startAutoPlay();" if autoplay else ""
+def snapshot(plot, *, script: str = "") -> str:
+    """One offline HTML page of the scene: no network, no kernel; ``script`` runs once it is drawn."""
     return plot.get_snapshot(6, additional_js_code=script)
 
 

@@ -1,0 +1,125 @@
+"""The report of one clip: what every stage saw, measured quality, how it was made."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from hvr_nb import __version__
+from hvr_nb.clip import Clip
+from hvr_nb.files import read_json
+from hvr_nb.pictures import contact_sheet, pick
+from hvr_nb.report.pages import Section, write_report
+from hvr_nb.viewing.saved import strip
+from hvr_nb.viewing.views import as_view, side_by_side
+
+STAGE_TITLES = {
+    "00_video": "Video", "01_keypoints": "Joints in the picture", "02_masks": "Silhouette and parsing",
+    "03_body": "Body", "04_canonical": "Big pose", "05_train": "Training the avatar",
+    "06_render": "Rendered quality", "07_visualize": "Look",
+}  # fmt: skip
+LIBRARIES = ("numpy", "scipy", "torch", "opencv-python", "scikit-image", "smplx", "ai-edge-litert")
+
+
+def clip_report(clip: Clip, *, method: str = "nvr", pictures: Mapping[str, np.ndarray] | None = None,
+                path: str | Path | None = None) -> Path:  # fmt: skip
+    """Write ``report.html`` of a clip from what its stages left there.
+
+    Args:
+        clip: the clip. method: whose avatar and renders to show.
+        pictures: label -> (T, H, W, 3) uint8 frames to open with, e.g. film, body, avatar.
+        path: where to; default ``<clip>/report.html``.
+
+    Returns:
+        its path.
+    """
+    path = Path(path or clip.folder / "report.html")
+    frames, source = clip.frames, clip.info["source"]
+    height, width = frames.shape[1:3]
+    intro = (f"{len(frames)} frames of {width} x {height} pixels at {clip.fps:.4g} frames per second, "
+             f"from {source.get('file', 'an unnamed source')}")  # fmt: skip
+    opening = [Section("At a glance", pictures={"": strip(side_by_side(dict(pictures), fps=clip.fps))},
+                       links=_links(clip.folder, method, path.parent))] if pictures else []  # fmt: skip
+    stages = [_stage(clip, stage, numbers, method) for stage, numbers in clip.metrics.items()]
+    return write_report(path, [*opening, *stages, *_provenance(clip)], title=f"{clip.name}: video to avatar",
+                        intro=intro, synthetic=bool(source.get("truth")))  # fmt: skip
+
+
+def _stage(clip: Clip, stage: str, numbers: Mapping[str, object], method: str) -> Section:
+    count = len(clip.frame_names)
+    scalars = {k: v for k, v in numbers.items() if np.ndim(v) == 0}
+    series = {k: np.asarray(v, float) for k, v in numbers.items() if np.ndim(v) == 1 and len(v) == count}
+    return Section(f"{stage[:2]}  {STAGE_TITLES.get(stage, stage)}", numbers=scalars, series=series,
+                   pictures=_stage_pictures(clip, stage, method))  # fmt: skip
+
+
+def _stage_pictures(clip: Clip, stage: str, method: str) -> dict[str, np.ndarray]:
+    """caption -> (H, W, 3) uint8 picture of what the stage made."""
+    if stage == "01_keypoints" and clip.has("keypoints"):
+        return {"": strip(as_view(clip.keypoints, over=clip.frames))}
+    if stage == "02_masks" and clip.has("masks"):
+        return {"": strip(as_view(clip.masks, over=clip.frames))}
+    if stage == "04_canonical" and clip.has("canonical"):
+        from hvr_nb.canonical import Canonical
+
+        return {"": strip(as_view(clip.load("canonical", Canonical)))}
+    if stage == "06_render":
+        return _render_pictures(clip.folder / "renders" / method)
+    return {}
+
+
+def _render_pictures(folder: Path) -> dict[str, np.ndarray]:
+    """The turntable and the novel poses of a method's renders, where there are any."""
+    from hvr_nb.render import load_pictures, over
+
+    found = {}
+    for name, caption in (("turntable", "turntable"), ("novel_poses", "poses never filmed")):
+        if (folder / name / "manifest.json").exists():
+            made = load_pictures(folder / name)
+            images = over(made.rgb, made.alpha)
+            shown = pick(len(images), 8)
+            found[caption] = contact_sheet([images[i] for i in shown], tile=200)
+    return found
+
+
+def _links(folder: Path, method: str, base: Path) -> dict[str, str]:
+    """Text -> relative path of what else lies in the clip, where it is there."""
+    wanted = {"player": folder / "player.html"}
+    wanted |= {
+        f"{p.stem.replace('_', ' ')} video": p for p in sorted((folder / "renders" / method).glob("*.mp4"))
+    }
+    wanted |= {f"{p.stem} mesh": p for p in sorted((folder / "renders" / method).glob("*.glb"))}
+    wanted |= {p.stem: p for p in sorted((folder / "runs").glob("[0-9]*.ipynb"))}
+    return {
+        text: str(p.relative_to(base)) for text, p in wanted.items() if p.exists() and p.is_relative_to(base)
+    }
+
+
+def _provenance(clip: Clip) -> list[Section]:
+    """How the clip was made: source, parameters and seeds of every stage, versions."""
+    source = {k: v for k, v in clip.info["source"].items() if v not in ("", None)}
+    if "truth" in source:
+        source["truth"] = Path(source["truth"]).name
+    runs = {}
+    for file in sorted((clip.folder / "runs").glob("*.done.json")):
+        done = read_json(file, remedy="delete it")
+        chosen = {k: v for k, v in done["params"].items() if k not in ("clip", "video")}
+        runs[file.name.removesuffix(".done.json")] = f"{json.dumps(chosen)}, {done['seconds']:.0f} s"
+    versions = {"hvr_nb": __version__, "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    sections = [Section("Where the video came from", facts=source)]
+    if runs:
+        text = (
+            "What was set on the command line; everything else is the default in the notebook's first cell."
+        )
+        sections.append(Section("Parameters of each notebook", text=text, facts=runs))
+    return [*sections, Section("Versions", facts=versions)]

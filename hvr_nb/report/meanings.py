@@ -1,0 +1,55 @@
+"""What the measured quantities say, in a few words."""
+
+from __future__ import annotations
+
+MEANINGS = {
+    "keypoint_px": "distance of found limb joints from the true ones",
+    "keypoint_pct": "that distance in per cent of the person's height in the picture",
+    "found_pct": "frames in which the person was found",
+    "filled_pct": "joints interpolated, not measured",
+    "cover_pct": "share of the picture that the silhouettes cover",
+    "mask_iou": "silhouettes against the true ones, intersection over union, mean",
+    "mask_iou_min": "silhouettes against the true ones, worst frame",
+    "label_accuracy": "share of person pixels with the true label",
+    "iou_mean": "body's outline against the silhouettes, intersection over union, mean",
+    "iou_min": "body's outline against the silhouettes, worst frame",
+    "iou": "body's outline against the silhouette",
+    "reprojection_px": "body's joints in the picture against the 2D joints",
+    "reprojection_mean_px": "body's joints in the picture against the 2D joints, mean",
+    "reprojection_pct": "body's joints against the 2D joints, in per cent of the person's height",
+    "mpjpe_mm": "3D joints against truth, pelvis aligned",
+    "pampjpe_mm": "3D joints against truth after the best similarity",
+    "jitter": "acceleration of the joints; lower is smoother",
+    "coverage": "share of frames with an observed pose",
+    "psnr": "whole image; flattered by the background",
+    "psnr_box": "inside the body's box",
+    "psnr_body": "on body pixels only: the honest one",
+    "body_psnr": "on body pixels only: the honest one",
+    "ssim": "structural similarity, whole image",
+    "ssim_box": "structural similarity inside the body's box",
+    "ssim_body": "structural similarity on body pixels",
+    "lpips": "perceptual distance; lower is better",
+    "render_iou": "render's outline against the silhouette",
+    "mean_mm": "mean error of warping a posed body back to the big pose",
+    "max_mm": "largest such error",
+    "seconds": "time it took",
+    "iters": "training steps",
+    "fps": "frames per second of the clip",
+    "frames": "number of frames",
+    "held_out_frames": "frames kept out of training to measure on",
+}
+PREFIXES = {
+    "heldout_": "frames kept out of training: ",
+    "novel_": "unseen cameras: ",
+    "train_": "training frames: ",
+    "true_": "with the true body: ",
+}
+
+
+def meaning_of(name: str) -> str:
+    """A few words on a quantity, "" where none are known."""
+    for prefix, words in PREFIXES.items():
+        rest = name.removeprefix(prefix)
+        if rest != name and rest in MEANINGS:
+            return words + MEANINGS[rest]
+    return MEANINGS.get(name, "")
