@@ -64,7 +64,7 @@ def detect_keypoints(frames: np.ndarray, *, fps: float, person: int = 0) -> Keyp
     people = follow_people(frames, fps=fps)
     if not people:
         raise HvrError(f"no person found in the {len(frames)} frames; check that somebody is in view, at "
-                       "least about 1/8 of the picture high and seen from head to hips")  # fmt: skip
+                       "least about 1/12 of the picture high and seen from head to hips")  # fmt: skip
     if not 0 <= person < len(people):
         raise HvrError(f"person {person} was asked for, {len(people)} found; give 0 to {len(people) - 1}")
     return track_keypoints(frames, people[person], fps=fps)

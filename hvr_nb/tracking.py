@@ -78,7 +78,7 @@ def _forward(frames: np.ndarray, every: int, most: int) -> list[Track]:
         open_tracks = [track for track in open_tracks if track not in lost]
         closed += [track for track in lost if track.poses]
         if t % every == 0 or lost or not open_tracks:
-            open_tracks += _new(image, open_tracks, t)[: most - len(open_tracks)]
+            open_tracks += _new(image, open_tracks, t, search=t % every == 0)[: most - len(open_tracks)]
     return closed + open_tracks
 
 
@@ -133,11 +133,14 @@ def _forget_slip(track: Track, other: Track, t: int) -> None:
         del track.poses[frame], track.colours[frame]
 
 
-def _new(image: np.ndarray, tracks: list[Track], t: int) -> list[Track]:
-    """Tracks for people the detector sees where nobody is followed yet."""
+def _new(image: np.ndarray, tracks: list[Track], t: int, *, search: bool) -> list[Track]:
+    """Tracks for people the detector sees where nobody is followed yet; ``search`` for far ones too."""
     taken = [track.poses[t].next_roi for track in tracks]
     found = []
-    for person in detect(image):
+    people = detect(image)
+    if not people and not tracks and search:
+        people = detect(image, far=True)
+    for person in people:
         pose = find_pose(image, person.roi)
         if not _present(pose, image.shape) or any(near(pose.next_roi, roi) for roi in taken):
             continue
