@@ -6,7 +6,6 @@ that need it are not called and its figures are left out, never guessed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,32 +32,7 @@ def find_truth(clip: Clip) -> Truth | None:
     truth = load_truth(folder)
     if truth.alpha.shape[1:] != clip.frames.shape[1:3]:
         return None
-    return truth_at(truth, np.array([int(name) for name in clip.frame_names]))
-
-
-def truth_at(truth: Truth, frames: np.ndarray) -> Truth:
-    """The truth of the chosen frames (N,) alone; hidden views keep those of their frames among them."""
-    hidden = []
-    for view in truth.hidden:
-        place = {int(f): k for k, f in enumerate(frames)}
-        keep = np.array([k for k, f in enumerate(view.frame_indices) if int(f) in place], int)
-        hidden.append(
-            replace(
-                view,
-                frames=view.frames[keep],
-                alpha=view.alpha[keep],
-                frame_indices=np.array([place[int(f)] for f in view.frame_indices[keep]], int),
-            )
-        )
-    return replace(
-        truth,
-        body=truth.body.frame(frames),
-        alpha=truth.alpha[frames],
-        labels=truth.labels[frames],
-        joints=truth.joints[frames],
-        points25=truth.points25[frames],
-        hidden=tuple(hidden),
-    )
+    return truth.at([int(name) for name in clip.frame_names])
 
 
 def keypoint_quality(keypoints: Keypoints, truth: Truth) -> dict[str, float]:

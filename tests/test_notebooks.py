@@ -1,8 +1,5 @@
 """Every notebook through the batch runner, on a small synthetic clip; killed and resumed too."""
 
-import json
-import os
-import shutil
 from pathlib import Path
 
 import pytest
