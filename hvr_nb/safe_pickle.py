@@ -111,7 +111,7 @@ def _fill(dtype: np.dtype, shape: tuple, raw, order: str) -> np.ndarray:
         out[:] = raw
         return out.reshape(shape, order=order)
     data = raw.encode("latin1") if isinstance(raw, str) else bytes(raw)
-    if count < 0 or len(data) != count * dtype.itemsize:
+    if min(shape, default=0) < 0 or len(data) != count * dtype.itemsize:
         raise ValueError(f"an array of shape {shape} with {len(data)} bytes")
     return np.frombuffer(data, dtype).reshape(shape, order=order)
 

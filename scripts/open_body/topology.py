@@ -45,6 +45,7 @@ def uv_islands(uv_quads: np.ndarray, count: int) -> np.ndarray:
 
 def _split_quads(quads, uv_quads, vertices, mirror):
     """Two triangles a quad along the shorter diagonal; ties fall to the smaller vertex number."""
+
     def length(a, b):
         return ((vertices[quads[:, a]] - vertices[quads[:, b]]) ** 2).sum(1)
 
