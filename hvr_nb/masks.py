@@ -65,7 +65,7 @@ def refine_silhouettes(frames: np.ndarray, keypoints: Keypoints, raw: np.ndarray
     """Refine rough silhouettes (T, H, W) uint8 of the followed person, as ``segment_person`` does."""
     if quality not in _SIDE:
         raise HvrError(f'quality is "{quality}"; use "best" or "quick"')
-    side, size = _SIDE[quality], _body_size(keypoints)
+    side, size = _SIDE[quality], body_size(keypoints)
     first = np.zeros_like(raw)
     boxes: dict[int, tuple[slice, slice]] = {}
     for t in tqdm(range(len(frames)), desc="silhouettes", unit="frame"):
@@ -88,7 +88,7 @@ def refine_silhouettes(frames: np.ndarray, keypoints: Keypoints, raw: np.ndarray
     return Masks(alpha, foreground=foreground, source=f"blazepose, refined ({quality})")
 
 
-def _body_size(keypoints: Keypoints) -> np.ndarray:
+def body_size(keypoints: Keypoints) -> np.ndarray:
     """(T,) pixels: the longer side of the person's box, not less than 0.7 of the clip's median."""
     sides = np.full(len(keypoints.points), np.nan)
     for t, points in enumerate(keypoints.points):

@@ -30,7 +30,8 @@ def expected_shapes(classes: int) -> dict[str, tuple[int, ...]]:
     for layer, (blocks, planes) in enumerate([(3, 64), (4, 128), (23, 256), (3, 512)], 1):
         for b in range(blocks):
             name = f"layer{layer}.{b}"
-            for i, (o, c, k) in enumerate([(planes, inside, 1), (planes, planes, 3), (4 * planes, planes, 1)], 1):
+            three = [(planes, inside, 1), (planes, planes, 3), (4 * planes, planes, 1)]
+            for i, (o, c, k) in enumerate(three, 1):
                 conv(f"{name}.conv{i}", o, c, k)
                 abn(f"{name}.bn{i}", o)
             if b == 0:
@@ -47,7 +48,8 @@ def expected_shapes(classes: int) -> dict[str, tuple[int, ...]]:
         abn(f"edge.conv{i}.1", 256)
     conv("edge.conv4", 2, 256, 3, bias=True)
     conv("edge.conv5", 2, 6, 1, bias=True)
-    for name, o, c in (("conv1.0", 256, 512), ("conv2.0", 48, 256), ("conv3.0", 256, 304), ("conv3.2", 256, 256)):
+    convs = [("conv1.0", 256, 512), ("conv2.0", 48, 256), ("conv3.0", 256, 304), ("conv3.2", 256, 256)]
+    for name, o, c in convs:
         conv(f"decoder.{name}", o, c, 1)
         abn(f"decoder.{name[:-1]}{int(name[-1]) + 1}", o)
     conv("decoder.conv4", classes, 256, 1, bias=True)
