@@ -84,8 +84,10 @@ def test_player_with_a_3d_scene(tmp_path):
 
 def test_player_refuses_what_cannot_play(tmp_path):
     for clips, fps, message in (
-        ({}, 30, "same length"), ({"a": film(2), "b": film(3)}, 30, "same length"), ({"a": film(2)}, 0, "fps is 0"),
-    ):  # fmt: skip
+        ({}, 30, "same length"),
+        ({"a": film(2), "b": film(3)}, 30, "same length"),
+        ({"a": film(2)}, 0, "fps is 0"),
+    ):
         with pytest.raises(HvrError, match=message):
             write_player(tmp_path / "p.html", clips, fps=fps)
     assert not list(tmp_path.iterdir())

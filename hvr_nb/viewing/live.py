@@ -28,19 +28,20 @@ def show_live(view: View) -> None:
 
 def player(view: View) -> widgets.Widget:
     """Frame slider, play button, the frame's picture and, where there is one, the 3D scene in step."""
-    screens = {label: _image(draw(0)) for label, draw in view.panels.items()}
+    height = "400px" if len(view.panels) < 3 else "320px"
+    screens = {label: _image(draw(0), height=height) for label, draw in view.panels.items()}
     scene, times = view.scene() if view.scene else (None, np.zeros(0))
     frame = widgets.IntSlider(0, 0, view.count - 1, description="frame", continuous_update=True,
                               layout=widgets.Layout(width="420px"))  # fmt: skip
     play = widgets.Play(min=0, max=view.count - 1, interval=max(50, round(1000 / view.fps)), repeat=True,
                         show_repeat=False)  # fmt: skip
-    caption = widgets.Label(view.caption(0))
+    caption = widgets.Label(view.caption(0) if view.captions else "")
     widgets.jslink((play, "value"), (frame, "value"))
 
     def turn(change) -> None:
         for label, draw in view.panels.items():
             screens[label].value = pictures.encode_jpeg(draw(change["new"]))
-        caption.value = view.caption(change["new"])
+        caption.value = view.caption(change["new"]) if view.captions else ""
         if len(times):
             scene.time = float(change["new"] / view.fps)
 
@@ -55,6 +56,6 @@ def player(view: View) -> widgets.Widget:
     return widgets.VBox([*rows, *(_image(note) for note in view.notes)])
 
 
-def _image(picture: np.ndarray) -> widgets.Image:
+def _image(picture: np.ndarray, *, height: str = "auto") -> widgets.Image:
     return widgets.Image(value=pictures.encode_jpeg(picture), format="jpeg",
-                         layout=widgets.Layout(max_width="100%", object_fit="contain"))  # fmt: skip
+                         layout=widgets.Layout(max_width="100%", height=height, object_fit="contain"))  # fmt: skip

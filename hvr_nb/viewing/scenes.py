@@ -8,7 +8,8 @@ from __future__ import annotations
 import k3d
 import numpy as np
 
-from hvr_nb.pictures import LEFT, MIDDLE, RIGHT
+from hvr_nb.mesh import vertex_normals
+from hvr_nb.pictures import LEFT, MIDDLE, RIGHT, encode_jpeg
 from hvr_nb.shading import SKIN
 from hvr_nb.skeletons import bones, sides
 from hvr_nb.types import Joints3D, Mesh
@@ -21,7 +22,8 @@ FIELD_OF_VIEW = 35.0  # degrees
 def still_mesh(mesh: Mesh):
     """A scene of one mesh with its colours or texture."""
     plot = _plot(mesh.vertices[None])
-    plot += _k3d_mesh(_rounded(mesh.vertices), mesh.faces, mesh.colors)
+    textured = mesh.texture is not None and mesh.uv is not None and mesh.uv_faces is not None
+    plot += _textured(mesh) if textured else _k3d_mesh(_rounded(mesh.vertices), mesh.faces, mesh.colors)
     return plot, np.zeros(0)
 
 
@@ -81,11 +83,25 @@ def _hex(colour) -> int:
 
 
 def _k3d_mesh(vertices: np.ndarray, faces: np.ndarray, colors):
-    item = k3d.mesh(vertices, np.asarray(faces, np.uint32), color=_hex(SKIN), flat_shading=False,
+    tint = _hex(SKIN) if colors is None else 0xFFFFFF  # k3d multiplies vertex colours by it
+    item = k3d.mesh(vertices, np.asarray(faces, np.uint32), color=tint, flat_shading=False,
                     side="double", roughness=0.55, compression_level=6)  # fmt: skip
     if colors is not None:
         c = np.asarray(colors, np.uint32)
         item.colors = (c[:, 0] << 16) + (c[:, 1] << 8) + c[:, 2]
+    return item
+
+
+def _textured(mesh: Mesh):
+    """The mesh with its texture: one vertex a pair of position and uv, normals of the unsplit mesh."""
+    corners = np.stack([mesh.faces.ravel(), mesh.uv_faces.ravel()], 1)
+    pairs, index = np.unique(corners, axis=0, return_inverse=True)
+    normals = vertex_normals(np.asarray(mesh.vertices, np.float64), mesh.faces)
+    item = _k3d_mesh(_rounded(mesh.vertices[pairs[:, 0]]), index.reshape(-1, 3), None)
+    item.color, item.normals = 0xFFFFFF, normals[pairs[:, 0]].astype(np.float32)
+    uv = mesh.uv[pairs[:, 1]]
+    item.uvs = np.stack([uv[:, 0], 1 - uv[:, 1]], 1).astype(np.float32)  # k3d's origin is the upper left
+    item.texture, item.texture_file_format = encode_jpeg(mesh.texture, quality=92), "jpeg"
     return item
 
 
