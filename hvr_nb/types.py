@@ -153,3 +153,15 @@ class Mesh:
 
     def __repr__(self) -> str:
         return f"Mesh({len(self.vertices)} vertices, {len(self.faces)} faces)"
+
+
+@dataclass(frozen=True)
+class Render:
+    """What an avatar's ``render`` gives: one picture."""
+
+    rgb: np.ndarray  # (H, W, 3) float32 0..1, over black (premultiplied by alpha)
+    alpha: np.ndarray  # (H, W) float32 0..1
+    depth: np.ndarray  # (H, W) float32 metres of camera depth, 0 where empty
+
+    def __repr__(self) -> str:
+        return f"Render({self.rgb.shape[1]}x{self.rgb.shape[0]})"

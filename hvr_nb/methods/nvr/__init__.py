@@ -1,0 +1,104 @@
+"""An animatable neural avatar from one video: hash-grid fields in the big pose.
+
+After Geng et al., "Learning Neural Volumetric Representations of Dynamic Humans in Minutes",
+CVPR 2023; what is kept and what is done otherwise stands in ``network.py`` and docs/decisions.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hvr_nb.body_model import load_body_model
+from hvr_nb.canonical import Canonical, make_canonical
+from hvr_nb.methods.nvr.avatar import Avatar, half_precision, load, pick_device
+from hvr_nb.methods.nvr.data import load_pictures, shell_margin, trained_frames
+from hvr_nb.methods.nvr.fit import FitOptions, Moving, make_step
+from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
+from hvr_nb.methods.nvr.occupancy import Occupancy
+from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
+from hvr_nb.train import train
+from hvr_nb.types import HvrError
+from hvr_nb.warp import pose_bank
+
+NEEDS = ("frames", "masks", "body")
+GIVES = ("render", "mesh")
+
+__all__ = ["GIVES", "NEEDS", "Avatar", "load", "reconstruct"]
+
+
+def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float = 1.0, hold_out: int = 0,
+                device: str = "auto", seed: int = 0, refine_pose: bool = True, checkpoint_every: int = 1000,
+                model_file: str = "", field: FieldOptions | None = None, **weights) -> Avatar:  # fmt: skip
+    """Train the avatar of a clip and save it into ``<clip>/avatars/nvr``.
+
+    A run that was stopped goes on from its checkpoint and ends the same as if it had not been.
+
+    Args:
+        iters: steps. rays: rays a step. image_scale: train on frames resized by this, 0..1.
+        hold_out: every n-th frame is kept out of training (0 = none).
+        device: "cpu", "cuda" or "auto". seed: of initialisation and sampling.
+        refine_pose: correct the body's poses while training.
+        checkpoint_every: steps between checkpoints.
+        model_file: the body model of 03_body; "" takes the one ``load_body_model`` finds.
+        field: sizes of the fields. weights: overrides of ``FitOptions``.
+
+    Raises:
+        HvrError: a stage before is missing, or the model is not the one the body was fitted with.
+    """
+    clip.require(*NEEDS)
+    model, body = load_body_model(model_file or None), clip.body
+    canonical = clip.load("canonical", Canonical) if clip.has("canonical") else make_canonical(body, model)
+    if canonical.model_hash != model.hash:
+        raise HvrError(f"the body was fitted with model {canonical.model_hash[:8]}, not {model.hash[:8]}; "
+                       "pass its file as model_file, or run 03_body again")  # fmt: skip
+    target = pick_device(device)
+    options = FitOptions(iters=iters, rays=rays, refine_pose=refine_pose, **weights)
+    sizes = field or FieldOptions()
+    pictures = load_pictures(clip, body.camera, image_scale=image_scale)
+    which = trained_frames(body, hold_out)
+    first = pose_bank(model, canonical, body.betas, body.poses[which[::8]], body.transl[which[::8]])
+    margin = shell_margin(pictures, first.vertices, canonical.faces, which[::8])
+    moving = Moving(body, which, pictures, model, canonical, margin)
+    avatar_field = AvatarField(canonical.bounds, len(which), sizes, seed=seed, device=target)
+    pose = PoseCorrection(model.parents, len(which)).to(target)
+    occupancy = Occupancy(canonical, margin=margin)
+    step, state = make_step(avatar_field, pose, moving, occupancy, options, target)
+    call = {"image_scale": image_scale, "hold_out": hold_out, "seed": seed, "model_hash": model.hash,
+            "fit": asdict(options), "field": asdict(sizes)}  # fmt: skip
+    folder = Path(clip.folder) / "avatars" / "nvr"
+    history = train(step, state, iters=iters, seed=seed, checkpoint=folder / "checkpoint.pt",
+                    every=checkpoint_every, identity=_identity(clip, call), desc="nvr")  # fmt: skip
+    if refine_pose:
+        moving.move(*pose.fold())
+    occupancy.update(avatar_field)
+    half_precision(avatar_field)
+    avatar = _finish(avatar_field, occupancy, canonical, moving, body, model, history, call, model_file)
+    avatar.save(folder)
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    return avatar
+
+
+def _identity(clip, call: dict) -> str:
+    """What a checkpoint belongs to: the options and the clip's artefacts."""
+    inputs = [clip.fingerprint(a) for a in (*NEEDS, "canonical")]
+    return hashlib.sha256(json.dumps([inputs, call], sort_keys=True).encode()).hexdigest()
+
+
+def _finish(field, occupancy, canonical, moving, body, model, history, call, model_file) -> Avatar:
+    """The avatar with refined poses, and codes for the frames that were not trained on too."""
+    count = len(body)
+    codes = spread_to_all(field.codes.detach().cpu().numpy(), moving.which, count).astype(np.float32)
+    everyone = AvatarField(canonical.bounds, count, field.options, device=field.low.device)
+    state = field.state_dict() | {"codes": torch.as_tensor(codes)}
+    everyone.load_state_dict(state)
+    refined = replace(body, global_orient=moving.poses[:, :3], body_pose=moving.poses[:, 3:],
+                      transl=moving.transl)  # fmt: skip
+    held = np.setdiff1d(np.arange(count), moving.which)
+    return Avatar(everyone, occupancy.grid, canonical, refined, codes, model, moving.margin, held, history,
+                  call, model_file)  # fmt: skip

@@ -1,0 +1,224 @@
+"""The trained neural avatar: pictures from any camera in any pose, a mesh, a folder on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hvr_nb import volrend
+from hvr_nb.body_model import BodyModel, load_body_model
+from hvr_nb.canonical import Canonical, make_canonical, warp_to_posed
+from hvr_nb.clip import read_json, read_npz, write_json, write_npz
+from hvr_nb.mesh import vertex_normals
+from hvr_nb.methods.nvr.data import CUT
+from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
+from hvr_nb.methods.nvr.occupancy import LiveGrid
+from hvr_nb.methods.nvr.samples import live_samples, positions
+from hvr_nb.methods.nvr.surface import canonical_mesh
+from hvr_nb.rays import pixel_rays, shell
+from hvr_nb.types import Body, Camera, HvrError, Mesh, Render
+from hvr_nb.warp import pose_bank
+
+CHUNK = 8192  # rays rendered at once
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What is on disk: the field's tensors and its live cells."""
+
+    tables: np.ndarray  # (N, 2) float16, the hash tables end to end
+    rest: np.ndarray  # (M,) float32, the field's other tensors by name, end to end
+    codes: np.ndarray  # (T, K) float32
+    low: np.ndarray  # (3,) float32 lower corner of the live cells, metres
+    cell: float  # their side, metres
+    live: np.ndarray  # (X, Y, Z) bool
+
+
+@dataclass(frozen=True)
+class Avatar:
+    """A person as a field in the big pose; made by ``reconstruct``, read by ``load``."""
+
+    field: AvatarField
+    grid: LiveGrid  # cells of the big pose that may hold something
+    canonical: Canonical
+    body: Body  # the clip's body with the refined poses, T frames
+    codes: np.ndarray  # (T, K) what tells the clip's frames apart
+    model: BodyModel
+    margin: float  # metres the body is inflated by when rays are cast
+    held_out: np.ndarray  # frames kept out of training
+    history: dict  # of training: step, seconds, psnr_body, ...
+    options: dict  # what ``reconstruct`` was called with
+    model_file: str = ""  # path of the body model, "" for the one load_body_model finds
+
+    def render(self, camera: Camera, pose, *, frame: int | None = None, samples: int = 32) -> Render:
+        """One picture.
+
+        Args:
+            camera: any camera; distortion is ignored.
+            pose: a Body of one frame, or (poses (72,), transl (3,)).
+            frame: training frame whose moment (wrinkles, light) to show; None shows the mean.
+            samples: positions on each ray, before empty ones are left out.
+        """
+        poses, transl = _pose(pose)
+        bank = pose_bank(self.model, self.canonical, self.body.betas, poses, transl)
+        near, far = shell(bank.vertices[0], self.canonical.faces, camera, margin=self.margin, cut=CUT)
+        pixel = np.flatnonzero(np.isfinite(near.ravel()))
+        size = camera.height * camera.width
+        rgb, alpha, depth = (np.zeros((size, *c), np.float32) for c in ((3,), (), ()))
+        for start in range(0, len(pixel), CHUNK):
+            part = pixel[start : start + CHUNK]
+            bounds = near.ravel()[part].astype(np.float32), far.ravel()[part].astype(np.float32)
+            rgb[part], alpha[part], depth[part] = self._trace(camera, part, *bounds, bank, frame, samples)
+        shape = (camera.height, camera.width)
+        return Render(rgb.reshape(*shape, 3), alpha.reshape(shape), depth.reshape(shape))
+
+    @torch.no_grad()
+    def _trace(self, camera, pixel, near, far, bank, frame, samples):
+        """Colour (R, 3), opacity (R,) and depth (R,) of rays; all zero where they meet nothing."""
+        origin, direction = pixel_rays(camera, pixel)
+        z, spacing = positions(near, far, samples, 0.5)
+        points = origin.astype(np.float32) + z[..., None] * direction[:, None]
+        normals = vertex_normals(self.canonical.vertices, self.canonical.faces).astype(np.float32)
+        live = live_samples(points, np.zeros(len(pixel), np.int64), bank, self.canonical, normals,
+                            self.grid, margin=self.margin)  # fmt: skip
+        if live is None:
+            return 0, 0, 0
+        device = self.field.low.device
+        x, distance, normal, up = (torch.as_tensor(a, device=device) for a in
+                                   (live.big, live.distance, live.normal, live.big_normal))  # fmt: skip
+        code = torch.zeros(1, self.codes.shape[1], device=device)
+        if frame is not None:
+            code = torch.as_tensor(self.codes[frame : frame + 1], dtype=torch.float32, device=device)
+            residual = self.field.residual(x, code)
+            x, distance = x + residual, distance + (up * residual).sum(-1)
+        sigma, colour = self.field(x, distance, normal, code)
+        density, rgb = torch.zeros(z.size, device=device), torch.zeros(z.size, 3, device=device)
+        index = torch.as_tensor(live.index, device=device)
+        density[index], rgb[index] = sigma[: live.count], colour[: live.count]
+        along = torch.as_tensor(spacing * np.linalg.norm(direction, axis=1, keepdims=True), device=device)
+        weights = volrend.ray_weights(density.view(z.shape), along.expand(z.shape))
+        depth = volrend.expected_depth(weights, torch.as_tensor(z, device=device))
+        picture = volrend.composite(weights, rgb.view(*z.shape, 3)).clamp(0, 1)
+        return picture.cpu().numpy(), weights.sum(-1).cpu().numpy(), depth.cpu().numpy()
+
+    def mesh(self, frame: int | None = None, *, resolution: int = 256) -> Mesh:
+        """The surface as a coloured mesh: in the big pose, or posed as in a frame of the clip.
+
+        Args:
+            frame: None for the big pose. resolution: marching-cubes cells along the longest side.
+        """
+        mesh = canonical_mesh(self.field, self.canonical, margin=self.margin, resolution=resolution)
+        if frame is None:
+            return mesh
+        bank = pose_bank(self.model, self.canonical, self.body.betas, *_pose(self.body.frame(frame)))
+        vertices = warp_to_posed(mesh.vertices, self.canonical, bank.vertices[0], bank.transforms[0])
+        return replace(mesh, vertices=vertices)
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of everything a picture depends on."""
+        digest = hashlib.sha256(self.model.hash.encode())
+        for tensor in self.field.state_dict().values():
+            digest.update(tensor.cpu().numpy().tobytes())
+        for array in (self.codes, self.grid.live, self.body.betas):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the avatar, all that is needed to show it: weights, body, options."""
+        folder = Path(folder)
+        tables, rest = _tensors(self.field)
+        write_npz(folder / "weights.npz", Weights(
+            tables=np.concatenate([t.cpu().numpy() for t in tables]).astype(np.float16),
+            rest=np.concatenate([t.cpu().numpy().ravel() for t in rest]),
+            codes=self.codes.astype(np.float32), low=self.grid.low, cell=self.grid.cell, live=self.grid.live,
+        ), {})  # fmt: skip
+        write_npz(folder / "body.npz", self.body, {})
+        write_json(folder / "options.json", {
+            "schema": SCHEMA, "method": "nvr", "model_hash": self.model.hash, "margin": self.margin,
+            "model_file": self.model_file, "field": asdict(self.field.options), "frames": len(self.codes),
+            "held_out": [int(k) for k in self.held_out], "options": self.options, "history": self.history,
+            "backend": self.field.grid.backend,
+        })  # fmt: skip
+        return folder
+
+    def __repr__(self) -> str:
+        return f"Avatar(nvr, {len(self.body)} frames, {len(self.held_out)} held out)"
+
+
+def load(folder: str | Path, *, device: str = "auto") -> Avatar:
+    """Read an avatar that ``reconstruct`` or ``Avatar.save`` wrote.
+
+    Raises:
+        HvrError: a file is missing or damaged, or the body model at hand is not the avatar's.
+    """
+    folder, remedy = Path(folder), "run 05_train again"
+    options = read_json(folder / "options.json", remedy=remedy)
+    if options.get("schema") != SCHEMA or options.get("method") != "nvr":
+        raise HvrError(f"{folder} holds no nvr avatar of this version; {remedy}")
+    model = load_body_model(options["model_file"] or None)
+    if model.hash != options["model_hash"]:
+        raise HvrError(f"{folder} was trained with body model {options['model_hash'][:8]}, found "
+                       f"{model.hash[:8]} ({model.name}); put that model back, or {remedy}")  # fmt: skip
+    body, _ = read_npz(folder / "body.npz", Body, remedy=remedy)
+    weights, _ = read_npz(folder / "weights.npz", Weights, remedy=remedy)
+    canonical = make_canonical(body, model)
+    field = AvatarField(canonical.bounds, options["frames"], FieldOptions(**options["field"]),
+                        device=pick_device(device))  # fmt: skip
+    _fill(field, weights, folder)
+    grid = LiveGrid(weights.low, weights.cell, weights.live)
+    return Avatar(field, grid, canonical, body, weights.codes, model, options["margin"],
+                  np.asarray(options["held_out"], np.int64), options["history"], options["options"],
+                  options["model_file"])  # fmt: skip
+
+
+def half_precision(field: AvatarField) -> None:
+    """Round the tables to what ``save`` keeps, so that a loaded avatar renders the same."""
+    with torch.no_grad():
+        for table in _tensors(field)[0]:
+            table.copy_(table.half().float())
+
+
+def _tensors(field: AvatarField) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """The field's hash tables, and all its other tensors but the codes, by name."""
+    state = field.state_dict()
+    names = sorted(name for name in state if name != "codes")
+    return ([state[n] for n in names if n.endswith("table")], [state[n] for n in names if not n.endswith("table")])
+
+
+def pick_device(device: str) -> torch.device:
+    """The device called ``device``; "auto" is CUDA where there is one."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise HvrError('device is "cuda" but no CUDA device is found; choose "cpu" or "auto"')
+    return torch.device(device)
+
+
+def _fill(field: AvatarField, weights: Weights, folder: Path) -> None:
+    """Put the arrays of ``weights`` into the field's tensors."""
+    tables, rest = _tensors(field)
+    sizes = sum(len(t) for t in tables), sum(t.numel() for t in rest)
+    if sizes != (len(weights.tables), len(weights.rest)) or weights.codes.shape != tuple(field.codes.shape):
+        raise HvrError(f"{folder / 'weights.npz'} does not fit options.json; run 05_train again")
+    with torch.no_grad():
+        for tensors, values in ((tables, weights.tables), (rest, weights.rest)):
+            flat = torch.from_numpy(values.astype(np.float32).ravel())
+            for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+                tensor.copy_(part.view(tensor.shape))
+        field.codes.copy_(torch.from_numpy(weights.codes))
+
+
+def _pose(pose) -> tuple[np.ndarray, np.ndarray]:
+    """(1, 72) and (1, 3) of a Body of one frame or of (poses, transl)."""
+    poses, transl = (pose.poses, pose.transl) if isinstance(pose, Body) else pose
+    poses, transl = np.asarray(poses).reshape(-1, 72), np.asarray(transl).reshape(-1, 3)
+    if len(poses) != 1 or len(transl) != 1:
+        raise HvrError(f"one picture takes one pose, not {len(poses)}; use body.frame(k)")
+    return poses, transl
+

@@ -1,0 +1,100 @@
+"""A clip's pixels as rays, kept in memory; near and far once per frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from hvr_nb.geometry import undistort_images
+from hvr_nb.rays import fill_bounds, overhang, shell
+from hvr_nb.types import Body, Camera, HvrError
+
+CUT = 0.04  # metres behind the first skin where rays end
+MARGINS = (0.035, 0.12)  # metres, least and most that the shell is inflated
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What training looks at."""
+
+    frames: np.ndarray  # (T, H, W, 3) uint8 RGB, free of background where the masks provide it
+    alpha: np.ndarray  # (T, H, W) uint8
+    camera: Camera  # for this image size, without distortion
+
+
+@dataclass(frozen=True)
+class RaySet:
+    """All rays of T frames that meet the shell or the silhouette, frame after frame."""
+
+    start: np.ndarray  # (T + 1,) first ray of each frame
+    pixel: np.ndarray  # (N,) int32 row * width + column
+    near: np.ndarray  # (N,) float32 camera depth, metres
+    far: np.ndarray  # (N,) float32
+    rgb: np.ndarray  # (N, 3) uint8
+    alpha: np.ndarray  # (N,) uint8
+
+
+def load_pictures(clip, camera: Camera, *, image_scale: float) -> Pictures:
+    """Frames and silhouettes of a clip, undistorted and resized."""
+    masks = clip.masks
+    frames = masks.foreground if masks.foreground is not None else clip.frames
+    frames, clean = undistort_images(frames, camera)
+    alpha, _ = undistort_images(masks.alpha, camera)
+    if image_scale <= 0 or image_scale > 1:
+        raise HvrError(f"image_scale is {image_scale}; choose it above 0 and at most 1")
+    scaled = clean.scaled(image_scale)
+    if image_scale != 1:
+        size = (scaled.width, scaled.height)
+        frames, alpha = (np.stack([cv2.resize(im, size, interpolation=cv2.INTER_AREA) for im in stack])
+                         for stack in (frames, alpha))  # fmt: skip
+    return Pictures(frames, alpha, scaled)
+
+
+def trained_frames(body: Body, hold_out: int) -> np.ndarray:
+    """Indices of the frames to train on: observed ones, without every ``hold_out``-th."""
+    every = np.arange(len(body))
+    chosen = every[body.valid & ((every % hold_out != hold_out - 1) if hold_out else True)]
+    if len(chosen) < 2:
+        raise HvrError(f"only {len(chosen)} of {len(body)} frames are left to train on; lower hold_out "
+                       "or run 03_body on a longer clip")  # fmt: skip
+    return chosen
+
+
+def shell_margin(pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray) -> float:
+    """How far to inflate the body so that the clothes fit in, from at most 12 silhouettes."""
+    some = np.unique(np.linspace(0, len(which) - 1, min(12, len(which))).astype(int))
+    reach = [overhang(vertices[k], faces, pictures.camera, pictures.alpha[which[k]]) for k in some]
+    return float(np.clip(np.percentile(reach, 90) + 0.02, *MARGINS))
+
+
+def cast_rays(pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray,
+              *, margin: float) -> RaySet:  # fmt: skip
+    """Rays of the frames ``which``, whose posed bodies are ``vertices`` (len(which), V, 3)."""
+    parts = []
+    for k, t in enumerate(which):
+        near, far = shell(vertices[k], faces, pictures.camera, margin=margin, cut=CUT)
+        near, far = fill_bounds(near, far, pictures.alpha[t])
+        pixel = np.flatnonzero(np.isfinite(near.ravel()))
+        parts.append((pixel.astype(np.int32), near.ravel()[pixel].astype(np.float32),
+                      far.ravel()[pixel].astype(np.float32), pictures.frames[t].reshape(-1, 3)[pixel],
+                      pictures.alpha[t].ravel()[pixel]))  # fmt: skip
+    start = np.concatenate([[0], np.cumsum([len(p[0]) for p in parts])])
+    if start[-1] == 0:
+        raise HvrError("the body is in no frame of the clip; look at the overlay of 03_body")
+    return RaySet(start, *(np.concatenate([p[i] for p in parts]) for i in range(5)))
+
+
+def renew_bounds(rays: RaySet, pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray,
+                 *, margin: float) -> RaySet:  # fmt: skip
+    """The same rays with near and far of moved bodies; a ray that now misses keeps its old bounds."""
+    near, far = rays.near.copy(), rays.far.copy()
+    for k, t in enumerate(which):
+        part = slice(rays.start[k], rays.start[k + 1])
+        n, f = shell(vertices[k], faces, pictures.camera, margin=margin, cut=CUT)
+        n, f = fill_bounds(n, f, pictures.alpha[t])
+        n, f = n.ravel()[rays.pixel[part]], f.ravel()[rays.pixel[part]]
+        near[part], far[part] = (np.where(np.isfinite(n), new, old)
+                                 for new, old in ((n, near[part]), (f, far[part])))  # fmt: skip
+    return replace(rays, near=near, far=far)

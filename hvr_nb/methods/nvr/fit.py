@@ -1,0 +1,224 @@
+"""The training step of the neural avatar, and what it changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from hvr_nb import losses, volrend
+from hvr_nb.body_model import BodyModel
+from hvr_nb.canonical import Canonical
+from hvr_nb.fields import RowAdam
+from hvr_nb.mesh import vertex_normals
+from hvr_nb.methods.nvr.data import Pictures, cast_rays, renew_bounds
+from hvr_nb.methods.nvr.network import AvatarField
+from hvr_nb.methods.nvr.occupancy import Occupancy
+from hvr_nb.methods.nvr.pose import PoseCorrection, apply_correction, spread_to_all
+from hvr_nb.methods.nvr.samples import live_samples, positions
+from hvr_nb.rays import pixel_rays
+from hvr_nb.types import Body
+from hvr_nb.warp import at_samples, pose_bank, surface_weights
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """Weights and schedule of training."""
+
+    iters: int
+    rays: int = 1024  # a step
+    frames: int = 8  # a step
+    samples: int = 16  # on each ray, before empty ones are left out
+    table_lr: float = 1e-2
+    net_lr: float = 2e-3
+    pose_lr: float = 5e-4
+    beta: tuple[float, float] = (0.01, 0.003)  # metres, softness of the surface at start and end
+    opacity: float = 0.1
+    residual: float = 1.0
+    code: float = 1e-3
+    smooth: float = 1.0
+    pose_prior: float = 1.0
+    pose_smooth: float = 10.0
+    distortion: float = 0.5
+    refine_pose: bool = True
+    pose_from: int = 500
+    fold_every: int = 500
+    occupancy_from: int = 250
+    occupancy_every: int = 250
+
+
+class Moving:
+    """Poses that change when corrections are folded in, with the bank and rays made from them."""
+
+    def __init__(self, body: Body, which: np.ndarray, pictures: Pictures, model: BodyModel,
+                 canonical: Canonical, margin: float):  # fmt: skip
+        self.which, self.pictures, self.model, self.canonical = which, pictures, model, canonical
+        self.margin, self.betas = margin, body.betas
+        self.poses, self.transl = body.poses.astype(np.float64), body.transl.astype(np.float64)
+        self._pose()
+        self.rays = cast_rays(pictures, self.bank.vertices, canonical.faces, which, margin=margin)
+
+    def _pose(self) -> None:
+        self.bank = pose_bank(self.model, self.canonical, self.betas, self.poses[self.which],
+                              self.transl[self.which])  # fmt: skip
+
+    def move(self, turn: np.ndarray, shift: np.ndarray) -> None:
+        """Fold corrections of the trained frames in; frames between them move along."""
+        turn, shift = (spread_to_all(a, self.which, len(self.poses)) for a in (turn, shift))
+        self.poses, self.transl = apply_correction(self.poses, self.transl, turn, shift, self.model.parents)
+        self._renew()
+
+    def _renew(self) -> None:
+        self._pose()
+        self.rays = renew_bounds(self.rays, self.pictures, self.bank.vertices, self.canonical.faces,
+                                 self.which, margin=self.margin)  # fmt: skip
+
+    def state_dict(self) -> dict:
+        """Poses, and the rays' bounds, which remember the bodies before."""
+        arrays = {"poses": self.poses, "transl": self.transl, "near": self.rays.near, "far": self.rays.far}
+        return {name: torch.from_numpy(a.copy()) for name, a in arrays.items()}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Put back what ``state_dict`` gave."""
+        self.poses, self.transl = state["poses"].numpy().copy(), state["transl"].numpy().copy()
+        self._pose()
+        self.rays = replace(self.rays, near=state["near"].numpy().copy(), far=state["far"].numpy().copy())
+
+
+def make_step(field: AvatarField, pose: PoseCorrection, moving: Moving, occupancy: Occupancy,
+              options: FitOptions, device: torch.device):  # fmt: skip
+    """The step of ``hvr_nb.train.train`` and the state it changes."""
+    tables = [field.grid.table, field.motion_grid.table]
+    nets = [p for p in field.parameters() if not any(p is t for t in tables) and p is not field.codes]
+    by_row = RowAdam([{"params": tables, "base": options.table_lr},
+                      {"params": [field.codes], "base": options.net_lr}], lr=options.table_lr)  # fmt: skip
+    dense = torch.optim.Adam([{"params": nets, "base": options.net_lr},
+                              {"params": list(pose.parameters()), "base": options.pose_lr}],
+                             lr=options.net_lr, betas=(0.9, 0.99), eps=1e-12)  # fmt: skip
+    normals = vertex_normals(moving.canonical.vertices, moving.canonical.faces).astype(np.float32)
+
+    def step(k: int, rng: np.random.Generator) -> dict[str, float]:
+        _schedule(k, options, field, (by_row, dense))
+        batch = _draw(moving, options, rng)
+        loss, log = _loss(k, batch, field, pose, moving, occupancy, normals, options, device)
+        dense.zero_grad(set_to_none=True)
+        loss.backward()
+        dense.step()
+        by_row.step()
+        if k + 1 >= options.occupancy_from and (k + 1) % options.occupancy_every == 0:
+            occupancy.update(field)
+        if options.refine_pose and (k + 1) % options.fold_every == 0:
+            moving.move(*pose.fold())
+        return log
+
+    state = {"field": field, "pose": pose, "moving": moving, "occupancy": occupancy,
+             "by_row": by_row, "dense": dense}  # fmt: skip
+    return step, state
+
+
+def _schedule(k: int, options: FitOptions, field: AvatarField, optimisers) -> None:
+    """Learning rates warm up and fall to 3 %; the surface hardens over the first half."""
+    share = k / max(options.iters, 1)
+    rate = min(1.0, (k + 1) / 100) * 0.03 ** max(0.0, (share - 0.3) / 0.7)
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = group["base"] * rate
+    soft, hard = options.beta
+    field.beta.fill_(soft * (hard / soft) ** min(1.0, 2 * share))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rays of one step, R in all from F frames."""
+
+    frames: np.ndarray  # (F,) indices into the trained frames
+    slot: np.ndarray  # (R,) index into ``frames``
+    direction: np.ndarray  # (R, 3)
+    origin: np.ndarray  # (3,)
+    depth: np.ndarray  # (R, S) camera depth, metres
+    step: np.ndarray  # (R, S) metres along the ray
+    rgb: np.ndarray  # (R, 3) 0..1
+    alpha: np.ndarray  # (R,) 0..1
+    background: np.ndarray  # (R, 3) 0..1
+
+
+def _draw(moving: Moving, options: FitOptions, rng: np.random.Generator) -> Batch:
+    rays = moving.rays
+    frames = rng.choice(len(moving.which), min(options.frames, len(moving.which)), replace=False)
+    each = options.rays // len(frames)
+    slot = np.repeat(np.arange(len(frames)), each)
+    low, high = rays.start[frames][slot], rays.start[frames + 1][slot]
+    pick = low + (rng.random(len(slot)) * (high - low)).astype(np.int64)
+    origin, direction = pixel_rays(moving.pictures.camera, rays.pixel[pick])
+    jitter = rng.random((len(pick), options.samples), dtype=np.float32)
+    depth, spacing = positions(rays.near[pick], rays.far[pick], options.samples, jitter)
+    along = np.broadcast_to(spacing * np.linalg.norm(direction, axis=1, keepdims=True), depth.shape)
+    return Batch(frames, slot, direction, origin.astype(np.float32), depth, along.astype(np.float32),
+                 rays.rgb[pick] / np.float32(255), rays.alpha[pick] / np.float32(255),
+                 rng.random((len(pick), 3), dtype=np.float32))  # fmt: skip
+
+
+def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, moving: Moving, occupancy: Occupancy,
+          normals: np.ndarray, options: FitOptions, device):  # fmt: skip
+    def tensor(a):
+        return torch.as_tensor(a, device=device)
+
+    points = batch.origin + batch.depth[..., None] * batch.direction[:, None]
+    live = live_samples(points, batch.frames[batch.slot], moving.bank, moving.canonical, normals, occupancy.grid,
+                        margin=moving.margin)  # fmt: skip
+    density = torch.zeros(batch.depth.size, device=device)
+    colour = torch.zeros(batch.depth.size, 3, device=device)
+    penalty = options.smooth * losses.second_difference(field.codes) + options.code * (field.codes**2).mean()
+    refine = options.refine_pose and k >= options.pose_from
+    if refine:
+        penalty = penalty + options.pose_prior * pose.prior() + options.pose_smooth * pose.roughness()
+    residual_size = 0.0
+    if live is not None:
+        x, distance, normal = tensor(live.big), tensor(live.distance), tensor(live.normal)
+        if refine:
+            carried = _pose_motion(live, points, batch, pose, moving, tensor)
+            maps = tensor(at_samples(moving.bank.maps, live.frame, live.face, live.bary,
+                                     moving.canonical.faces))  # fmt: skip
+            x = x - (maps.view(-1, 3, 3) @ carried[..., None])[..., 0]
+            distance = distance - (normal * carried).sum(-1)
+        code = field.codes[tensor(live.frame)]
+        residual = field.residual(x, code)
+        distance = distance + (tensor(live.big_normal) * residual).sum(-1)
+        sigma, rgb = field(x + residual, distance, normal, code)
+        index = tensor(live.index)
+        density = density.index_copy(0, index, sigma[: live.count])
+        colour = colour.index_copy(0, index, rgb[: live.count])
+        real = slice(live.count)
+        mean = losses.residual_norm(residual[real], (sigma.detach()[real] * 0.005).clamp(max=1))
+        penalty = penalty + options.residual * mean
+        residual_size = float(mean.detach())
+    shape = batch.depth.shape
+    weights = volrend.ray_weights(density.view(shape), tensor(batch.step))
+    opacity = weights.sum(-1)
+    alpha, background = tensor(batch.alpha), tensor(batch.background)
+    pred = volrend.composite(weights, colour.view(*shape, 3)) + (1 - opacity)[:, None] * background
+    target = alpha[:, None] * tensor(batch.rgb) + (1 - alpha)[:, None] * background
+    certain = 0.3 + 0.7 * ((alpha < 0.05) | (alpha > 0.95))
+    along = tensor(batch.depth * np.linalg.norm(batch.direction, axis=1, keepdims=True))
+    loss = (losses.charbonnier(pred, target, certain)
+            + options.opacity * losses.opacity_loss(opacity, alpha, certain)
+            + options.distortion * volrend.distortion(weights, along, tensor(batch.step)).mean()
+            + penalty)  # fmt: skip
+    with torch.no_grad():
+        inside = alpha > 0.5
+        error = ((pred - target) ** 2)[inside].mean() if inside.any() else torch.tensor(1.0)
+    return loss, {"loss": float(loss.detach()), "psnr_body": float(-10 * torch.log10(error + 1e-10)),
+                  "residual_mm": 1e3 * residual_size,
+                  "live": 0 if live is None else live.count / batch.depth.size}  # fmt: skip
+
+
+def _pose_motion(live, points, batch: Batch, pose: PoseCorrection, moving: Moving, tensor):
+    """Pose correction (M, 3), metres, at the samples; zero for the padding."""
+    n = live.count
+    slot = batch.slot[live.index // points.shape[1]]
+    counts = np.bincount(slot, minlength=len(batch.frames)).tolist()
+    weights = surface_weights(moving.canonical, live.face[:n], live.bary[:n]).astype(np.float32)
+    carried = pose(tensor(points.reshape(-1, 3)[live.index]), tensor(weights), tensor(batch.frames), counts,
+                   tensor(moving.bank.joints[batch.frames]))  # fmt: skip
+    return torch.cat([carried, carried.new_zeros(len(live.frame) - n, 3)])

@@ -1,0 +1,129 @@
+"""The avatar's fields: density and colour in the big pose, a small residual motion, a light.
+
+After Geng et al., "Learning Neural Volumetric Representations of Dynamic Humans in Minutes",
+CVPR 2023 (specs/nvr.md 3), with what specs/performance.md 3 found: one grid of 8 levels, residuals
+small. The big pose keeps legs and arms apart, so the parts do not share space. Density is that of
+a surface at height ``h`` over the body's skin (Yariv et al., VolSDF, 2021, with the logistic
+function), which starts training from the body's own shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hvr_nb.fields import HashGrid
+
+HEIGHT_UNIT = 0.05  # metres of height over the skin per unit of network output
+RESIDUAL_LIMIT = 0.05  # metres, bound of the residual motion (specs/nvr.md 3.3)
+
+
+@dataclass(frozen=True)
+class FieldOptions:
+    """Sizes of the fields."""
+
+    levels: int = 8
+    coarsest: int = 16  # cells along the longest side of the big-pose box
+    finest: int = 640
+    log2_table: int = 17
+    geometry_levels: int = 6  # density reads only these, colour reads all
+    width: int = 32  # of the two hidden layers of colour
+    codes: int = 8  # numbers that tell frames apart
+    motion_finest: int = 24  # cells of the finest level of the residual motion
+
+
+class AvatarField(nn.Module):
+    """Density, colour and residual motion of big-pose points.
+
+    Args:
+        bounds: (2, 3) box of the big pose, metres. frames: number of frames with a code.
+    """
+
+    def __init__(self, bounds: np.ndarray, frames: int, options: FieldOptions, *, seed: int = 0,
+                 device="cpu"):  # fmt: skip
+        super().__init__()
+        self.options = options
+        bounds = torch.as_tensor(np.asarray(bounds), dtype=torch.float32)
+        self.register_buffer("low", bounds[0])
+        self.register_buffer("side", (bounds[1] - bounds[0]).max())
+        self.register_buffer("beta", torch.tensor(0.01))  # metres, softness of the surface
+        self.grid = HashGrid(levels=options.levels, coarsest=options.coarsest, finest=options.finest,
+                             log2_table=options.log2_table, seed=seed, device=device)  # fmt: skip
+        self.motion_grid = HashGrid(levels=4, coarsest=4, finest=options.motion_finest, log2_table=14,
+                                    scale=1e-2, seed=seed + 1, device=device)  # fmt: skip
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.height = _mlp(2 * options.geometry_levels, options.width, 1, hidden=1)
+            self.colour = _mlp(self.grid.width, options.width, 3 + 3 * options.codes, hidden=2)
+            self.motion = _mlp(self.motion_grid.width, options.width, 3 * options.codes, hidden=1)
+            self.codes = nn.Parameter(0.1 * torch.randn(frames, options.codes))
+        with torch.no_grad():
+            self.height[-1].bias.fill_(0.2)  # the surface starts 1 cm over the skin
+            self.height[-1].weight.mul_(0.1)
+            self.motion[-1].weight.mul_(0.1)
+            self.colour[-1].weight[3:].mul_(0.1)
+        self.light = nn.Parameter(torch.zeros(9))
+        self.to(device)
+
+    def residual(self, x: Tensor, code: Tensor) -> Tensor:
+        """Residual motion (N, 3), metres, of points (N, 3) under codes (N, K); zero for the zero code."""
+        with _fast(x):
+            basis = self.motion(self.motion_grid((x - self.low) / self.side))
+        return RESIDUAL_LIMIT * torch.tanh(_along_code(basis, code))
+
+    def forward(self, x: Tensor, distance: Tensor, normal: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+        """Density and colour.
+
+        Args:
+            x: (N, 3) big-pose points, metres. distance: (N,) signed distance to the skin, metres.
+            normal: (N, 3) world normal of the nearest skin. code: (N, K).
+
+        Returns:
+            density (N,) per metre, colour (N, 3) 0..1 (brighter where the light says so).
+        """
+        features = self.grid((x - self.low) / self.side)
+        density = self.density(features, distance)
+        with _fast(x):
+            out = self.colour(features).float()
+        albedo = torch.sigmoid(out[:, :3] + _along_code(out[:, 3:], code))
+        return density, albedo * self.shade(normal)[:, None]
+
+    def density(self, features: Tensor, distance: Tensor) -> Tensor:
+        """(N,) density per metre of grid features (N, F) at signed distances (N,)."""
+        return torch.sigmoid(self.over_surface(features, distance) / self.beta) / self.beta
+
+    def over_surface(self, features: Tensor, distance: Tensor) -> Tensor:
+        """(N,) metres below the avatar's surface: positive inside, negative outside."""
+        height = self.height(features[:, : 2 * self.options.geometry_levels])[:, 0]
+        return HEIGHT_UNIT * height - distance
+
+    def shade(self, normal: Tensor) -> Tensor:
+        """(N,) brightness of diffuse light on world normals, second-order spherical harmonics.
+
+        Ramamoorthi and Hanrahan, "An Efficient Representation for Irradiance Environment Maps", 2001.
+        """
+        x, y, z = normal.unbind(-1)
+        basis = torch.stack([torch.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z,
+                             x * x - y * y], -1)  # fmt: skip
+        return torch.exp(basis @ self.light)
+
+
+def _fast(x: Tensor):
+    """Half precision for matrix products where the device has it (specs/performance.md 2)."""
+    here = x.is_cuda or torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=here)
+
+
+def _along_code(basis: Tensor, code: Tensor) -> Tensor:
+    """Basis (N, 3 K) weighted by codes (N, K) or (1, K): (N, 3)."""
+    return (basis.float().view(len(basis), 3, -1) * code[:, None]).sum(-1)
+
+
+def _mlp(inputs: int, width: int, outputs: int, *, hidden: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for k in range(hidden):
+        layers += [nn.Linear(inputs if k == 0 else width, width), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers, nn.Linear(width, outputs))

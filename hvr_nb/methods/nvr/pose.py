@@ -1,0 +1,109 @@
+"""Small corrections of every frame's pose, learned with the avatar.
+
+Within a step the correction is linear: each joint turns its subtree by a small rotation about its
+own place, and the whole body shifts. Every few hundred steps it is folded into the pose itself and
+starts again from zero, as in Gauss-Newton. The nearest-surface search then needs no gradient.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+from torch import Tensor, nn
+
+from hvr_nb.losses import second_difference
+
+
+class PoseCorrection(nn.Module):
+    """World-axis rotations about the joints and a shift, for T frames, since the last fold.
+
+    Args:
+        parents: 24 parent joints. frames: T.
+    """
+
+    def __init__(self, parents, frames: int):
+        super().__init__()
+        self.turn = nn.Parameter(torch.zeros(frames, 24, 3))  # radians
+        self.shift = nn.Parameter(torch.zeros(frames, 3))  # metres
+        self.register_buffer("folded_turn", torch.zeros(frames, 24, 3))
+        self.register_buffer("folded_shift", torch.zeros(frames, 3))
+        self.register_buffer("above", _ancestors(parents))
+
+    def forward(self, points: Tensor, weights: Tensor, frames: Tensor, counts: list[int],
+                joints: Tensor) -> Tensor:  # fmt: skip
+        """How far the body's motion carries world points.
+
+        Args:
+            points: (N, 3) metres, frame after frame. weights: (N, 24) skin weights.
+            frames: (F,) frames of the batch. counts: F numbers of points, N in all.
+            joints: (F, 24, 3) posed joints, metres.
+
+        Returns:
+            (N, 3) metres; subtract it to see the corrected body from the uncorrected one.
+        """
+        turn = self.turn[frames]
+        screw = torch.cat([turn, torch.linalg.cross(joints, turn)], -1)
+        bone = self.above @ screw  # every bone moves with all joints above it
+        shift = torch.cat([torch.zeros_like(self.shift[frames]), self.shift[frames]], -1)[:, None]
+        motion = torch.cat([w @ b for w, b in zip(weights.split(counts), bone + shift, strict=True)])
+        return torch.linalg.cross(motion[:, :3], points) + motion[:, 3:]
+
+    def prior(self) -> Tensor:
+        """Mean squared correction since the start, radians and decimetres alike."""
+        turn, shift = self.turn + self.folded_turn, self.shift + self.folded_shift
+        return (turn**2).mean() + (10 * shift).square().mean()
+
+    def roughness(self) -> Tensor:
+        """Mean squared acceleration of the correction from frame to frame."""
+        turn, shift = self.turn + self.folded_turn, self.shift + self.folded_shift
+        return second_difference(turn.flatten(1)) + second_difference(10 * shift)
+
+    @torch.no_grad()
+    def fold(self) -> tuple[np.ndarray, np.ndarray]:
+        """Take the correction out: turns (T, 24, 3) and shifts (T, 3), which start again from zero."""
+        out = self.turn.cpu().numpy().astype(np.float64), self.shift.cpu().numpy().astype(np.float64)
+        self.folded_turn += self.turn
+        self.folded_shift += self.shift
+        self.turn.zero_()
+        self.shift.zero_()
+        return out
+
+
+def _ancestors(parents) -> Tensor:
+    """(24, 24) with 1 where the column's joint is the row's or above it."""
+    out = torch.eye(len(parents))
+    for joint in range(1, len(parents)):
+        out[joint] += out[int(parents[joint])]
+    return out
+
+
+def apply_correction(poses: np.ndarray, transl: np.ndarray, turn: np.ndarray, shift: np.ndarray, parents):
+    """Poses after small world-axis turns of the joints.
+
+    Args:
+        poses: (T, 72) axis-angle, radians. transl: (T, 3) metres.
+        turn: (T, 24, 3) radians, world axes. shift: (T, 3) metres.
+
+    Returns:
+        poses (T, 72) and transl (T, 3).
+    """
+    local = Rotation.from_rotvec(poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+    world = local.copy()
+    for joint in range(1, 24):
+        world[:, joint] = world[:, parents[joint]] @ local[:, joint]
+    out = local.copy()
+    for joint in range(24):
+        small = Rotation.from_rotvec(turn[:, joint]).as_matrix()
+        frame = world[:, parents[joint]] if joint else np.broadcast_to(np.eye(3), small.shape)
+        out[:, joint] = np.swapaxes(frame, 1, 2) @ small @ frame @ local[:, joint]
+    rotvec = Rotation.from_matrix(out.reshape(-1, 3, 3)).as_rotvec()
+    return rotvec.reshape(-1, 72), transl + shift
+
+
+def spread_to_all(values: np.ndarray, trained: np.ndarray, count: int) -> np.ndarray:
+    """Values (len(trained), ...) of the trained frames, in between interpolated: (count, ...)."""
+    flat = values.reshape(len(values), -1)
+    every = np.arange(count)
+    out = np.stack([np.interp(every, trained, column) for column in flat.T], -1)
+    return out.reshape(count, *values.shape[1:])

@@ -1,0 +1,66 @@
+"""Rays to the samples that matter: big-pose points, skin distance, what skinning needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvr_nb.canonical import Canonical
+from hvr_nb.methods.nvr.occupancy import LiveGrid
+from hvr_nb.warp import PoseBank, at_samples, warp_rays
+
+INSIDE = 0.03  # metres under the skin beyond which nothing is looked at
+PAD = 4096  # sample counts are rounded up to this, so that matrix kernels are reused
+
+
+@dataclass(frozen=True)
+class Samples:
+    """N samples (padded to M by copies) out of R rays x S positions; float32."""
+
+    index: np.ndarray  # (N,) flat positions in (R, S), ascending
+    frame: np.ndarray  # (M,) frame in the bank
+    big: np.ndarray  # (M, 3) big-pose points, metres
+    distance: np.ndarray  # (M,) signed distance to the skin, metres
+    normal: np.ndarray  # (M, 3) world normal of the nearest skin
+    big_normal: np.ndarray  # (M, 3) its big-pose normal
+    face: np.ndarray  # (M,) nearest face
+    bary: np.ndarray  # (M, 3) barycentric coordinates in it
+
+    @property
+    def count(self) -> int:
+        """N, without padding."""
+        return len(self.index)
+
+
+def live_samples(points: np.ndarray, frame: np.ndarray, bank: PoseBank, canonical: Canonical,
+                 big_normals: np.ndarray, grid: LiveGrid, *,
+                 margin: float) -> Samples | None:  # fmt: skip
+    """Warp samples (R, S, 3) of rays in frames (R,) and keep those that may show something.
+
+    Args:
+        big_normals: (V, 3) normals of the big pose. margin: reach over the skin, metres.
+
+    Returns:
+        None where nothing is left.
+    """
+    big, distance, face, bary = warp_rays(points, frame, bank, canonical)
+    keep = (distance < margin) & (distance > -INSIDE) & grid.lookup(big)
+    index = np.flatnonzero(keep)
+    if len(index) == 0:
+        return None
+    padded = np.concatenate([index, np.full(-len(index) % PAD, index[0])])
+    f = frame[padded // points.shape[1]]
+    face, bary = face.ravel()[padded], bary.reshape(-1, 3)[padded]
+    return Samples(
+        index=index, frame=f, big=big.reshape(-1, 3)[padded], distance=distance.ravel()[padded],
+        normal=at_samples(bank.normals, f, face, bary, canonical.faces),
+        big_normal=at_samples(big_normals[None], np.zeros_like(f), face, bary, canonical.faces),
+        face=face, bary=bary,
+    )  # fmt: skip
+
+
+def positions(near: np.ndarray, far: np.ndarray, count: int, jitter: np.ndarray | float):
+    """Stratified depths (R, count) between near and far (R,), and their spacing (R, 1)."""
+    step = (far - near)[:, None] / count
+    return (near[:, None] + step * (np.arange(count) + jitter)).astype(np.float32), step.astype(np.float32)
