@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage, sparse
+from scipy.spatial import cKDTree
 
 from hvr_nb.body_model import BodyModel
 from hvr_nb.subject.layers import Layer, clip_layer, compact, inflate, layer_normals, smoother
@@ -188,7 +189,7 @@ def make_skirt(skin: Layer, marks: Marks, *, hem: float) -> Layer:
     radius = np.maximum.accumulate(radius, 0)
     radius = ndimage.gaussian_filter(radius, (1.5, 2), mode=("nearest", "wrap"))
     down = ((top - heights) / (top - hem))[:, None]
-    radius += 0.017 + 0.055 * down + 0.012 * smoothstep(down, 0.15, 1) * np.cos(9 * angle)
+    radius += 0.020 + 0.055 * down + 0.012 * smoothstep(down, 0.15, 1) * np.cos(9 * angle)
     x = np.empty((SKIRT_DOWN, SKIRT_AROUND, 3))
     x[..., [0, 2]] = radius[..., None] * ray + centre
     x[..., 1] = heights[:, None]
@@ -196,6 +197,10 @@ def make_skirt(skin: Layer, marks: Marks, *, hem: float) -> Layer:
     swing = 0.8 * smoothstep(down, 0.1, 1.0)
     left = smoothstep(x[..., 0], -0.12, 0.12)
     weights[..., 0], weights[..., 1], weights[..., 2] = 1 - swing, swing * left, swing * (1 - left)
+    # The waistband bends with the waist under it, as the shirt does.
+    band = (1 - smoothstep(down, 0.05, 0.35))[..., None]
+    _, near = cKDTree(p).query(x)
+    weights += band * (skin.weights[~arms][near] - weights)
     faces, uv = _grid(SKIRT_DOWN, SKIRT_AROUND)
     return Layer(name="skirt", positions=x.reshape(-1, 3), faces=faces, uv=uv,
                  weights=weights.reshape(-1, 24), labels=np.full(len(faces), ATR_SKIRT, np.uint8), tile=2,
@@ -225,7 +230,7 @@ def dress(model: BodyModel, vertices: np.ndarray, marks: Marks, outfit: str, *, 
     """
     skin = skin_layer(model, vertices)
     tucked = outfit == "skirt"
-    hem = marks.y(3) - 0.015 if tucked else marks.y(1) + 0.02
+    hem = marks.y(3) - 0.05 if tucked else marks.y(1) + 0.02
     end = {"trousers": marks.y(7) + 0.055, "shorts": marks.y(4) + 0.07, "skirt": marks.y(4) + 0.05}[outfit]
     shirt = make_shirt(skin, marks, sleeve=sleeve, hem=hem, tucked=tucked)
     shoes, hair = make_shoes(skin, marks), make_hair(skin, marks, nape=nape, volume=volume)

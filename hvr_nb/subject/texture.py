@@ -89,13 +89,14 @@ def paint_shirt(p: np.ndarray, marks: Marks, base: np.ndarray, accent: np.ndarra
     round_arm = np.arctan2(p[:, 1] - shoulder[1], p[:, 2] - shoulder[2]) * 0.055
     along = np.where(sleeve, np.abs(p[:, 0]) - shoulder[0], p[:, 1])
     around = np.where(sleeve, round_arm, round_body)
+    rows = sleeve | (p[:, 1] < shoulder[1] + 0.025)  # a plain yoke: bands of height would smear on top
     c = base[None] * (1 + 0.05 * noise(p, 0.004, seed) + 0.06 * noise(p, 0.06, seed + 1))[:, None]
     if pattern == 0:
-        c = _mix(c, accent, 0.95 * _line((along % 0.052) - 0.026, 0.020))
+        c = _mix(c, accent, 0.95 * rows * _line((along % 0.052) - 0.026, 0.020))
     elif pattern == 1:
-        c = _mix(c, accent, 0.60 * _line((along % 0.070) - 0.035, 0.030))
+        c = _mix(c, accent, 0.60 * rows * _line((along % 0.070) - 0.035, 0.030))
         c = _mix(c, accent, 0.60 * _line((around % 0.070) - 0.035, 0.030))
-        c = _mix(c, [0.95, 0.93, 0.85], 0.8 * _line((along % 0.070) - 0.035, 0.003))
+        c = _mix(c, [0.95, 0.93, 0.85], 0.8 * rows * _line((along % 0.070) - 0.035, 0.003))
         c = _mix(c, [0.95, 0.93, 0.85], 0.8 * _line((around % 0.070) - 0.035, 0.003))
     else:
         c = _mix(c, base * 0.72, 0.8 * _line((around % 0.044) - 0.022, 0.006))
