@@ -38,8 +38,8 @@ _PRIOR = {
     "forearm": ((0, 0.58, 0.42, 0, 0), (0, 0.65, 0.35, 0, 0)),
     "hand": ((0, 0.85, 0.15, 0, 0), (0, 0.97, 0.03, 0, 0)),
     "thigh": ((0, 0.03, 0.07, 0.90, 0), (0, 0.35, 0.01, 0.64, 0)),
-    "shin": ((0, 0.48, 0, 0.52, 0), (0, 0.38, 0, 0.42, 0.20)),
-    "foot": ((0, 0.08, 0, 0.07, 0.85), (0, 0.08, 0, 0.02, 0.90)),
+    "shin": ((0, 0.48, 0, 0.52, 0), (0, 0.42, 0, 0.50, 0.08)),
+    "foot": ((0, 0.10, 0, 0.25, 0.65), (0, 0.08, 0, 0.02, 0.90)),
 }
 _KIND = [list(_PRIOR).index(name.removeprefix("left ").removeprefix("right ")) for name in PARTS]
 _LABEL = {HAIR: 2, UPPER: 5, LOWER: 9}
@@ -128,9 +128,10 @@ def _seeds(parts: PartMap) -> np.ndarray:
     head, hands = share[:, HEAD], share[:, [6, 9]].sum(1)
     thighs = share[:, 10] * (along[:, 10] < 0.5) + share[:, 13] * (along[:, 13] < 0.5)
     trunk = share[:, TORSO] * ((along[:, TORSO] > 0.1) & (along[:, TORSO] < 0.7))
+    feet = share[:, 12] * (along[:, 12] > 0.4) + share[:, 15] * (along[:, 15] > 0.4)
     seeds = np.stack([
         head * (parts.face < 0.25) * (parts.crown > 0.4), head * (parts.face > 0.8) + 0.5 * (hands > 0.8),
-        trunk, 0.5 * share[:, HIPS] + thighs, share[:, [12, 15]].sum(1),
+        trunk, 0.5 * share[:, HIPS] + thighs, feet,
     ], 1)  # fmt: skip
     return seeds * (seeds > 0.4)
 
@@ -165,6 +166,7 @@ def _learn_table(parts: PartMap, posterior: np.ndarray, start: np.ndarray) -> np
             counts[kind, :, c] += np.bincount(bins[:, part], parts.share[:, part] * posterior[:, c], _BINS)
     table = counts / counts.sum(2, keepdims=True)
     table = np.maximum(table, _LEAST)  # a hand may lie on any garment
+    table[1, :, HAIR] = np.minimum(table[1, :, HAIR], 0.1)  # a dark collar is no hair
     return table / table.sum(2, keepdims=True)
 
 
@@ -197,25 +199,30 @@ def _smooth(view: _View, posterior: np.ndarray, *, rounds: int = 3, weight: floa
 
 
 def _is_skirt(labels: np.ndarray, keypoints: Keypoints, size: np.ndarray) -> bool:
-    """Whether the lower garment also fills the space between the thighs, where they are apart.
+    """Whether the lower garment also fills the space between the legs, where they are apart.
 
-    Frames in which a thigh points at the camera say nothing.
+    Asked between the thighs, and between the shins where these are covered too (long skirts against
+    trousers). Frames in which a leg points at the camera say nothing.
     """
-    ends = keypoints.points[:, [[9, 10], [12, 13]]]  # (T, right and left, hip and knee, 3)
-    length = np.hypot(*np.moveaxis(ends[:, :, 1, :2] - ends[:, :, 0, :2], -1, 0)) / size[:, None]
-    known = keypoints.found & (ends[..., 2] > 0.2).all((1, 2))
-    if not known.any():
-        return False
-    known &= length.min(1) > 0.75 * length[known].max()
     votes = []
-    for t in np.flatnonzero(known):
-        for u in (0.7, 0.8, 0.9):
-            right, left = ends[t, :, 0, :2] * (1.0 - u) + ends[t, :, 1, :2] * u
-            x, y = np.floor(0.5 * (right + left)).astype(int)
-            apart = np.hypot(*(right - left)) > 0.13 * size[t]
-            if apart and 0 <= y < labels.shape[1] and 0 <= x < labels.shape[2]:
-                votes.append(labels[t, y, x] == 9)
+    for a, b, places, apart in ((0, 1, (0.75, 0.85, 0.95), 0.15), (1, 2, (0.25, 0.5, 0.75), 0.11)):
+        ends = keypoints.points[:, [[9, 10, 11], [12, 13, 14]]][:, :, [a, b]]  # (T, right and left, 2, 3)
+        length = np.hypot(*np.moveaxis(ends[:, :, 1, :2] - ends[:, :, 0, :2], -1, 0)) / size[:, None]
+        known = keypoints.found & (ends[..., 2] > 0.2).all((1, 2))
+        known &= length.min(1) > 0.75 * np.max(length[known], initial=0.0)
+        for t in np.flatnonzero(known):
+            for u in places:
+                right, left = ends[t, :, 0, :2] * (1.0 - u) + ends[t, :, 1, :2] * u
+                on_leg = [_at(labels[t], p) == 9 for p in (right, left)]
+                if all(on_leg) and np.hypot(*(right - left)) > apart * size[t]:
+                    votes.append(_at(labels[t], 0.5 * (right + left)) == 9)
     return len(votes) >= 6 and float(np.mean(votes)) > 0.65
+
+
+def _at(labels: np.ndarray, point: np.ndarray) -> int:
+    """The label at a point x, y; 0 outside the picture."""
+    x, y = np.floor(point).astype(int)
+    return int(labels[y, x]) if 0 <= y < labels.shape[0] and 0 <= x < labels.shape[1] else 0
 
 
 def _label(view: _View, mixtures: list[Mixture | None], prior: np.ndarray,
@@ -235,6 +242,7 @@ def _label(view: _View, mixtures: list[Mixture | None], prior: np.ndarray,
     number = []
     for c in range(5):  # the part that shows this surface here: an arm before a bare chest
         shown[view.inside] = view.parts.share * (prior[np.asarray(_KIND)[None], _bins(view.parts), c] + 1e-3)
+        shown[..., [TORSO, HIPS]] *= 0.2
         number.append(_numbers(c, _fill(shown, view.inside)))
     numbers = [cv2.resize(n, size, interpolation=cv2.INTER_NEAREST) for n in number]
     return np.where(inside, np.choose(kind, numbers), 0).astype(np.uint8)
