@@ -38,6 +38,7 @@ DETECTOR_SIDE, LANDMARK_SIDE, HEATMAP_SIDE = 224, 256, 64
 _STRIDES = ((8, 2), (16, 2), (32, 6))  # cell size in pixels, anchors per cell
 _ROI_SCALE = 1.25
 _REFINE_WINDOW, _REFINE_MIN = 7, 0.5
+_MOVED, _GROWN = 0.05, 0.2  # of the side of a region (and its logarithm): more is worth a second look
 
 
 @dataclass(frozen=True)
@@ -144,28 +145,29 @@ def _network(name: str):
     return run
 
 
-def detect(image: np.ndarray, *, far: bool = False, threshold: float = 0.5) -> list[Person]:
+def detect(image: np.ndarray, *, depth: int = 0, threshold: float = 0.5) -> list[Person]:
     """People in an image, strongest first; overlapping answers are merged.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        far: look at overlapping parts of the image too, down to half its smaller side: finds people
-            of a twelfth of its height, at the price of some twenty looks.
+        depth: 0 looks at the whole image; 1 also at overlapping squares of its smaller side, which
+            finds people beside a stronger one; 2 also at squares of half that side (some twenty
+            looks), which finds people of a twelfth of its height.
         threshold: least score of an answer, 0..1.
     """
-    answers = [_look(image, square, threshold) for square in _squares(*image.shape[:2], far=far)]
+    answers = [_look(image, square, threshold) for square in _squares(*image.shape[:2], depth)]
     raw, scores = (np.concatenate(part) for part in zip(*answers, strict=True))
     order = np.argsort(-scores, kind="stable")
     return _merge(raw[order], scores[order])
 
 
-def _squares(height: int, width: int, *, far: bool) -> list[np.ndarray]:
+def _squares(height: int, width: int, depth: int) -> list[np.ndarray]:
     """The (4,) regions to look at: the whole image, then rows of overlapping squares."""
     out = [np.array([width / 2, height / 2, max(height, width), 0.0])]
     small = min(height, width)
-    for side in (small, small / 2) if far else ():
+    for side in [small, small / 2][:depth]:
         rows, cols = (np.linspace(side / 2, n - side / 2, round(2 * n / side - 1)) for n in (height, width))
-        out += [np.array([x, y, side, 0.0]) for y in rows for x in cols]
+        out += [np.array([x, y, side, 0.0]) for y in rows for x in cols if side < max(height, width)]
     return out
 
 
@@ -244,6 +246,16 @@ def _mask_box(mask: np.ndarray, to_image: np.ndarray) -> np.ndarray:
         return np.full(4, np.nan)
     points = (np.stack([cols, rows], 1) + 0.5) @ to_image[:, :2].T + to_image[:, 2]
     return np.concatenate([points.min(0), points.max(0)])
+
+
+def follow_pose(image: np.ndarray, roi: np.ndarray, *, mirrored: bool = False) -> Pose:
+    """``find_pose``, looking again where the person turns out to lie elsewhere than ``roi`` (fast motion)."""
+    pose = find_pose(image, roi, mirrored=mirrored)
+    moved = np.linalg.norm(pose.next_roi[:2] - roi[:2]) / roi[2]
+    grown = abs(np.log(pose.next_roi[2] / roi[2]))
+    if pose.score > 0.5 and (moved > _MOVED or grown > _GROWN):
+        return find_pose(image, pose.next_roi, mirrored=mirrored)
+    return pose
 
 
 def _refine(points: np.ndarray, heat: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from scipy.linalg import solveh_banded
 from hvr_nb.blazepose import MIRROR
 
 GROUPS = (np.arange(11), np.arange(11, 23), np.arange(23, 33))  # face, arms, legs: they swap apart
+TRUNK = np.array([11, 12, 23, 24])  # shoulders and hips
 CLIP = 0.25  # of the height: a jump costs no more than this
 SWAP_COST, SWAP_COST_AGREED = 0.1, 0.3  # per second against the majority; the second where all looks agree
 AGREE = 0.03  # of the height: looks closer than this agree
@@ -47,6 +48,7 @@ def choose_looks(points: np.ndarray, group: np.ndarray, *, fps: float) -> tuple[
         look (T,) chosen look, swap (T,) bool whether it is to be exchanged.
     """
     frames, looks = points.shape[:2]
+    points = points - points[:, :, TRUNK].mean(2, keepdims=True)  # the limbs' own motion, not the person's
     states = np.concatenate([points, swapped(points, group)], axis=1)[:, :, group]  # (T, 2C, G, 2)
     median = np.median(points, axis=1, keepdims=True)
     near, far = (_distance(states, m[:, :, group]) for m in (median, swapped(median, group)))

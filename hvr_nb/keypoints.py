@@ -10,13 +10,14 @@ import numpy as np
 from tqdm import tqdm
 
 from hvr_nb import cleanup
-from hvr_nb.blazepose import LANDMARKS, Pose, find_pose, make_roi, mask_to_image
+from hvr_nb.blazepose import LANDMARKS, Pose, find_pose, follow_pose, make_roi, mask_to_image
 from hvr_nb.tracking import MIN_SCORE, Track, follow_people, inside, near
 from hvr_nb.types import HvrError, Keypoints
 
 LOWEST_FILTERED_FPS = 15.0  # slower sources are left as they are
 LONGEST_GAP = 0.5  # seconds that may be interpolated
 KNOWN, FILLED_CONFIDENCE = 0.1, 0.2
+LEAST_SURE = 0.12  # mean confidence of somebody real: looks at a thing that is no person differ too much
 COCO17 = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 # BODY_25 <- landmark; neck (1), mid-hip (8) and the small toes (20, 23) are made below
 BODY25 = (0, -1, 12, 14, 16, 11, 13, 15, -1, 24, 26, 28, 23, 25, 27, 5, 2, 8, 7, 31, 31, 29, 32, 32, 30)
@@ -62,12 +63,15 @@ def detect_keypoints(frames: np.ndarray, *, fps: float, person: int = 0) -> Keyp
         HvrError: nobody is there, or fewer people than ``person`` asks for.
     """
     people = follow_people(frames, fps=fps)
-    if not people:
-        raise HvrError(f"no person found in the {len(frames)} frames; check that somebody is in view, at "
-                       "least about 1/12 of the picture high and seen from head to hips")  # fmt: skip
-    if not 0 <= person < len(people):
+    keypoints = track_keypoints(frames, people[person], fps=fps) if 0 <= person < len(people) else None
+    if not people or (keypoints and keypoints.points[keypoints.found][..., 2].mean() < LEAST_SURE):
+        raise HvrError(
+            f"no person found in the {len(frames)} frames; check that somebody is in view, at "
+            "least about 1/12 of the picture high and seen from head to hips"
+        )
+    if keypoints is None:
         raise HvrError(f"person {person} was asked for, {len(people)} found; give 0 to {len(people) - 1}")
-    return track_keypoints(frames, people[person], fps=fps)
+    return keypoints
 
 
 def track_keypoints(frames: np.ndarray, track: Track, *, fps: float) -> Keypoints:
@@ -110,7 +114,7 @@ def _look(frames: np.ndarray, track: Track, order: range, bar, *, mirrored: bool
     """Follow the person once more along ``order``, led back by the track when it is lost."""
     poses, roi = [], track.poses[order[0]].roi
     for t in order:
-        pose = find_pose(frames[t], roi, mirrored=mirrored)
+        pose = follow_pose(frames[t], roi, mirrored=mirrored)
         if pose.score < MIN_SCORE or not near(pose.next_roi, track.poses[t].next_roi):
             pose = find_pose(frames[t], track.poses[t].roi, mirrored=mirrored)
         poses.append(pose)

@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from hvr_nb.blazepose import LANDMARKS, Pose, crop, detect, find_pose, roi_to_image
+from hvr_nb.blazepose import LANDMARKS, Pose, crop, detect, follow_pose, roi_to_image
 
 BODY = np.arange(11, LANDMARKS)  # landmarks below the head
 CORE = np.array([11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28])  # shoulders to wrists, hips to ankles
 BONES = np.array([(11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26), (26, 28)])
 MIN_SCORE = 0.5  # of the landmark network, that somebody is there
-MIN_VISIBLE = 0.55  # mean visibility of a real person; feet alone give 0.45
+MIN_VISIBLE, MIN_VISIBLE_SHORT = 0.55, 0.65  # mean visibility of a real person; feet alone give 0.4 to 0.6
 MAX_BONE_CV = 0.25  # spread of 3D bone lengths; a real person has 0.04 to 0.15
 MIN_INSIDE = 0.4  # part of the core joints inside the image
 MAX_COLOUR = 45.0  # Lab distance of clothes that may still be one person's
@@ -64,7 +64,7 @@ def follow_people(frames: np.ndarray, *, fps: float, most: int = 6) -> list[Trac
     pieces = _forward(frames, max(1, round(fps / 3)), most)
     for piece in pieces:
         _extend_back(frames, piece, pieces)
-    people = _join([piece for piece in pieces if is_person(piece, len(frames))])
+    people = _join([piece for piece in pieces if is_person(piece, len(frames), fps=fps)])
     return sorted(people, key=lambda person: -prominence(person, frames.shape[1:3]))
 
 
@@ -72,20 +72,23 @@ def _forward(frames: np.ndarray, every: int, most: int) -> list[Track]:
     """Follow people forward; the detector looks for new ones now and then, and when one is lost."""
     open_tracks: list[Track] = []
     closed: list[Track] = []
+    missed = -np.inf  # when somebody was last lost: for a second after it the search is closer
     for t, image in enumerate(tqdm(frames, desc="following people", unit="frame", leave=False)):
         lost = [track for track in open_tracks if not step(track, image, t, t - 1)]
         lost += _doubles([track for track in open_tracks if track not in lost], t)
         open_tracks = [track for track in open_tracks if track not in lost]
         closed += [track for track in lost if track.poses]
-        if t % every == 0 or lost or not open_tracks:
-            open_tracks += _new(image, open_tracks, t, search=t % every == 0)[: most - len(open_tracks)]
+        missed = t if lost else missed
+        search = t % every == 0 or (t - missed < 3 * every and t % 3 == 0)
+        if search or lost or not open_tracks:
+            open_tracks += _new(image, open_tracks, t, search=search)[: most - len(open_tracks)]
     return closed + open_tracks
 
 
 def step(track: Track, image: np.ndarray, t: int, before: int) -> bool:
     """Look for the person of frame ``before`` in frame ``t``; False if it is not there any more."""
     old = track.poses[before]
-    pose = find_pose(image, old.next_roi)
+    pose = follow_pose(image, old.next_roi)
     if not (_present(pose, image.shape) and 0.5 < pose.next_roi[2] / old.next_roi[2] < 2):
         return False
     track.add(t, image, pose)
@@ -135,23 +138,29 @@ def _forget_slip(track: Track, other: Track, t: int) -> None:
 
 def _new(image: np.ndarray, tracks: list[Track], t: int, *, search: bool) -> list[Track]:
     """Tracks for people the detector sees where nobody is followed yet; ``search`` for far ones too."""
-    taken = [track.poses[t].next_roi for track in tracks]
+    taken = [track.poses[t] for track in tracks]
     found = []
-    people = detect(image)
+    people = detect(image, depth=int(search))
     if not people and not tracks and search:
-        people = detect(image, far=True)
+        people = detect(image, depth=2)
     for person in people:
-        pose = find_pose(image, person.roi)
-        if not _present(pose, image.shape) or any(near(pose.next_roi, roi) for roi in taken):
+        pose = follow_pose(image, person.roi)
+        if not _present(pose, image.shape) or any(_same(pose, other) for other in taken):
             continue
-        pose = find_pose(image, pose.next_roi)  # the detector's region is rough: look again
-        if not _present(pose, image.shape):
-            continue
-        taken.append(pose.next_roi)
+        taken.append(pose)
         track = Track()
         track.add(t, image, pose)
         found.append(track)
     return found
+
+
+def _same(pose: Pose, other: Pose) -> bool:
+    """Whether a new pose is somebody followed already, or a part of him taken for a person."""
+    low, high = other.landmarks[:, :2].min(0), other.landmarks[:, :2].max(0)
+    margin = 0.05 * (high - low).max()
+    points = pose.landmarks[:, :2]
+    part = ((points > low - margin) & (points < high + margin)).all(1).mean() > 0.8
+    return near(pose.next_roi, other.next_roi) or bool(part and pose.next_roi[2] < 0.8 * other.next_roi[2])
 
 
 def _extend_back(frames: np.ndarray, track: Track, others: list[Track]) -> None:
@@ -182,12 +191,13 @@ def _mean_in(view: np.ndarray, mask: np.ndarray, polygon: np.ndarray) -> np.ndar
     return (view * weight[..., None]).sum((0, 1)) / weight.sum()
 
 
-def is_person(track: Track, total: int) -> bool:
-    """Whether a track is a person: long enough, well visible, bones of constant length."""
+def is_person(track: Track, total: int, *, fps: float) -> bool:
+    """Whether a track of a video of ``total`` frames is a person: well visible, bones of constant length."""
     if len(track.poses) < min(3, total):
         return False
+    least = MIN_VISIBLE if len(track.poses) >= fps else MIN_VISIBLE_SHORT
     visible = np.mean([p.landmarks[BODY, 3].mean() for p in track.poses.values()])
-    return bool(visible >= MIN_VISIBLE and bone_spread(track) <= MAX_BONE_CV)
+    return bool(visible >= least and bone_spread(track) <= MAX_BONE_CV)
 
 
 def bone_spread(track: Track) -> float:
