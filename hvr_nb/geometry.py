@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -43,7 +44,7 @@ def choose_camera(width: int, height: int, *, focal: float = 0.0, metadata_focal
         try:
             with np.load(camera_file, allow_pickle=False) as file:
                 K, dist = np.asarray(file["K"], float), file["dist"] if "dist" in file else distortion
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, BadZipFile) as error:
             raise HvrError(f"{camera_file}: no camera matrix K could be read ({error})") from error
         if K.shape != (3, 3):
             raise HvrError(f"{camera_file}: K has shape {K.shape}, a (3, 3) matrix is wanted")
@@ -89,7 +90,7 @@ def look_at(eye: np.ndarray, target: np.ndarray, like: Camera, up=(0.0, 1.0, 0.0
 
 
 def orbit(camera: Camera, centre: np.ndarray, angle: float, *, axis=(0.0, 1.0, 0.0)) -> Camera:
-    """``camera`` carried about the line through ``centre`` along ``axis`` by ``angle`` radians.
+    """``camera`` carried about the line through ``centre`` (3,) along ``axis`` by ``angle`` radians.
 
     The framing stays as it is: camera and target turn together, so the same view is seen as if
     the person had turned by ``-angle``.
@@ -102,7 +103,7 @@ def orbit(camera: Camera, centre: np.ndarray, angle: float, *, axis=(0.0, 1.0, 0
 
 
 def align_camera(camera: Camera, scale: float, R: np.ndarray, t: np.ndarray) -> Camera:
-    """The camera that sees points x as ``camera`` sees ``scale R x + t`` (see ``similarity``)."""
+    """The camera that sees points x as ``camera`` sees ``scale R x + t``, R (3, 3), t (3,)."""
     return replace(camera, R=camera.R @ R, t=(camera.R @ t + camera.t) / scale)
 
 

@@ -20,6 +20,7 @@ MUSH_STEPS, POSES, POSE_RIDGE, SMALLEST = 12, 36, 0.02, 2e-5  # pose correctives
 # Largest rotation of a joint among the training poses, degrees (joints 1..23, left side named).
 LIMITS = {1: 95, 3: 37, 4: 110, 6: 37, 7: 38, 9: 37, 10: 30, 12: 38, 13: 20, 15: 38, 16: 85,
           18: 110, 20: 65, 22: 30}  # fmt: skip
+ARMS = (13, 16, 18, 20, 22)  # bones along x; all others run along y
 
 
 def shape_space(samples: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -132,8 +133,9 @@ def pose_correctives(rest, faces, weights, joints, mirror, *, seed: int) -> np.n
     flip = np.outer(MIRROR, MIRROR).reshape(9)
     for joint, limit in tqdm(LIMITS.items(), desc="pose correctives", unit="joint"):
         axes = rng.normal(size=(POSES, 3))
+        axes[:, 0 if joint in ARMS else 1] *= 0.5  # limbs swing more than they twist
         axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-        angles = np.radians(limit) * rng.uniform(0.15, 1.0, POSES)
+        angles = np.radians(limit) * (0.15 + 0.85 * np.sqrt(rng.uniform(size=POSES)))
         rotations = Rotation.from_rotvec(axes * angles[:, None]).as_matrix()
         offsets = []
         for rotation in rotations:
