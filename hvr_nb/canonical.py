@@ -16,6 +16,7 @@ import torch
 
 from hvr_nb import skinning
 from hvr_nb.body_model import BodyModel
+from hvr_nb.mesh import vertex_normals
 from hvr_nb.nearest import nearest_surface, on_surface
 from hvr_nb.types import Body, HvrError
 
@@ -173,3 +174,35 @@ def warp_to_posed(points: np.ndarray, canonical: Canonical, vertices: np.ndarray
 def _maps_at(canonical, transforms, face, bary):
     maps = vertex_maps(canonical, transforms).reshape(-1, 9)
     return on_surface(maps, canonical.faces, face, bary).reshape(-1, 3, 3)
+
+
+def round_trip_error(canonical: Canonical, body: Body, model: BodyModel, *, frames: int = 8,
+                     reach: float = 0.03, seed: int = 0) -> dict[str, float]:  # fmt: skip
+    """How well the maps invert each other: points about the posed body to the big pose and back.
+
+    Args:
+        frames: at most so many poses, spread over the clip. reach: points lie up to this far
+            outside or inside the skin, metres. seed: of the points.
+
+    Returns:
+        mean_mm and p95_mm of the distance between points and where they come back to, and
+        vertex_mm, the largest distance of a posed vertex, carried to the big pose, from its place.
+    """
+    rng = np.random.default_rng(seed)
+    errors, worst = [], 0.0
+    for k in np.unique(np.linspace(0, len(body) - 1, min(frames, len(body))).astype(int)):
+        with torch.no_grad():
+            pose = [torch.as_tensor(np.asarray(a), dtype=torch.float32)
+                    for a in (body.betas, body.poses[k : k + 1], body.transl[k : k + 1])]  # fmt: skip
+            vertices, _, transforms = model.pose(*pose)
+        here = vertices[0].numpy(), transforms[0].numpy()
+        home, _ = warp_to_canonical(here[0], canonical, *here)
+        worst = max(worst, float(np.linalg.norm(home - canonical.vertices, axis=1).max()))
+        pick = rng.integers(0, len(here[0]), 2000)
+        direction = vertex_normals(here[0], canonical.faces)[pick]
+        points = here[0][pick] + direction * rng.uniform(-reach, reach, (len(pick), 1))
+        big, _ = warp_to_canonical(points, canonical, *here)
+        errors.append(np.linalg.norm(warp_to_posed(big, canonical, *here) - points, axis=1))
+    errors = np.concatenate(errors)
+    return {"mean_mm": 1e3 * float(errors.mean()), "p95_mm": 1e3 * float(np.percentile(errors, 95)),
+            "vertex_mm": 1e3 * worst}  # fmt: skip

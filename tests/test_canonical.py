@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from hvr_nb.canonical import (
     PART_JOINTS,
     Canonical,
     make_canonical,
+    round_trip_error,
     sample_field,
     vertex_parts,
     warp_to_canonical,
@@ -121,7 +124,11 @@ def test_saved_and_read_equal(canonical, tmp_path):
 
 
 def test_another_models_body_is_refused(body, model):
-    from dataclasses import replace
-
     with pytest.raises(HvrError, match="03_body"):
         make_canonical(replace(body, model_hash="f" * 64), model)
+
+
+def test_round_trip_is_reported_in_millimetres(canonical, body, model):
+    error = round_trip_error(canonical, body, model)
+    assert error["vertex_mm"] < 0.05
+    assert error["mean_mm"] < 5.0 and error["mean_mm"] < error["p95_mm"]
