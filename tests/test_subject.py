@@ -320,6 +320,15 @@ def test_writing_again_does_nothing(written, monkeypatch):
     assert before == {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in written.iterdir()}
 
 
+def test_another_look_is_rendered_again(written, tmp_path, monkeypatch):
+    for path in written.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(take_module, "LOOK", -1)
+    monkeypatch.setattr(take_module, "render_subject", None)
+    with pytest.raises(TypeError):
+        write_synthetic(tmp_path, **OPTIONS)
+
+
 def test_interrupted_clip_is_made_again(written, tmp_path, monkeypatch):
     """Stopped between video and truth, the clip is not taken for finished; the rerun is identical."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hvr_nb.body_model import posed
+from hvr_nb.body_model import OPEN_BODY, load_body_model, posed
 from hvr_nb.clip import SCHEMA, atomic, read_json, write_json
 from hvr_nb.geometry import orbit
 from hvr_nb.subject.motion import clip_motion, rotating_motion, subject_camera, walking_motion
@@ -21,6 +21,7 @@ from hvr_nb.types import Body, Camera, HvrError
 from hvr_nb.video import write_video
 
 VIDEO, TRUTH, RECIPE = "video.mp4", "truth.npz", "synthetic.json"
+LOOK = 2  # raise when the same parameters give other pictures, so that old clips are made again
 _CAMERA = ("K", "width", "height", "R", "t", "dist")
 _BODY = ("betas", "global_orient", "body_pose", "transl", "valid", "model_hash")
 
@@ -177,7 +178,8 @@ def _recipe(outfit, motion, frames, size, fps, seed, hidden_views, hidden_every)
         raise HvrError(f"size {width}x{height}: both sides must be even and at least 16 pixels")
     return {"outfit": outfit, "motion": motion, "frames": int(frames), "size": [int(width), int(height)],
             "fps": float(fps), "seed": int(seed), "hidden_views": int(hidden_views),
-            "hidden_every": int(hidden_every), "schema": SCHEMA, "kind": "synthetic"}  # fmt: skip
+            "hidden_every": int(hidden_every), "schema": SCHEMA, "kind": "synthetic", "look": LOOK,
+            "model": load_body_model(OPEN_BODY).hash}  # fmt: skip
 
 
 def _sha(path: Path) -> str:
