@@ -25,9 +25,9 @@ LATER = {
     "06_render": ((*ARTEFACTS, "avatars"), ("renders",)),
     "07_visualize": ((*ARTEFACTS, "avatars", "renders", "metrics"), ("player.html", "report.html")),
 }
-USERS_MODELS = (
-    Path(__file__).parents[2] / "data" / "models"
-)  # a licensed body model put there changes results
+PACKAGE = Path(__file__).parents[1]
+OPEN_BODY = PACKAGE / "assets" / "open_body.npz"
+USERS_MODELS = PACKAGE.parent / "data" / "models"  # a licensed body model put there takes its place
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def fingerprint(folder: Path, key: str, *, method: str = "") -> str:
         return Clip(folder).fingerprint(key)
     if key == "models":
         found = [*USERS_MODELS.rglob("*.pkl"), *USERS_MODELS.rglob("*.npz")]
-        return _state(sorted(found), content=False)
+        return _state([p for p in [OPEN_BODY] if p.exists()]) + _state(sorted(found), content=False)
     if key == "avatars":
         return _state(sorted(p for p in (folder / key / method).glob("*") if p.is_file()))
     if key == "renders":
