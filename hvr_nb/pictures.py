@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from hvr_nb.labels import LABEL_NAMES
 from hvr_nb.types import BODY25_NAMES, HvrError
 
 LEFT, RIGHT, MIDDLE = (48, 136, 255), (255, 128, 32), (214, 214, 214)
@@ -20,17 +21,6 @@ BODY25_LIMBS = (
     (13, 14), (1, 0), (0, 15), (15, 17), (0, 16), (16, 18), (14, 19), (19, 20), (14, 21), (11, 22),
     (22, 23), (11, 24),
 )  # fmt: skip
-LABEL_NAMES = {
-    "CIHP": ("background", "hat", "hair", "glove", "sunglasses", "upper clothes", "dress", "coat", "socks",
-             "pants", "torso skin", "scarf", "skirt", "face", "left arm", "right arm", "left leg",
-             "right leg", "left shoe", "right shoe"),
-    "LIP": ("background", "hat", "hair", "glove", "sunglasses", "upper clothes", "dress", "coat", "socks",
-            "pants", "jumpsuit", "scarf", "skirt", "face", "left arm", "right arm", "left leg",
-            "right leg", "left shoe", "right shoe"),
-    "ATR": ("background", "hat", "hair", "sunglasses", "upper clothes", "skirt", "pants", "dress", "belt",
-            "left shoe", "right shoe", "face", "left leg", "right leg", "left arm", "right arm", "bag",
-            "scarf"),
-}  # fmt: skip
 LABEL_COLOURS = {
     "background": (0, 0, 0), "hat": (150, 60, 60), "hair": (124, 74, 36), "glove": (140, 140, 60),
     "sunglasses": (60, 60, 70), "upper clothes": (222, 62, 70), "dress": (214, 72, 160),

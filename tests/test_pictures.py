@@ -5,6 +5,7 @@ import pytest
 
 from hvr_nb import pictures, plots, shading, skeletons
 from hvr_nb.geometry import default_camera, project
+from hvr_nb.labels import LABEL_NAMES
 from hvr_nb.types import BODY25_NAMES, SMPL_JOINT_NAMES, HvrError, Joints3D, Keypoints, Mesh
 
 
@@ -71,7 +72,7 @@ def test_mask_dims_the_background_and_tints_labels():
     expected = 0.38 * 200 + 0.62 * np.array(pictures.LABEL_COLOURS["upper clothes"])
     assert np.abs(tinted[32, 32] - expected).max() <= 1
     assert pictures.label_legend(labels, "CIHP", width=300).shape[1] == 300
-    for name, labels_of in pictures.LABEL_NAMES.items():
+    for name, labels_of in LABEL_NAMES.items():
         assert pictures.label_palette(name).shape == (len(labels_of), 3)
     with pytest.raises(HvrError, match="label set 'XYZ'"):
         pictures.label_palette("XYZ")
