@@ -65,7 +65,9 @@ def _first(colours: np.ndarray, weights: np.ndarray, components: int, rng: np.ra
     for _ in range(components - 1):
         far = weights * np.min([((colours - c) ** 2).sum(1) for c in centres], axis=0) + 1e-12
         centres.append(colours[rng.choice(len(colours), p=far / far.sum())])
-    spread = np.average(((colours - np.average(colours, axis=0, weights=weights)) ** 2).mean(1), weights=weights)
+    spread = np.average(
+        ((colours - np.average(colours, axis=0, weights=weights)) ** 2).mean(1), weights=weights
+    )
     inverse = np.eye(3) / np.sqrt(max(spread / 4.0, _FLOOR))
     return Mixture(np.full(components, 1.0 / components), np.array(centres), np.stack([inverse] * components))
 

@@ -52,6 +52,7 @@ def segment_person(frames: np.ndarray, keypoints: Keypoints, *,
 
 def _part(keypoints: Keypoints, part: slice) -> Keypoints:
     """The keypoints of some frames."""
+
     def cut(a: np.ndarray | None) -> np.ndarray | None:
         return None if a is None else a[part]
 

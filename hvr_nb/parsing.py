@@ -73,7 +73,9 @@ def parse_person(frames: np.ndarray, masks: Masks, keypoints: Keypoints, *, seed
     labels = np.zeros(masks.alpha.shape, np.uint8)
     if seen:
         pick = np.unique(np.linspace(0, len(seen) - 1, min(_TEACHERS, len(seen))).round().astype(int))
-        views = [_view(frames[seen[i]], masks.alpha[seen[i]], keypoints, seen[i], size[seen[i]]) for i in pick]
+        views = [
+            _view(frames[seen[i]], masks.alpha[seen[i]], keypoints, seen[i], size[seen[i]]) for i in pick
+        ]
         mixtures, prior = _learn(views, np.random.default_rng(seed))
         for t in tqdm(seen, desc="parsing", unit="frame"):
             view = _view(frames[t], masks.alpha[t], keypoints, t, size[t])

@@ -31,7 +31,13 @@ def stick_mask(shift: float = 0.0) -> np.ndarray:
     big, p = np.zeros((SHAPE[0] * 4, SHAPE[1] * 4), np.uint8), stick_points(shift) * 4
     for a, b, width in ((1, 3, 8), (3, 4, 7), (1, 6, 8), (6, 7, 7), (9, 10, 12), (10, 11, 10), (12, 13, 12),
                         (13, 14, 10), (11, 22, 8), (14, 19, 8), (0, 1, 8)):  # fmt: skip
-        cv2.line(big, np.rint(p[a, :2]).astype(int).tolist(), np.rint(p[b, :2]).astype(int).tolist(), 255, 4 * width)
+        cv2.line(
+            big,
+            np.rint(p[a, :2]).astype(int).tolist(),
+            np.rint(p[b, :2]).astype(int).tolist(),
+            255,
+            4 * width,
+        )
     body = np.rint(p[[2, 5, 12, 9], :2] + [[-12, -8], [12, -8], [16, 16], [-16, 16]]).astype(np.int32)
     cv2.fillConvexPoly(big, body, 255)
     cv2.circle(big, np.rint(p[0, :2]).astype(int).tolist(), 40, 255, -1)
@@ -127,7 +133,9 @@ def test_flow_and_median_find_the_moved_mask():
 def test_weighted_median_by_hand():
     values = np.float32([0.2, 0.9, 0.8]).reshape(3, 1, 1)
     assert weighted_median(values, np.float32([1, 1, 1]).reshape(3, 1, 1), own=1.5)[0, 0] == np.float32(0.8)
-    assert weighted_median(values, np.float32([1, 0.5, 0.5]).reshape(3, 1, 1), own=1.5)[0, 0] == np.float32(0.2)
+    assert weighted_median(values, np.float32([1, 0.5, 0.5]).reshape(3, 1, 1), own=1.5)[0, 0] == np.float32(
+        0.2
+    )
 
 
 def test_guided_filter_keeps_the_guides_edge_and_flat_values():
@@ -170,7 +178,9 @@ def test_mean_field_moves_the_edge_to_the_colour_edge_only_in_the_band():
 
 def test_matting_and_foreground_recover_a_known_blend():
     alpha = np.tile(np.clip((np.arange(64) - 28) / 8, 0, 1), (48, 1)).astype(np.float32)
-    image = np.rint(alpha[..., None] * [220, 60, 40] + (1 - alpha[..., None]) * [40, 90, 160]).astype(np.uint8)
+    image = np.rint(alpha[..., None] * [220, 60, 40] + (1 - alpha[..., None]) * [40, 90, 160]).astype(
+        np.uint8
+    )
     prob = (alpha > 0.5).astype(np.float32)
     band = edge_band(prob, 7)
     assert band[:, 26:38].all() and not band[:, :20].any()

@@ -47,7 +47,9 @@ def paint(facing: bool, shift: int, legs: str) -> tuple[np.ndarray, np.ndarray]:
         line(heel, toe, 12, shoe)
     if legs == "skirt":
         cx = 130 + shift
-        cv2.fillConvexPoly(labels, np.int32([[cx - 22, 160], [cx + 22, 160], [cx + 55, 232], [cx - 55, 232]]), SKIRT)
+        cv2.fillConvexPoly(
+            labels, np.int32([[cx - 22, 160], [cx + 22, 160], [cx + 55, 232], [cx - 55, 232]]), SKIRT
+        )
     cx, cy = np.rint(p[[17, 18]].mean(0)).astype(int).tolist()
     cv2.line(labels, (cx, cy), (cx, 82), NECK, 16)
     for shoulder, elbow, wrist, arm in ((5, 6, 7, L_ARM), (2, 3, 4, R_ARM)):
@@ -89,7 +91,9 @@ def test_labels_of_painted_figures(legs):
     inside = truth > 0
     assert (out.labels[~inside] == 0).all() and (out.labels[inside] > 0).all()
     skin = np.isin(truth, (FACE, NECK))
-    agree = (out.labels == truth) | (skin & np.isin(out.labels, (FACE, NECK)))  # the chin is a matter of taste
+    agree = (out.labels == truth) | (
+        skin & np.isin(out.labels, (FACE, NECK))
+    )  # the chin is a matter of taste
     assert agree[inside].mean() > 0.95
     for label in np.unique(truth[inside]):
         if label not in (FACE, NECK):
@@ -126,7 +130,9 @@ def test_parts_lie_on_their_bones_and_the_nearer_arm_wins():
     shares = []
     for z in (-0.25, 0.25):
         world[0, [13, 15], 2] = z
-        crossed = Keypoints(p[None], keypoints.filled[:1], keypoints.found[:1], keypoints.boxes[:1], world=world)
+        crossed = Keypoints(
+            p[None], keypoints.filled[:1], keypoints.found[:1], keypoints.boxes[:1], world=world
+        )
         share = part_map(crossed, 0, np.array([[140.0, 128.0]]), size=250.0).share
         shares.append(share[0, PARTS.index("left forearm")])
     assert shares[0] > 0.6 > 0.3 > shares[1]
