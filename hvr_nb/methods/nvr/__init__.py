@@ -52,15 +52,15 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
         HvrError: a stage before is missing, or the model is not the one the body was fitted with.
     """
     clip.require(*NEEDS)
+    target = pick_device(device)
+    pictures = load_pictures(clip, clip.body.camera, image_scale=image_scale)
     model, body = load_body_model(model_file or None), clip.body
     canonical = clip.load("canonical", Canonical) if clip.has("canonical") else make_canonical(body, model)
     if canonical.model_hash != model.hash:
         raise HvrError(f"the body was fitted with model {canonical.model_hash[:8]}, not {model.hash[:8]}; "
                        "pass its file as model_file, or run 03_body again")  # fmt: skip
-    target = pick_device(device)
     options = FitOptions(iters=iters, rays=rays, refine_pose=refine_pose, **weights)
     sizes = field or FieldOptions()
-    pictures = load_pictures(clip, body.camera, image_scale=image_scale)
     which = trained_frames(body, hold_out)
     first = pose_bank(model, canonical, body.betas, body.poses[which[::8]], body.transl[which[::8]])
     margin = shell_margin(pictures, first.vertices, canonical.faces, which[::8])

@@ -38,12 +38,12 @@ class RaySet:
 
 def load_pictures(clip, camera: Camera, *, image_scale: float) -> Pictures:
     """Frames and silhouettes of a clip, undistorted and resized."""
+    if image_scale <= 0 or image_scale > 1:
+        raise HvrError(f"image_scale is {image_scale}; choose it above 0 and at most 1")
     masks = clip.masks
     frames = masks.foreground if masks.foreground is not None else clip.frames
     frames, clean = undistort_images(frames, camera)
     alpha, _ = undistort_images(masks.alpha, camera)
-    if image_scale <= 0 or image_scale > 1:
-        raise HvrError(f"image_scale is {image_scale}; choose it above 0 and at most 1")
     scaled = clean.scaled(image_scale)
     if image_scale != 1:
         size = (scaled.width, scaled.height)

@@ -120,7 +120,7 @@ def make_step(field: AvatarField, pose: PoseCorrection, moving: Moving, occupanc
 def _schedule(k: int, options: FitOptions, field: AvatarField, optimisers) -> None:
     """Learning rates warm up and fall to 3 %; the surface hardens over the first half."""
     share = k / max(options.iters, 1)
-    rate = min(1.0, (k + 1) / 100) * 0.03 ** max(0.0, (share - 0.3) / 0.7)
+    rate = min(1.0, (k + 1) / min(100, 1 + options.iters // 20)) * 0.03 ** max(0.0, (share - 0.3) / 0.7)
     for optimiser in optimisers:
         for group in optimiser.param_groups:
             group["lr"] = group["base"] * rate

@@ -1,0 +1,232 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hvr_nb.body_model import load_body_model, posed
+from hvr_nb.clip import Clip
+from hvr_nb.geometry import default_camera, orbit
+from hvr_nb.methods import nvr
+from hvr_nb.methods.nvr.data import trained_frames
+from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
+from hvr_nb.methods.nvr.pose import PoseCorrection, apply_correction, spread_to_all
+from hvr_nb.raster import interpolate, rasterize
+from hvr_nb.types import Body, HvrError, Keypoints, Masks
+
+SMALL = FieldOptions(levels=4, finest=128, log2_table=13, geometry_levels=3, width=16, codes=4)
+FRAMES, SIZE = 6, 72
+
+
+def draw(vertices, faces, colours, camera):
+    _, face, bary = rasterize(vertices, faces, camera)
+    picture = interpolate(colours, faces, face, bary)
+    return (picture * 255).astype(np.uint8), (255 * (face >= 0)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_body_model()
+
+
+@pytest.fixture(scope="module")
+def colours(model):
+    v = model.v_template.numpy()
+    return np.stack([v[:, 1] > 0.1, np.sin(9 * v[:, 1]) * 0.5 + 0.5, v[:, 0] > 0], -1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory, model, colours):
+    camera = default_camera(SIZE, SIZE)
+    turn = np.stack([np.zeros(FRAMES), np.linspace(0, 5, FRAMES), np.zeros(FRAMES)], -1)
+    pose = np.zeros((FRAMES, 69))
+    pose[:, 47], pose[:, 50] = -0.9, 0.9  # arms down
+    body = Body(betas=np.zeros(10), global_orient=turn, body_pose=pose,
+                transl=np.tile([0, 0.2, -3.0], (FRAMES, 1)), camera=camera,
+                valid=np.ones(FRAMES, bool), model_hash=model.hash)  # fmt: skip
+    pictures = [draw(v, model.faces, colours, camera) for v in posed(model, body)[0]]
+    frames, alpha = (np.stack(x) for x in zip(*pictures, strict=True))
+    clip = Clip.create(tmp_path_factory.mktemp("clips") / "doll", frames, fps=10, times=np.arange(FRAMES) / 10,
+                       names=[f"{k:06d}" for k in range(FRAMES)], source={})  # fmt: skip
+    clip.save("camera", camera)
+    clip.save("keypoints", Keypoints(np.zeros((FRAMES, 25, 3)), np.zeros((FRAMES, 25), bool),
+                                     np.ones(FRAMES, bool), np.zeros((FRAMES, 4))))  # fmt: skip
+    clip.save("masks", Masks(alpha))
+    clip.save("body", body)
+    return clip
+
+
+def train(clip, iters=150, **options):
+    return nvr.reconstruct(clip, iters=iters, rays=256, field=SMALL, seed=1, device="cpu", fold_every=60,
+                           pose_from=40, occupancy_from=50, occupancy_every=50, table_lr=3e-2, net_lr=1e-2,
+                           **options)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def avatar(clip):
+    return train(clip, hold_out=3)
+
+
+def body_psnr(avatar, picture, frame, alpha):
+    inside = alpha > 127
+    return -10 * np.log10(((picture.rgb[inside] - frame[inside] / 255) ** 2).mean())
+
+
+def test_training_makes_pictures_like_the_frames(avatar, clip, model, colours):
+    camera = clip.camera
+    picture = avatar.render(camera, avatar.body.frame(0), frame=0)
+    assert body_psnr(avatar, picture, clip.frames[0], clip.masks.alpha[0]) > 18
+    covered = picture.alpha > 0.5
+    assert (covered & (clip.masks.alpha[0] > 127)).sum() / (covered | (clip.masks.alpha[0] > 127)).sum() > 0.85
+    hit = picture.alpha > 0.9
+    assert np.abs(picture.depth[hit] - 3).max() < 0.6 and (picture.depth[picture.alpha == 0] == 0).all()
+    side = orbit(camera, np.array([0, 0.2, -3.0]), 0.4)
+    truth, alpha = draw(posed(model, clip.body.frame(0))[0][0], model.faces, colours, side)
+    assert body_psnr(avatar, avatar.render(side, clip.body.frame(0)), truth, alpha) > 15
+    history = avatar.history["psnr_body"]
+    assert history[-1] > history[0] + 3
+
+
+def test_held_out_frames_are_named_and_have_codes_and_poses(avatar, clip):
+    assert avatar.held_out.tolist() == [2, 5]
+    assert avatar.codes.shape == (FRAMES, SMALL.codes) and len(avatar.body) == FRAMES
+    np.testing.assert_allclose(avatar.codes[2], (avatar.codes[1] + avatar.codes[3]) / 2, atol=1e-6)
+    picture = avatar.render(clip.camera, avatar.body.frame(2), frame=2)
+    assert body_psnr(avatar, picture, clip.frames[2], clip.masks.alpha[2]) > 15
+
+
+def test_saved_and_loaded_renders_the_same(avatar, clip, tmp_path):
+    back = nvr.load(clip.folder / "avatars" / "nvr")
+    a, b = (x.render(clip.camera, avatar.body.frame(1), frame=1) for x in (avatar, back))
+    np.testing.assert_allclose(a.rgb, b.rgb, atol=1e-5)
+    np.testing.assert_allclose(a.depth, b.depth, atol=1e-4)
+    assert back.fingerprint == avatar.fingerprint
+    assert back.history["step"] == avatar.history["step"] and back.held_out.tolist() == [2, 5]
+    nvr.load(avatar.save(tmp_path / "copy"))
+    assert sum(f.stat().st_size for f in (tmp_path / "copy").iterdir()) < 30e6
+
+
+def test_meshes_follow_the_body(avatar, clip, model):
+    mesh = avatar.mesh(resolution=96)
+    low, high = mesh.vertices.min(0), mesh.vertices.max(0)
+    np.testing.assert_allclose(low, avatar.canonical.vertices.min(0), atol=0.08)
+    np.testing.assert_allclose(high, avatar.canonical.vertices.max(0), atol=0.08)
+    assert mesh.colors.shape == mesh.vertices.shape and mesh.colors.dtype == np.uint8
+    import trimesh
+
+    assert trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).volume > 0.03  # outward faces
+    posed_mesh = avatar.mesh(0, resolution=96)
+    body = posed(model, avatar.body.frame(0))[0][0]
+    np.testing.assert_allclose(posed_mesh.vertices.min(0), body.min(0), atol=0.1)
+
+
+def test_any_pose_can_be_given_as_arrays(avatar, clip):
+    pose = np.zeros(72)
+    picture = avatar.render(clip.camera, (pose, np.array([0, 0.2, -3.0])))
+    assert (picture.alpha > 0.5).sum() > 100
+    with pytest.raises(HvrError, match="one pose"):
+        avatar.render(clip.camera, avatar.body)
+
+
+def test_stopped_and_resumed_is_bit_identical(clip, monkeypatch):
+    whole = train(clip, iters=70, checkpoint_every=30)
+    monkeypatch.setattr("hvr_nb.methods.nvr.fit.losses.opacity_loss", Stopper(65))
+    with pytest.raises(KeyboardInterrupt):
+        train(clip, iters=70, checkpoint_every=30)
+    monkeypatch.undo()
+    assert (clip.folder / "avatars" / "nvr" / "checkpoint.pt").exists()
+    resumed = train(clip, iters=70, checkpoint_every=30)
+    assert resumed.fingerprint == whole.fingerprint
+    np.testing.assert_array_equal(resumed.body.poses, whole.body.poses)
+    assert not (clip.folder / "avatars" / "nvr" / "checkpoint.pt").exists()
+
+
+class Stopper:
+    """The opacity loss, until it has been called often enough."""
+
+    def __init__(self, calls):
+        from hvr_nb.losses import opacity_loss
+
+        self.left, self.loss = calls, opacity_loss
+
+    def __call__(self, *args):
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return self.loss(*args)
+
+
+def test_another_body_model_is_refused(avatar, clip, tmp_path, model):
+    folder = avatar.save(tmp_path / "other")
+    options = json.loads((folder / "options.json").read_text())
+    (folder / "options.json").write_text(json.dumps(options | {"model_hash": "0" * 64}))
+    with pytest.raises(HvrError, match="body model 00000000"):
+        nvr.load(folder)
+
+
+def test_missing_and_damaged_files_name_the_notebook(avatar, tmp_path):
+    with pytest.raises(HvrError, match="05_train"):
+        nvr.load(tmp_path / "nothing")
+    folder = avatar.save(tmp_path / "damaged")
+    (folder / "weights.npz").write_bytes(b"no")
+    with pytest.raises(HvrError, match="05_train"):
+        nvr.load(folder)
+
+
+def test_a_clip_without_masks_is_refused(tmp_path):
+    clip = Clip.create(tmp_path / "bare", np.zeros((2, 8, 8, 3), np.uint8), fps=1, names=["a", "b"],
+                       times=np.arange(2), source={})  # fmt: skip
+    with pytest.raises(HvrError, match="02_masks"):
+        nvr.reconstruct(clip)
+
+
+def test_frames_to_train_on(clip):
+    body = replace(clip.body, valid=np.array([True, False, True, True, True, True]))
+    assert trained_frames(body, 0).tolist() == [0, 2, 3, 4, 5]
+    assert trained_frames(body, 3).tolist() == [0, 3, 4]
+    with pytest.raises(HvrError, match="03_body"):
+        trained_frames(replace(body, valid=np.zeros(6, bool)), 0)
+
+
+def test_the_mean_moment_has_no_residual_motion():
+    field = AvatarField(np.array([[-1.0, -1, -1], [1, 1, 1]]), 3, SMALL)
+    x = torch.rand(50, 3)
+    assert not field.residual(x, torch.zeros(1, SMALL.codes)).any()
+    wild = field.residual(x, 1e4 * torch.ones(1, SMALL.codes))
+    assert wild.abs().max() <= 0.05 + 1e-6
+
+
+def test_linear_correction_is_the_derivative_of_posing(model):
+    rng = np.random.default_rng(0)
+    poses, transl = 0.3 * rng.normal(size=(1, 72)), rng.normal(size=(1, 3))
+    small = 1e-3
+    turn, shift = small * rng.normal(size=(1, 24, 3)), small * rng.normal(size=(1, 3))
+    as32 = [torch.as_tensor(a, dtype=torch.float32) for a in (np.zeros(10), poses, transl)]
+    before, joints, _ = model.pose(*as32)
+    moved_poses, moved_transl = apply_correction(poses, transl, turn, shift, model.parents)
+    after, _, _ = model.pose(as32[0], *(torch.as_tensor(a, dtype=torch.float32)
+                                        for a in (moved_poses, moved_transl)))  # fmt: skip
+    correction = PoseCorrection(model.parents, 1)
+    with torch.no_grad():
+        correction.turn.copy_(torch.as_tensor(turn))
+        correction.shift.copy_(torch.as_tensor(shift))
+        got = correction(before[0], model.weights, torch.tensor([0]), [len(before[0])], joints)
+    error = (got - (after - before)[0]).norm(dim=-1)
+    assert error.mean() < 0.05 * (after - before)[0].norm(dim=-1).mean()  # pose correctives move along
+    taken = correction.fold()
+    np.testing.assert_allclose(taken[0], turn, atol=1e-8)
+    assert not correction.turn.any() and correction.prior() > 0
+
+
+def test_corrections_between_trained_frames_are_interpolated():
+    out = spread_to_all(np.array([[1.0], [3.0]]), np.array([1, 3]), 5)
+    assert out[:, 0].tolist() == [1, 1, 2, 3, 3]
+
+
+def test_unknown_device_and_scale_are_explained(clip):
+    with pytest.raises(HvrError, match="image_scale"):
+        nvr.reconstruct(clip, image_scale=0.0)
+    if not torch.cuda.is_available():
+        with pytest.raises(HvrError, match="CUDA"):
+            nvr.reconstruct(clip, device="cuda")
