@@ -75,7 +75,7 @@ def detect_keypoints(frames: np.ndarray, *, fps: float, person: int = 0) -> Keyp
 
 
 def track_keypoints(frames: np.ndarray, track: Track, *, fps: float) -> Keypoints:
-    """Clean joints of one track of ``follow_people``; arguments as in ``detect_keypoints``."""
+    """Clean joints of one track of ``follow_people``; frames (T, H, W, 3) as in ``detect_keypoints``."""
     total = len(frames)
     found = np.zeros(total, bool)
     found[track.frames] = True
