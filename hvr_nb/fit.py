@@ -17,13 +17,15 @@ from hvr_nb import fit_init, fit_terms, silhouette
 from hvr_nb.body_model import BodyModel, load_body_model
 from hvr_nb.fit_init import Evidence
 from hvr_nb.fit_terms import FRAME, SHARED, State, Weights, pose_state
-from hvr_nb.kinematics import Rig, rig_of
-from hvr_nb.landmarks import table_for
+from hvr_nb.geometry import project
+from hvr_nb.kinematics import Rig, pose_rig, rig_of
+from hvr_nb.landmarks import place_landmarks, table_for
+from hvr_nb.metrics import acceleration, iou
 from hvr_nb.normal import Normal
 from hvr_nb.pose_prior import PosePrior, load_pose_prior
 from hvr_nb.types import Body, Camera, HvrError, Keypoints, Masks
 
-ITERS = (15, 20, 20)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
+ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
@@ -34,6 +36,7 @@ class Problem:
 
     model: BodyModel
     rig: Rig
+    skin: silhouette.Skin
     prior: PosePrior
     evidence: Evidence
     camera: Camera
@@ -62,7 +65,7 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
     _check(keypoints, masks, camera, fps)
     model = model or load_body_model()
     evidence = fit_init.gather(keypoints, camera, table_for(keypoints, model), fps)
-    problem = Problem(model, rig_of(model), load_pose_prior(), evidence, camera)
+    problem = Problem(model, rig_of(model), silhouette.skin_of(model), load_pose_prior(), evidence, camera)
     focal = FOCAL_STIFFNESS if refine_focal else 0.0
     with tqdm(total=sum(iters[: 2 if masks is None else 3]), desc="fit", leave=False) as bar:
         state = start(problem, iters[0], bar)
@@ -70,7 +73,7 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
             state = descend(problem, state, round(share * iters[1]), Weights(cap=cap, focal=focal), bar)
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
-            state = descend(problem, state, iters[2], Weights(silhouette=30.0, focal=focal), bar, edges=edges)
+            state = descend(problem, state, iters[2], Weights(silhouette=60.0, focal=focal), bar, edges=edges)
     return _as_body(problem, state, len(keypoints.points), refine_focal)
 
 
@@ -96,7 +99,7 @@ def start(problem: Problem, iters: int, bar) -> State:
                        fit_init.facing_from_2d(evidence, problem.rig, problem.camera))  # fmt: skip
     state = State(rotations, np.zeros((n, 3)), np.zeros(10))
     if world is not None:
-        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, prior=0.03, betas=1e6, cap=30.0)
+        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, prior=0.1, betas=1e6, cap=30.0)
         state = descend(problem, state, iters, only_3d, bar)
     state = replace(state, transl=np.zeros((n, 3)))
     landmarks = pose_state(state, problem.rig, evidence).landmarks.points
@@ -107,10 +110,9 @@ def start(problem: Problem, iters: int, bar) -> State:
 def descend(problem: Problem, state: State, iters: int, weights: Weights, bar, *, edges=None) -> State:
     """Damped Gauss-Newton steps (Levenberg-Marquardt on reweighted squares)."""
     damping, pairs = 1e-3, None
-    cost = None
     for step in range(iters):
         if edges is not None and step % RENEW == 0:
-            pairs, cost = silhouette.correspond(problem.model, state, edges, problem.camera), None
+            pairs = silhouette.correspond(problem.model, problem.skin, state, edges, problem.camera)
         normal = Normal(len(state.transl), FRAME, SHARED)
         cost = total(problem, state, weights, pairs, normal)
         for _ in range(6):
@@ -136,8 +138,42 @@ def total(problem: Problem, state: State, weights: Weights, pairs, normal: Norma
     if evidence.world is not None:
         cost += fit_terms.world_landmarks(posed, evidence, camera, weights, normal)
     if pairs is not None:
-        cost += silhouette.distance(problem.model, problem.rig, posed, pairs, camera, weights, normal)
+        cost += silhouette.distance(problem.skin, problem.rig, posed, pairs, camera, weights, normal)
     return cost
+
+
+def fit_report(body: Body, keypoints: Keypoints, masks: Masks | None, model: BodyModel | None = None) -> dict:
+    """What a fit explains of what was seen, as plain numbers.
+
+    Returns:
+        reprojection_px, reprojection_px_mean, reprojection_percent, reprojection_percent_mean: median
+        and mean distance of the landmarks, pixels and % of the person's height in the picture;
+        iou (T,) and iou_mean: body against mask (NaN without masks); coverage: share of frames in
+        which the person was found; jitter: mean acceleration of the joints, mm per frame squared;
+        focal: pixels.
+    """
+    model = model or load_body_model()
+    rig, table = rig_of(model), table_for(keypoints, model)
+    turns = Rotation.from_rotvec(body.poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+    pose = pose_rig(rig, turns, body.transl, body.betas)
+    drawn = project(place_landmarks(table, rig, pose, body.betas).points, body.camera)
+    seen = keypoints.points if keypoints.landmarks is None else keypoints.landmarks
+    used = (seen[..., 2] > 0.3) & np.isfinite(table.sigma) & (body.valid & keypoints.found)[:, None]
+    height = np.array([np.ptp(d[np.isfinite(table.sigma), 1]) for d in drawn])
+    miss = np.linalg.norm(drawn - seen[..., :2], axis=-1)
+    px, percent = miss[used], (100 * miss / np.maximum(height, 1)[:, None])[used]
+    overlap = np.full(len(body), np.nan)
+    if masks is not None:
+        overlap = iou(silhouette.body_silhouettes(body, model), masks.alpha)
+    at = body.valid if body.valid.any() else slice(None)
+    return {
+        "reprojection_px": float(np.median(px)) if len(px) else float("nan"),
+        "reprojection_px_mean": float(px.mean()) if len(px) else float("nan"),
+        "reprojection_percent": float(np.median(percent)) if len(px) else float("nan"),
+        "reprojection_percent_mean": float(percent.mean()) if len(px) else float("nan"),
+        "iou": overlap, "iou_mean": float(overlap[at].mean()), "coverage": float(body.valid.mean()),
+        "jitter": acceleration(pose.joints), "focal": float(body.camera.K[0, 0]),
+    }  # fmt: skip
 
 
 def _as_body(problem: Problem, state: State, count: int, refined: bool) -> Body:

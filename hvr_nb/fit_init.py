@@ -13,8 +13,8 @@ from scipy.spatial.transform import Rotation
 
 from hvr_nb.geometry import similarity
 from hvr_nb.kinematics import Rig, pose_rig
-from hvr_nb.landmarks import LandmarkTable, place_landmarks
-from hvr_nb.types import Camera, HvrError, Keypoints
+from hvr_nb.landmarks import LandmarkTable, blazepose_table, place_landmarks
+from hvr_nb.types import Camera, HvrError, Joints3D, Keypoints
 
 TORSO = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 LEG_PARTS = ("knee", "ankle", "heel", "foot_index", "toe")
@@ -166,6 +166,31 @@ def solve_translation(points: np.ndarray, evidence: Evidence, R: np.ndarray) -> 
     if not len(good):
         raise HvrError("no frame shows enough joints to place the person; look at 01_keypoints")
     return t[good[np.abs(np.arange(len(t))[:, None] - good).argmin(1)]]
+
+
+def landmark_skeleton(keypoints: Keypoints, camera: Camera) -> Joints3D:
+    """The detector's 33 world landmarks put into the scene: a skeleton without a body model.
+
+    Each frame is shifted so that its landmarks fall on their rays. Its size is the detector's
+    canonical one, so depth is only right up to the person's true stature.
+
+    Args:
+        keypoints: with ``landmarks`` and ``world``. camera: the clip's.
+
+    Returns:
+        Joints3D (T, 33, 3) in world metres, held over frames without the person (valid False).
+    """
+    if keypoints.landmarks is None or keypoints.world is None:
+        raise HvrError("these keypoints have no 3D landmarks (imported 2D?); lift them or fit a body instead")
+    table = blazepose_table()
+    table = replace(table, sigma=np.ones(len(table.names)))
+    evidence = gather(keypoints, camera, table, 1.0)
+    shift = solve_translation(evidence.world, evidence, camera.R)
+    points = evidence.world + ((shift - camera.t) @ camera.R)[:, None]
+    count = len(keypoints.points)
+    nearest = np.abs(np.arange(count)[:, None] - evidence.frames).argmin(1)
+    valid = np.isin(np.arange(count), evidence.frames)
+    return Joints3D(points=points[nearest], valid=valid, names=table.names)
 
 
 def swap_legs(evidence: Evidence, where: np.ndarray) -> Evidence:

@@ -32,9 +32,9 @@ class Weights:
     """How much each term counts; residuals are already in units of their usual size."""
 
     reproject: float = 1.0
-    depth: float = 0.5  # world landmarks along the viewing direction
+    depth: float = 0.1  # world landmarks along the viewing direction
     across: float = 0.05  # world landmarks across it
-    prior: float = 0.05
+    prior: float = 0.5
     smooth: float = 0.15  # acceleration of the joints
     turn: float = 0.01  # acceleration of the joint rotations
     betas: float = 1.0
@@ -102,38 +102,22 @@ def add(normal: Normal, J: np.ndarray, r: np.ndarray, w: np.ndarray, shared: dic
     normal.add(full, r.reshape(n, m), w.reshape(n, m), border)
 
 
-def image_slopes(points: np.ndarray, d_turn: np.ndarray, d_betas: np.ndarray, camera: Camera):
-    """Position on the plane at depth 1, depth, and slopes times depth (metres) of world points.
-
-    Args:
-        points: (N, P, 3). d_turn: (N, P, 3, 72). d_betas: (N, P, 3, 10).
-
-    Returns:
-        (N, P, 2), (N, P, 1), (N, P, 2, 75), (N, P, 2, 10).
-    """
-    x = points @ camera.R.T + camera.t
-    z = np.maximum(x[..., 2:], 0.1)
-    u = x[..., :2] / z
-    # depth * d(x / z) = dx - u dz
-    plane = np.concatenate([np.broadcast_to(camera.R[:2], (*u.shape[:-1], 2, 3))
-                            - u[..., None] * camera.R[2]], -1)  # fmt: skip
-    return u, z, plane @ with_shift(d_turn), plane @ d_betas
-
-
 def reprojection(posed: Posed, evidence: Evidence, camera: Camera, weights: Weights,
                  normal: Normal | None) -> float:  # fmt: skip
-    """Robust distance of landmarks from their rays, metres at the body's depth."""
+    """Robust distance of landmarks from their rays, in metres across the view at the body's depth."""
     placed = posed.landmarks
-    u, z, J, Jb = image_slopes(placed.points, placed.d_turn, placed.d_betas, camera)
+    x = placed.points @ camera.R.T + camera.t
+    z = np.maximum(x[..., 2:], 0.1)
     ray = evidence.rays * np.exp(-posed.state.log_focal)
     sigma = evidence.table.sigma[:, None]
-    r = (u - ray) * z / sigma
+    r = (x[..., :2] - ray * z) / sigma
     cost, slope = robust((r**2).sum(-1), weights.cap)
     gain = weights.reproject * evidence.conf
     if normal is not None:
+        across = (camera.R[:2] - ray[..., None] * camera.R[2]) / sigma[..., None]  # dr / dx
         w = np.repeat((gain * slope)[..., None], 2, -1)
-        add(normal, J / sigma[..., None], r, w,
-            {0: Jb / sigma[..., None], 11: (ray * z / sigma)[..., None]})  # fmt: skip
+        add(normal, across @ with_shift(placed.d_turn), r, w,
+            {0: across @ placed.d_betas, 11: (ray * z / sigma)[..., None]})  # fmt: skip
     return float((gain * cost).sum())
 
 

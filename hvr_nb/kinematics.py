@@ -83,10 +83,25 @@ def turn_slopes(rig: Rig, pose: Pose, parts: np.ndarray, mass: np.ndarray) -> np
     Returns:
         (N, P, 3, 72) metres per radian.
     """
-    arm = np.einsum("kj,npkd->npjd", rig.below, parts) - (mass @ rig.below)[..., None] * pose.joints[:, None]
-    axes = np.swapaxes(pose.turned, -1, -2)[:, None]  # (N, 1, 24, column, 3)
-    moved = np.cross(axes, arm[..., None, :])  # (N, P, 24, column, 3)
-    return np.moveaxis(moved.reshape(*arm.shape[:2], 72, 3), -1, -2)
+    x, y, z = np.moveaxis(_arms(rig, pose, parts, mass), -1, 0)[..., None]  # each (N, P, 24, 1)
+    a, b, c = np.moveaxis(pose.turned, 2, 0)[:, :, None]  # rows of G, each (N, 1, 24, 3)
+    moved = np.stack([z * b - y * c, x * c - z * a, y * a - x * b], 2)  # (G d) x arm
+    return moved.reshape(*moved.shape[:3], 72)
+
+
+def turn_slopes_along(rig: Rig, pose: Pose, parts: np.ndarray, mass: np.ndarray, way: np.ndarray) -> np.ndarray:
+    """``turn_slopes`` of one frame's points along one direction each: (P, 72).
+
+    Args:
+        pose: of a single frame. parts: (P, 24, 3). mass: (P, 24). way: (P, 3) directions.
+    """
+    lever = np.cross(_arms(rig, pose, parts[None], mass)[0], way[:, None])
+    return np.matmul(lever.swapaxes(0, 1), pose.turned[0]).swapaxes(0, 1).reshape(len(way), 72)
+
+
+def _arms(rig: Rig, pose: Pose, parts: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """(N, P, 24, 3) what turns with each joint, seen from the joint."""
+    return rig.below.T @ parts - (mass @ rig.below)[..., None] * pose.joints[:, None]
 
 
 def joint_slopes(rig: Rig, pose: Pose) -> np.ndarray:

@@ -57,9 +57,10 @@ class Placed:
 def place_landmarks(table: LandmarkTable, rig: Rig, pose: Pose, betas: np.ndarray) -> Placed:
     """Landmarks of posed bodies and their derivatives."""
     size, d_size = rig.size(betas)
-    local = np.einsum("njab,ljb->nlja", pose.turned, table.offsets)
+    # (N, 24, L, 3) -> (N, L, 24, 3)
+    local = np.swapaxes(table.offsets.swapaxes(0, 1) @ np.swapaxes(pose.turned, -1, -2), 1, 2)
     parts = table.weights[None, :, :, None] * pose.joints[:, None] + size * local
-    d_betas = np.einsum("lj,njdk->nldk", table.weights, pose.d_betas)
+    d_betas = np.tensordot(pose.d_betas, table.weights, (1, 1)).transpose(0, 3, 1, 2)
     d_betas = d_betas + local.sum(2)[..., None] * d_size
     return Placed(parts.sum(2), turn_slopes(rig, pose, parts, table.weights), d_betas)
 

@@ -53,8 +53,7 @@ class PosePrior:
         for row, joint in enumerate(PRIOR_JOINTS):
             moved = np.einsum("nab,cbd->ncad", rotations[:, joint], COLUMN_TURN[:2])  # (N, 2, 3, 3)
             at = slice(6 * row, 6 * row + 6)
-            out[..., 3 * joint : 3 * joint + 3] = np.einsum("nkd,ke->ned", moved.reshape(-1, 6, 3),
-                                                            self.whiten[at])  # fmt: skip
+            out[..., 3 * joint : 3 * joint + 3] = self.whiten[at].T @ moved.reshape(-1, 6, 3)
         return out
 
 

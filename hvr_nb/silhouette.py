@@ -7,7 +7,6 @@ hair lie outside the body, so a mask outside the body costs less than a body out
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, replace
 
 import cv2
@@ -18,15 +17,15 @@ from skimage.measure import find_contours
 
 from hvr_nb import body_model
 from hvr_nb.body_model import BodyModel
-from hvr_nb.fit_terms import SHARED, Posed, State, Weights, image_slopes, robust
+from hvr_nb.fit_terms import SHARED, Posed, State, Weights, robust
 from hvr_nb.geometry import project, to_camera
-from hvr_nb.kinematics import Pose, Rig, turn_slopes
+from hvr_nb.kinematics import Pose, Rig, turn_slopes_along
 from hvr_nb.normal import Normal
 from hvr_nb.raster import rasterize
 from hvr_nb.types import Body, Camera
 
 SIDE = 384  # pixels, the larger side at which contours are compared
-SPACING = 3.0  # pixels between mask edge points
+SPACING = 4.0  # pixels between mask edge points
 RIM = 2.5  # pixels from the body's own edge within which a vertex belongs to its rim
 CELL = 0.03  # metres, one vertex of the body per such cube takes part
 SIGMA = 0.02  # metres, usual distance between the edges
@@ -40,6 +39,16 @@ class Outline:
 
     points: np.ndarray  # (P, 2)
     normals: np.ndarray  # (P, 2) unit, pointing out of the person
+
+
+@dataclass(frozen=True)
+class Skin:
+    """The vertices that may form a rim, and what moves them (float64)."""
+
+    ids: np.ndarray  # (S,) vertices spread over the body, one per ``CELL``
+    rest: np.ndarray  # (V, 3) mean body, metres
+    shapes: np.ndarray  # (V, 3, 10) metres per unit beta
+    weights: np.ndarray  # (V, 24) skinning weights
 
 
 @dataclass(frozen=True)
@@ -93,10 +102,10 @@ def thin(points: np.ndarray, cell: float) -> np.ndarray:
     return np.sort(first)
 
 
-@functools.lru_cache(maxsize=2)
-def sparse_vertices(model: BodyModel) -> np.ndarray:
-    """(S,) vertices spread over the body, one per ``CELL``."""
-    return thin(model.v_template.numpy(), CELL)
+def skin_of(model: BodyModel) -> Skin:
+    """The parts of ``model`` that silhouettes need."""
+    rest, shapes, weights = (x.double().numpy() for x in (model.v_template, model.shapedirs, model.weights))
+    return Skin(thin(rest, CELL), rest, shapes, weights)
 
 
 def refocused(camera: Camera, log_focal: float) -> Camera:
@@ -112,7 +121,8 @@ def body_silhouettes(body: Body, model: BodyModel) -> np.ndarray:
     return np.stack([rasterize(v, model.faces, body.camera)[1] >= 0 for v in vertices])
 
 
-def correspond(model: BodyModel, state: State, edges: list[Outline], camera: Camera) -> list[Pairs]:
+def correspond(model: BodyModel, skin: Skin, state: State, edges: list[Outline],
+               camera: Camera) -> list[Pairs]:  # fmt: skip
     """Pair the rim of the posed body with the mask edges of every frame, in both directions.
 
     Args:
@@ -126,7 +136,7 @@ def correspond(model: BodyModel, state: State, edges: list[Outline], camera: Cam
     for n, edge in enumerate(edges):
         with torch.no_grad():
             v = model.pose_matrices(betas, rotations[n : n + 1], transl[n : n + 1])[0][0].numpy()
-        vertex, target, normal, weight = _pair_frame(v, sparse_vertices(model), model.faces, edge, small)
+        vertex, target, normal, weight = _pair_frame(v, skin.ids, model.faces, edge, small)
         feature = (rotations[n, 1:] - torch.eye(3)).reshape(1, 207)
         local = (feature @ model.posedirs.reshape(207, -1, 3)[:, vertex].reshape(207, -1)).reshape(-1, 3)
         plane = (target - given.K[:2, 2]) / given.K[[0, 1], [0, 1]]
@@ -168,12 +178,7 @@ def _match(p, pn, q, qn, reach, *, tries: int = 8):
     return has, near[has, first[has]]
 
 
-@functools.lru_cache(maxsize=2)
-def _arrays(model: BodyModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return tuple(x.double().numpy() for x in (model.v_template, model.shapedirs, model.weights))
-
-
-def distance(model: BodyModel, rig: Rig, posed: Posed, pairs: list[Pairs], camera: Camera, weights: Weights,
+def distance(skin: Skin, rig: Rig, posed: Posed, pairs: list[Pairs], camera: Camera, weights: Weights,
              normal: Normal | None) -> float:  # fmt: skip
     """Robust distance of the paired edges along the mask's normals, in units of ``SIGMA``."""
     cost = 0.0
@@ -181,40 +186,37 @@ def distance(model: BodyModel, rig: Rig, posed: Posed, pairs: list[Pairs], camer
         if not len(pair.vertex):
             continue
         one = Pose(*(x[n : n + 1] for x in (posed.pose.turned, posed.pose.joints, posed.pose.d_betas)))
-        parts, mass = vertex_parts(model, rig, one, posed.state.betas, pair)
-        points = parts.sum(1)[None]
-        x = points[0] @ camera.R.T + camera.t
+        parts, mass = vertex_parts(skin, rig, one, posed.state.betas, pair)
+        x = parts.sum(1) @ camera.R.T + camera.t
         z = np.maximum(x[:, 2:], 0.1)
         aim = pair.target * np.exp(-posed.state.log_focal)
-        r = ((x[:, :2] / z - aim) * pair.normal).sum(1) * z[:, 0] / SIGMA
+        r = ((x[:, :2] - aim * z) * pair.normal).sum(1) / SIGMA
         value, slope = robust(r**2, weights.cap)
         gain = weights.silhouette * pair.weight * np.where(r > 0, 1.0, INSIDE)
         cost += float((gain * value).sum())
         if normal is None:
             continue
-        turn = turn_slopes(rig, one, parts[None], mass)
-        shape = vertex_shape_slopes(model, rig, one, pair, mass)[None]
-        _, _, J, Jb = image_slopes(points, turn, shape, camera)
-        J, Jb = (np.einsum("ki,kid->kd", pair.normal, m[0]) / SIGMA for m in (J, Jb))
+        way = (pair.normal @ camera.R[:2] - (pair.normal * aim).sum(1)[:, None] * camera.R[2]) / SIGMA
+        J = np.concatenate([turn_slopes_along(rig, one, parts, mass, way), way], 1)
         border = np.zeros((len(r), SHARED))
-        border[:, :10], border[:, 11] = Jb, (aim * pair.normal).sum(1) * z[:, 0] / SIGMA
+        border[:, :10] = np.einsum("ka,kas->ks", way, vertex_shape_slopes(skin, rig, one, pair, mass))
+        border[:, 11] = (aim * pair.normal).sum(1) * z[:, 0] / SIGMA
         normal.add(J[None], r[None], (gain * slope)[None], border[None], at=slice(n, n + 1))
     return cost
 
 
-def vertex_parts(model: BodyModel, rig: Rig, pose: Pose, betas: np.ndarray, pair: Pairs):
+def vertex_parts(skin: Skin, rig: Rig, pose: Pose, betas: np.ndarray, pair: Pairs):
     """Skinned vertices of one frame as shares of the joints (K, 24, 3) and skin weights (K, 24)."""
-    template, shapes, skin = _arrays(model)
-    rest = template[pair.vertex] + shapes[pair.vertex] @ betas + pair.local
+    rest = skin.rest[pair.vertex] + skin.shapes[pair.vertex] @ betas + pair.local
     arm = rest[:, None] - rig.rest(betas)
-    carried = np.einsum("jab,kjb->kja", pose.turned[0], arm) + pose.joints[0]
-    mass = skin[pair.vertex]
+    carried = np.matmul(arm.swapaxes(0, 1), pose.turned[0].swapaxes(1, 2)).swapaxes(0, 1) + pose.joints[0]
+    mass = skin.weights[pair.vertex]
     return mass[..., None] * carried, mass
 
 
-def vertex_shape_slopes(model: BodyModel, rig: Rig, pose: Pose, pair: Pairs, mass: np.ndarray) -> np.ndarray:
+def vertex_shape_slopes(skin: Skin, rig: Rig, pose: Pose, pair: Pairs, mass: np.ndarray) -> np.ndarray:
     """Derivative of those vertices with respect to the betas: (K, 3, 10)."""
-    shapes = _arrays(model)[1][pair.vertex]
-    turned = np.einsum("kj,jab->kab", mass, pose.turned[0])
-    joints = pose.d_betas[0] - np.einsum("jab,jbs->jas", pose.turned[0], rig.directions)
-    return turned @ shapes + np.einsum("kj,jas->kas", mass, joints)
+    shapes = skin.shapes[pair.vertex]
+    turned = (mass @ pose.turned[0].reshape(24, 9)).reshape(-1, 3, 3)
+    joints = pose.d_betas[0] - pose.turned[0] @ rig.directions
+    return turned @ shapes + (mass @ joints.reshape(24, 30)).reshape(-1, 3, 10)

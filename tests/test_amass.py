@@ -16,7 +16,8 @@ def body():
     rng, n = np.random.default_rng(0), 11
     turn = np.linspace(0, 1.0, n)[:, None] * [0.0, 1.0, 0.0]
     return Body(betas=rng.standard_normal(10), global_orient=turn,
-                body_pose=0.3 * rng.standard_normal((n, 69)), transl=np.linspace([0, 0.9, 0], [1, 0.9, 2], n), camera=default_camera(64, 64),
+                body_pose=0.3 * rng.standard_normal((n, 69)),
+                transl=np.linspace([0, 0.9, 0], [1, 0.9, 2], n), camera=default_camera(64, 64),
                 valid=np.ones(n, bool))  # fmt: skip
 
 
