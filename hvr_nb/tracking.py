@@ -86,7 +86,7 @@ def _forward(frames: np.ndarray, every: int, most: int) -> list[Track]:
 
 
 def step(track: Track, image: np.ndarray, t: int, before: int) -> bool:
-    """Look for the person of frame ``before`` in frame ``t``; False if it is not there any more."""
+    """Look for the person of frame ``before`` in ``image`` (H, W, 3), frame ``t``; False if it is gone."""
     old = track.poses[before]
     pose = follow_pose(image, old.next_roi)
     if not (_present(pose, image.shape) and 0.5 < pose.next_roi[2] / old.next_roi[2] < 2):
