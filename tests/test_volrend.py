@@ -1,31 +1,48 @@
 import pytest
 import torch
 
-from hvr_nb.volrend import composite, distortion, expected_depth, ray_weights
+from hvr_nb.volrend import composite, crossing_weights, distortion, expected_depth
 
 
-def test_constant_density_has_the_closed_form():
-    density, length, count = 3.0, 0.8, 10
-    step = torch.full((1, count), length / count)
-    weights = ray_weights(torch.full((1, count), density), step)
-    opacity = 1 - torch.exp(torch.tensor(-density * length))
-    assert weights.sum() == pytest.approx(float(opacity), abs=1e-6)
-    colour = composite(weights, torch.tensor([0.2, 0.4, 0.6]).expand(1, count, 3))
-    torch.testing.assert_close(colour[0], opacity * torch.tensor([0.2, 0.4, 0.6]))
+def wall(count, at=0.5, softness=0.01, offset=0.5):
+    """A ray of length 1 that meets a wall head-on."""
+    z = (torch.arange(count) + offset)[None] / count
+    return z, crossing_weights(at - z, softness, torch.ones_like(z, dtype=torch.bool))
 
 
-@pytest.mark.parametrize("count", [4, 64])
-def test_opacity_does_not_depend_on_the_number_of_samples(count):
-    weights = ray_weights(torch.full((1, count), 5.0), torch.full((1, count), 0.4 / count))
-    assert weights.sum() == pytest.approx(0.8646647, abs=1e-5)
+@pytest.mark.parametrize("count", [20, 50, 400])
+@pytest.mark.parametrize("softness", [0.002, 0.02])
+def test_a_wall_is_opaque_and_seen_where_it_is(count, softness):
+    depths = []
+    for offset in torch.linspace(0.05, 0.95, 7):
+        z, weights = wall(count, softness=softness, offset=offset)
+        assert weights.sum() == pytest.approx(1, abs=1e-4)
+        depths.append(float(expected_depth(weights, z)))
+    error = sum(depths) / len(depths) - 0.5
+    assert abs(error) < 0.002 + 0.05 / count
 
 
-def test_what_is_behind_a_wall_is_not_seen():
-    density = torch.tensor([[0.0, 1e5, 7.0]])
-    weights = ray_weights(density, torch.full((1, 3), 0.1))
-    torch.testing.assert_close(weights, torch.tensor([[0.0, 1.0, 0.0]]))
-    assert expected_depth(weights, torch.tensor([[1.0, 2.0, 3.0]])) == pytest.approx(2.0)
-    assert expected_depth(weights * 0, torch.tensor([[1.0, 2.0, 3.0]])) == 0
+def test_a_ray_that_just_touches_is_half_opaque_however_sampled():
+    for count in (21, 201):
+        z = torch.linspace(-1, 1, count)[None]
+        weights = crossing_weights(z.abs(), 0.01, torch.ones_like(z, dtype=torch.bool))
+        assert weights.sum() == pytest.approx(0.5, abs=1e-3)
+
+
+def test_samples_without_colour_hide_but_do_not_show():
+    height = torch.tensor([[1.0, -1.0, -1.0]])
+    known = torch.tensor([[True, False, True]])
+    weights = crossing_weights(height, 0.01, known)
+    assert weights[0, 1] == 0 and weights[0, 2] == pytest.approx(0, abs=1e-5)
+    behind = crossing_weights(height, 0.01, torch.tensor([[False, True, True]]))
+    torch.testing.assert_close(behind, torch.tensor([[0.0, 1.0, 0.0]]), atol=1e-5, rtol=0)
+
+
+def test_colour_is_that_of_the_crossing():
+    z, weights = wall(10, at=0.5, softness=0.002)
+    colour = composite(weights, z[..., None].expand(1, 10, 3))
+    torch.testing.assert_close(colour, torch.full((1, 3), 0.5), atol=1e-3, rtol=0)
+    assert expected_depth(weights * 0, z) == 0
 
 
 def test_distortion_equals_the_sum_over_all_pairs():
@@ -37,7 +54,8 @@ def test_distortion_equals_the_sum_over_all_pairs():
     torch.testing.assert_close(distortion(w, m, step), pairs + (w**2 * step).sum(-1) / 3)
 
 
-def test_gradients_are_right():
-    density = (torch.rand(3, 6, dtype=torch.double) * 5).requires_grad_()
-    step = torch.full((3, 6), 0.1, dtype=torch.double)
-    assert torch.autograd.gradcheck(lambda d: ray_weights(d, step), density)
+def test_height_moves_weight_the_right_way():
+    height = torch.tensor([[0.05, 0.01, 0.0, -0.03]], requires_grad=True)
+    weights = crossing_weights(height, 0.01, torch.ones(1, 4, dtype=torch.bool))
+    weights[0, :2].sum().backward()
+    assert height.grad[0, 1] < 0  # a surface nearer to the second sample makes it more visible

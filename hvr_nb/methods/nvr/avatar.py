@@ -15,6 +15,7 @@ from hvr_nb.canonical import Canonical, make_canonical, warp_to_posed
 from hvr_nb.clip import read_json, read_npz, write_json, write_npz
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods.nvr.data import CUT
+from hvr_nb.methods.nvr.fit import FAR_OUT
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.occupancy import LiveGrid
 from hvr_nb.methods.nvr.samples import live_samples, positions
@@ -36,7 +37,7 @@ class Weights:
     codes: np.ndarray  # (T, K) float32
     low: np.ndarray  # (3,) float32 lower corner of the live cells, metres
     cell: float  # their side, metres
-    live: np.ndarray  # (X, Y, Z) bool
+    state: np.ndarray  # (X, Y, Z) uint8
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Avatar:
     def _trace(self, camera, pixel, near, far, bank, frame, samples):
         """Colour (R, 3), opacity (R,) and depth (R,) of rays; all zero where they meet nothing."""
         origin, direction = pixel_rays(camera, pixel)
-        z, spacing = positions(near, far, samples, 0.5)
+        z, _ = positions(near, far, samples, 0.5)
         points = origin.astype(np.float32) + z[..., None] * direction[:, None]
         normals = vertex_normals(self.canonical.vertices, self.canonical.faces).astype(np.float32)
         live = live_samples(points, np.zeros(len(pixel), np.int64), bank, self.canonical, normals,
@@ -96,12 +97,12 @@ class Avatar:
             code = torch.as_tensor(self.codes[frame : frame + 1], dtype=torch.float32, device=device)
             residual = self.field.residual(x, code)
             x, distance = x + residual, distance + (up * residual).sum(-1)
-        sigma, colour = self.field(x, distance, normal, code)
-        density, rgb = torch.zeros(z.size, device=device), torch.zeros(z.size, 3, device=device)
+        over, colour = self.field(x, distance, normal, code)
+        height = torch.where(torch.as_tensor(live.solid.ravel(), device=device), -FAR_OUT, FAR_OUT)
+        known, rgb = torch.zeros(z.size, dtype=torch.bool, device=device), torch.zeros(z.size, 3, device=device)
         index = torch.as_tensor(live.index, device=device)
-        density[index], rgb[index] = sigma[: live.count], colour[: live.count]
-        along = torch.as_tensor(spacing * np.linalg.norm(direction, axis=1, keepdims=True), device=device)
-        weights = volrend.ray_weights(density.view(z.shape), along.expand(z.shape))
+        height[index], rgb[index], known[index] = over[: live.count], colour[: live.count], True
+        weights = volrend.crossing_weights(height.view(z.shape), self.field.beta, known.view(z.shape))
         depth = volrend.expected_depth(weights, torch.as_tensor(z, device=device))
         picture = volrend.composite(weights, rgb.view(*z.shape, 3)).clamp(0, 1)
         return picture.cpu().numpy(), weights.sum(-1).cpu().numpy(), depth.cpu().numpy()
@@ -125,7 +126,7 @@ class Avatar:
         digest = hashlib.sha256(self.model.hash.encode())
         for tensor in self.field.state_dict().values():
             digest.update(tensor.cpu().numpy().tobytes())
-        for array in (self.codes, self.grid.live, self.body.betas):
+        for array in (self.codes, self.grid.state, self.body.betas):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
@@ -136,7 +137,7 @@ class Avatar:
         write_npz(folder / "weights.npz", Weights(
             tables=np.concatenate([t.cpu().numpy() for t in tables]).astype(np.float16),
             rest=np.concatenate([t.cpu().numpy().ravel() for t in rest]),
-            codes=self.codes.astype(np.float32), low=self.grid.low, cell=self.grid.cell, live=self.grid.live,
+            codes=self.codes.astype(np.float32), low=self.grid.low, cell=self.grid.cell, state=self.grid.state,
         ), {})  # fmt: skip
         write_npz(folder / "body.npz", self.body, {})
         write_json(folder / "options.json", {
@@ -171,7 +172,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Avatar:
     field = AvatarField(canonical.bounds, options["frames"], FieldOptions(**options["field"]),
                         device=pick_device(device))  # fmt: skip
     _fill(field, weights, folder)
-    grid = LiveGrid(weights.low, weights.cell, weights.live)
+    grid = LiveGrid(weights.low, weights.cell, weights.state)
     return Avatar(field, grid, canonical, body, weights.codes, model, options["margin"],
                   np.asarray(options["held_out"], np.int64), options["history"], options["options"],
                   options["model_file"])  # fmt: skip

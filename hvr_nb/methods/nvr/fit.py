@@ -21,6 +21,8 @@ from hvr_nb.rays import pixel_rays
 from hvr_nb.types import Body
 from hvr_nb.warp import at_samples, pose_bank, surface_weights
 
+FAR_OUT = 1.0  # metres of height given to samples that are not looked at
+
 
 @dataclass(frozen=True)
 class FitOptions:
@@ -167,7 +169,8 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, moving
     points = batch.origin + batch.depth[..., None] * batch.direction[:, None]
     live = live_samples(points, batch.frames[batch.slot], moving.bank, moving.canonical, normals, occupancy.grid,
                         margin=moving.margin)  # fmt: skip
-    density = torch.zeros(batch.depth.size, device=device)
+    height = torch.full((batch.depth.size,), FAR_OUT, device=device)
+    known = torch.zeros(batch.depth.size, dtype=torch.bool, device=device)
     colour = torch.zeros(batch.depth.size, 3, device=device)
     penalty = options.smooth * losses.second_difference(field.codes) + options.code * (field.codes**2).mean()
     refine = options.refine_pose and k >= options.pose_from
@@ -185,16 +188,18 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, moving
         code = field.codes[tensor(live.frame)]
         residual = field.residual(x, code)
         distance = distance + (tensor(live.big_normal) * residual).sum(-1)
-        sigma, rgb = field(x + residual, distance, normal, code)
+        over, rgb = field(x + residual, distance, normal, code)
         index = tensor(live.index)
-        density = density.index_copy(0, index, sigma[: live.count])
+        height = torch.where(tensor(live.solid.ravel()), -FAR_OUT, height)
+        height = height.index_copy(0, index, over[: live.count])
+        known[index] = True
         colour = colour.index_copy(0, index, rgb[: live.count])
         real = slice(live.count)
-        mean = losses.residual_norm(residual[real], (sigma.detach()[real] * 0.005).clamp(max=1))
+        mean = losses.residual_norm(residual[real], torch.sigmoid(-over.detach()[real] / field.beta))
         penalty = penalty + options.residual * mean
         residual_size = float(mean.detach())
     shape = batch.depth.shape
-    weights = volrend.ray_weights(density.view(shape), tensor(batch.step))
+    weights = volrend.crossing_weights(height.view(shape), field.beta, known.view(shape))
     opacity = weights.sum(-1)
     alpha, background = tensor(batch.alpha), tensor(batch.background)
     pred = volrend.composite(weights, colour.view(*shape, 3)) + (1 - opacity)[:, None] * background

@@ -1,10 +1,10 @@
-"""The avatar's fields: density and colour in the big pose, a small residual motion, a light.
+"""The avatar's fields: shape and colour in the big pose, a small residual motion, a light.
 
 After Geng et al., "Learning Neural Volumetric Representations of Dynamic Humans in Minutes",
 CVPR 2023 (specs/nvr.md 3), with what specs/performance.md 3 found: one grid of 8 levels, residuals
-small. The big pose keeps legs and arms apart, so the parts do not share space. Density is that of
-a surface at height ``h`` over the body's skin (Yariv et al., VolSDF, 2021, with the logistic
-function), which starts training from the body's own shape.
+small. The big pose keeps legs and arms apart, so the parts do not share space. The shape is a height
+of the surface over the body's skin, so training starts from the body's own shape; it is rendered
+as in Wang et al., "NeuS", 2021 (``volrend.crossing_weights``).
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class FieldOptions:
     coarsest: int = 16  # cells along the longest side of the big-pose box
     finest: int = 640
     log2_table: int = 17
-    geometry_levels: int = 6  # density reads only these, colour reads all
+    geometry_levels: int = 6  # shape reads only these, colour reads all
     width: int = 32  # of the two hidden layers of colour
     codes: int = 8  # numbers that tell frames apart
     motion_finest: int = 24  # cells of the finest level of the residual motion
 
 
 class AvatarField(nn.Module):
-    """Density, colour and residual motion of big-pose points.
+    """Shape, colour and residual motion of big-pose points.
 
     Args:
         bounds: (2, 3) box of the big pose, metres. frames: number of frames with a code.
@@ -75,30 +75,29 @@ class AvatarField(nn.Module):
         return RESIDUAL_LIMIT * torch.tanh(_along_code(basis, code))
 
     def forward(self, x: Tensor, distance: Tensor, normal: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
-        """Density and colour.
+        """Height over the avatar's surface, and colour.
 
         Args:
             x: (N, 3) big-pose points, metres. distance: (N,) signed distance to the skin, metres.
             normal: (N, 3) world normal of the nearest skin. code: (N, K).
 
         Returns:
-            density (N,) per metre, colour (N, 3) 0..1 (brighter where the light says so).
+            height (N,) metres, negative inside, and colour (N, 3) 0..1 (brighter where the light says so).
         """
-        features = self.grid((x - self.low) / self.side)
-        density = self.density(features, distance)
+        features = self.features(x)
         with _fast(x):
             out = self.colour(features).float()
         albedo = torch.sigmoid(out[:, :3] + _along_code(out[:, 3:], code))
-        return density, albedo * self.shade(normal)[:, None]
+        return self.height_over(features, distance), albedo * self.shade(normal)[:, None]
 
-    def density(self, features: Tensor, distance: Tensor) -> Tensor:
-        """(N,) density per metre of grid features (N, F) at signed distances (N,)."""
-        return torch.sigmoid(self.over_surface(features, distance) / self.beta) / self.beta
+    def features(self, x: Tensor) -> Tensor:
+        """Grid features (N, F) of big-pose points (N, 3), metres."""
+        return self.grid((x - self.low) / self.side)
 
-    def over_surface(self, features: Tensor, distance: Tensor) -> Tensor:
-        """(N,) metres below the avatar's surface: positive inside, negative outside."""
-        height = self.height(features[:, : 2 * self.options.geometry_levels])[:, 0]
-        return HEIGHT_UNIT * height - distance
+    def height_over(self, features: Tensor, distance: Tensor) -> Tensor:
+        """(N,) metres over the avatar's surface, at signed distances (N,) from the skin."""
+        clothes = HEIGHT_UNIT * self.height(features[:, : 2 * self.options.geometry_levels])[:, 0]
+        return distance - clothes
 
     def shade(self, normal: Tensor) -> Tensor:
         """(N,) brightness of diffuse light on world normals, second-order spherical harmonics.

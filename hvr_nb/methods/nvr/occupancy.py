@@ -9,36 +9,38 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import maximum_filter, minimum_filter
 
 from hvr_nb.canonical import Canonical
 from hvr_nb.methods.nvr.network import AvatarField
 from hvr_nb.nearest import nearest_surface
 
-DENSITY = 2.0  # per metre: below this a centimetre hides 2 % of what is behind it
-DECAY = 0.8  # of a cell's remembered density from one update to the next
+INSIDE = 0.03  # metres under the skin below which all is solid
+EMPTY, LIVE, SOLID = 0, 1, 2  # states of a cell
+REACH = 0.012  # metres: cells farther than this from the surface are empty or solid
+FORGET = 0.004  # metres a remembered extreme drifts back from one update to the next
 
 
 @dataclass(frozen=True)
 class LiveGrid:
-    """Which cells of the big pose may hold anything."""
+    """Where in the big pose the surface may be, what is empty and what is solid."""
 
     low: np.ndarray  # (3,) float32 lower corner, metres
     cell: float  # side of a cell, metres
-    live: np.ndarray  # (X, Y, Z) bool
+    state: np.ndarray  # (X, Y, Z) uint8, EMPTY, LIVE or SOLID
 
     def lookup(self, points: np.ndarray) -> np.ndarray:
-        """Whether big-pose points (..., 3) may hold anything: (...,) bool."""
-        shape = self.live.shape
+        """(...,) uint8 state of the cells of big-pose points (..., 3)."""
+        shape = self.state.shape
         index = np.clip(((points - self.low) / self.cell).astype(np.int32), 0, np.array(shape) - 1)
-        return self.live.ravel()[(index[..., 0] * shape[1] + index[..., 1]) * shape[2] + index[..., 2]]
+        return self.state.ravel()[(index[..., 0] * shape[1] + index[..., 1]) * shape[2] + index[..., 2]]
 
 
 class Occupancy:
-    """Remembered density of cells near the body; ``grid`` has those with some, and their neighbours.
+    """Remembered height over the surface of cells near the body, and the grid made of it.
 
     Args:
-        margin: how far from the skin anything may be, metres. cell: side of a cell, metres.
+        margin: how far from the skin the surface may be, metres. cell: side of a cell, metres.
     """
 
     def __init__(self, canonical: Canonical, *, margin: float, cell: float = 0.0125):
@@ -46,20 +48,28 @@ class Occupancy:
         shape = np.ceil((canonical.bounds[1] - canonical.bounds[0]) / cell).astype(int)
         index = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), -1)
         centres = (low + cell * (index.reshape(-1, 3) + 0.5)).astype(np.float32)
-        coarse = np.abs(_coarse_distance(canonical, centres)) < margin + 2 * canonical.spacing
-        near = np.flatnonzero(coarse)
+        coarse = _coarse_distance(canonical, centres)
+        blur = 2 * canonical.spacing
+        near = np.flatnonzero((coarse < margin + blur) & (coarse > -INSIDE - blur))
         _, _, distance = nearest_surface(centres[near], canonical.vertices, canonical.faces)
-        keep = np.abs(distance) < margin + cell
+        keep = (distance < margin + cell) & (distance > -INSIDE - cell)
         self.ids, self.centres, self.distance = near[keep], centres[near[keep]], distance[keep]
-        self.remembered = np.full(len(self.ids), np.inf, np.float32)
-        self.grid = LiveGrid(low, cell, np.zeros(shape, bool))
+        self.base = np.where(coarse < 0, SOLID, EMPTY).astype(np.uint8)
+        self.base[near[distance > 0]] = EMPTY
+        self.lowest = np.full(len(self.ids), -np.inf, np.float32)  # nothing is known yet: all live
+        self.highest = np.full(len(self.ids), np.inf, np.float32)
+        self.grid = LiveGrid(low, cell, self.base.reshape(shape))
         self._mark()
 
     def _mark(self) -> None:
-        live = np.zeros(self.grid.live.size, np.uint8)
-        live[self.ids[self.remembered > DENSITY]] = 1
-        grown = maximum_filter(live.reshape(self.grid.live.shape), size=3) > 0
-        self.grid = replace(self.grid, live=grown)
+        shape = self.grid.state.shape
+        maybe, solid = np.zeros(self.base.size, np.uint8), self.base == SOLID
+        maybe[self.ids[self.lowest < REACH]] = 1
+        solid[self.ids] = self.highest < -REACH
+        maybe = maximum_filter(maybe.reshape(shape), size=3) > 0
+        solid = minimum_filter(solid.astype(np.uint8).reshape(shape), size=3) > 0
+        state = np.where(maybe, LIVE, self.base.reshape(shape))
+        self.grid = replace(self.grid, state=np.where(solid, SOLID, state).astype(np.uint8))
 
     def update(self, field: AvatarField, *, batch: int = 65536) -> None:
         """Look at every cell's centre again."""
@@ -69,19 +79,19 @@ class Occupancy:
                 part = slice(start, start + batch)
                 x = torch.as_tensor(self.centres[part], device=field.low.device)
                 d = torch.as_tensor(self.distance[part], device=field.low.device)
-                features = field.grid((x - field.low) / field.side)
-                now[part] = field.density(features, d).cpu().numpy()
-        old = np.where(np.isinf(self.remembered), 0, self.remembered)
-        self.remembered = np.maximum(DECAY * old, now).astype(np.float32)
+                now[part] = field.height_over(field.features(x), d).cpu().numpy()
+        first = np.isinf(self.lowest)
+        self.lowest = np.where(first, now, np.minimum(self.lowest + FORGET, now)).astype(np.float32)
+        self.highest = np.where(first, now, np.maximum(self.highest - FORGET, now)).astype(np.float32)
         self._mark()
 
     def state_dict(self) -> dict:
         """What an update changes."""
-        return {"remembered": torch.from_numpy(self.remembered.copy())}
+        return {name: torch.from_numpy(getattr(self, name).copy()) for name in ("lowest", "highest")}
 
     def load_state_dict(self, state: dict) -> None:
         """Put back what ``state_dict`` gave."""
-        self.remembered = state["remembered"].numpy().copy()
+        self.lowest, self.highest = (state[name].numpy().copy() for name in ("lowest", "highest"))
         self._mark()
 
 

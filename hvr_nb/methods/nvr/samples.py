@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hvr_nb.canonical import Canonical
-from hvr_nb.methods.nvr.occupancy import LiveGrid
+from hvr_nb.methods.nvr.occupancy import EMPTY, LIVE, SOLID, LiveGrid
 from hvr_nb.warp import PoseBank, at_samples, warp_rays
 
-INSIDE = 0.03  # metres under the skin beyond which nothing is looked at
 PAD = 4096  # sample counts are rounded up to this, so that matrix kernels are reused
 
 
@@ -19,6 +18,7 @@ class Samples:
     """N samples (padded to M by copies) out of R rays x S positions; float32."""
 
     index: np.ndarray  # (N,) flat positions in (R, S), ascending
+    solid: np.ndarray  # (R, S) bool, samples known to lie inside
     frame: np.ndarray  # (M,) frame in the bank
     big: np.ndarray  # (M, 3) big-pose points, metres
     distance: np.ndarray  # (M,) signed distance to the skin, metres
@@ -45,15 +45,15 @@ def live_samples(points: np.ndarray, frame: np.ndarray, bank: PoseBank, canonica
         None where nothing is left.
     """
     big, distance, face, bary = warp_rays(points, frame, bank, canonical)
-    keep = (distance < margin) & (distance > -INSIDE) & grid.lookup(big)
-    index = np.flatnonzero(keep)
+    state = np.where(distance < margin, grid.lookup(big), EMPTY)
+    index = np.flatnonzero(state == LIVE)
     if len(index) == 0:
         return None
     padded = np.concatenate([index, np.full(-len(index) % PAD, index[0])])
     f = frame[padded // points.shape[1]]
     face, bary = face.ravel()[padded], bary.reshape(-1, 3)[padded]
     return Samples(
-        index=index, frame=f, big=big.reshape(-1, 3)[padded], distance=distance.ravel()[padded],
+        index=index, solid=state == SOLID, frame=f, big=big.reshape(-1, 3)[padded], distance=distance.ravel()[padded],
         normal=at_samples(bank.normals, f, face, bary, canonical.faces),
         big_normal=at_samples(big_normals[None], np.zeros_like(f), face, bary, canonical.faces),
         face=face, bary=bary,

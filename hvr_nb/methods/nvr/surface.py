@@ -16,7 +16,7 @@ BATCH = 131072  # points evaluated at once
 
 
 def canonical_mesh(field: AvatarField, canonical: Canonical, *, margin: float, resolution: int) -> Mesh:
-    """Where the avatar begins, at half of full density (Lorensen and Cline, 1987).
+    """Where the avatar begins, at height zero (Lorensen and Cline, 1987).
 
     Args:
         margin: how far from the skin the surface may be, metres.
@@ -54,7 +54,7 @@ def _depth(field: AvatarField, canonical: Canonical, points: np.ndarray) -> np.n
         part = slice(start, start + BATCH)
         x = torch.as_tensor(points[part], dtype=torch.float32, device=field.low.device)
         d = torch.as_tensor(distance[part], device=field.low.device)
-        out[part] = field.over_surface(field.grid((x - field.low) / field.side), d).cpu().numpy()
+        out[part] = -field.height_over(field.features(x), d).cpu().numpy()
     return out
 
 
