@@ -106,7 +106,7 @@ def _skeleton(points: np.ndarray, shape: tuple[int, int], thickness: int) -> np.
     """(H, W) uint8, 1 on the bones of (25, 3) points that are known."""
     image = np.zeros(shape, np.uint8)
     known = points[:, 2] > 0.1
-    where = np.rint(np.clip(points[:, :2], -4 * max(shape), 4 * max(shape))).astype(int)
+    where = np.rint(np.clip(np.nan_to_num(points[:, :2]), -4 * max(shape), 4 * max(shape))).astype(int)
     for a, b in _BONES:
         if known[a] and known[b]:
             cv2.line(image, where[a].tolist(), where[b].tolist(), 1, thickness)
