@@ -110,14 +110,16 @@ def start(problem: Problem, iters: int, bar) -> State:
 def descend(problem: Problem, state: State, iters: int, weights: Weights, bar, *, edges=None) -> State:
     """Damped Gauss-Newton steps (Levenberg-Marquardt on reweighted squares)."""
     damping, pairs = 1e-3, None
+    depth = (pose_state(state, problem.rig, problem.evidence).pose.joints @ problem.camera.R.T
+             + problem.camera.t)[:, 0, 2]  # fmt: skip
     for step in range(iters):
         if edges is not None and step % RENEW == 0:
             pairs = silhouette.correspond(problem.model, problem.skin, state, edges, problem.camera)
         normal = Normal(len(state.transl), FRAME, SHARED)
-        cost = total(problem, state, weights, pairs, normal)
+        cost = total(problem, state, depth, weights, pairs, normal)
         for _ in range(6):
             trial = state.moved(*normal.solve(damping))
-            after = total(problem, trial, weights, pairs)
+            after = total(problem, trial, depth, weights, pairs)
             if after < cost:
                 state, damping = trial, max(damping / 5, 1e-7)
                 break
@@ -126,19 +128,20 @@ def descend(problem: Problem, state: State, iters: int, weights: Weights, bar, *
     return state
 
 
-def total(problem: Problem, state: State, weights: Weights, pairs, normal: Normal | None = None) -> float:
-    """The energy of a state; fills the normal equations if given."""
+def total(problem: Problem, state: State, depth: np.ndarray, weights: Weights, pairs,
+          normal: Normal | None = None) -> float:  # fmt: skip
+    """The energy of a state, pixels weighed as metres at ``depth`` (N,); fills ``normal`` if given."""
     evidence, camera = problem.evidence, problem.camera
     posed = pose_state(state, problem.rig, evidence)
     cost = fit_terms.shared_priors(state, weights, normal)
     cost += fit_terms.plausibility(posed, problem.prior, weights, normal)
     cost += fit_terms.smoothness(posed, evidence, problem.rig, camera, weights, normal)
     if weights.reproject:
-        cost += fit_terms.reprojection(posed, evidence, camera, weights, normal)
+        cost += fit_terms.reprojection(posed, evidence, camera, depth, weights, normal)
     if evidence.world is not None:
         cost += fit_terms.world_landmarks(posed, evidence, camera, weights, normal)
     if pairs is not None:
-        cost += silhouette.distance(problem.skin, problem.rig, posed, pairs, camera, weights, normal)
+        cost += silhouette.distance(problem.skin, problem.rig, posed, pairs, camera, depth, weights, normal)
     return cost
 
 

@@ -102,43 +102,59 @@ def add(normal: Normal, J: np.ndarray, r: np.ndarray, w: np.ndarray, shared: dic
     normal.add(full, r.reshape(n, m), w.reshape(n, m), border)
 
 
-def reprojection(posed: Posed, evidence: Evidence, camera: Camera, weights: Weights,
-                 normal: Normal | None) -> float:  # fmt: skip
-    """Robust distance of landmarks from their rays, in metres across the view at the body's depth."""
-    placed = posed.landmarks
-    x = placed.points @ camera.R.T + camera.t
+def image_rows(x: np.ndarray, depth: np.ndarray, R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points on the plane at depth 1, times a fixed depth, and their slopes.
+
+    Holding the depth that turns pixels into metres fixed keeps the cost from shrinking the body.
+
+    Args:
+        x: (N, P, 3) in camera axes. depth: (N,) metres. R: (3, 3) world to camera.
+
+    Returns:
+        (N, P, 2) metres, and (N, P, 2, 3) per metre of world movement.
+    """
     z = np.maximum(x[..., 2:], 0.1)
-    ray = evidence.rays * np.exp(-posed.state.log_focal)
+    u = x[..., :2] / z
+    return u * depth[:, None, None], (R[:2] - u[..., None] * R[2]) * (depth[:, None, None] / z)[..., None]
+
+
+def reprojection(posed: Posed, evidence: Evidence, camera: Camera, depth: np.ndarray, weights: Weights,
+                 normal: Normal | None) -> float:  # fmt: skip
+    """Robust distance of landmarks from their rays, in metres across the view at ``depth`` (N,)."""
+    placed = posed.landmarks
+    at, across = image_rows(placed.points @ camera.R.T + camera.t, depth, camera.R)
+    seen = evidence.rays * (np.exp(-posed.state.log_focal) * depth[:, None, None])
     sigma = evidence.table.sigma[:, None]
-    r = (x[..., :2] - ray * z) / sigma
+    r = (at - seen) / sigma
     cost, slope = robust((r**2).sum(-1), weights.cap)
     gain = weights.reproject * evidence.conf
     if normal is not None:
-        across = (camera.R[:2] - ray[..., None] * camera.R[2]) / sigma[..., None]  # dr / dx
+        across = across / sigma[..., None]
         w = np.repeat((gain * slope)[..., None], 2, -1)
         add(normal, across @ with_shift(placed.d_turn), r, w,
-            {0: across @ placed.d_betas, 11: (ray * z / sigma)[..., None]})  # fmt: skip
+            {0: across @ placed.d_betas, 11: (seen / sigma)[..., None]})  # fmt: skip
     return float((gain * cost).sum())
 
 
 def world_landmarks(posed: Posed, evidence: Evidence, camera: Camera, weights: Weights,
                     normal: Normal | None) -> float:  # fmt: skip
-    """Robust distance from the detector's 3D landmarks: along the view and across it."""
+    """Robust distance from the detector's 3D landmarks, at their size: along the view and across it."""
     hips = evidence.table.rows("left_hip", "right_hip")
-    own, R = posed.landmarks, camera.R
+    own = posed.landmarks
+    R = camera.R * (np.exp(-posed.state.log_scale) / SIGMA_DEPTH)
 
     def centred(x):
         return x - x[:, hips].mean(1, keepdims=True)
 
-    seen = np.exp(posed.state.log_scale) * evidence.world @ R.T / SIGMA_DEPTH
-    r = centred(own.points) @ R.T / SIGMA_DEPTH - seen
+    shape = centred(own.points) @ R.T
+    r = shape - evidence.world @ camera.R.T / SIGMA_DEPTH
     along, slope_along = robust(r[..., 2] ** 2, weights.cap)
     across, slope_across = robust((r[..., :2] ** 2).sum(-1), weights.cap)
     gain = np.maximum(evidence.conf, 0.2) * np.isfinite(evidence.table.sigma)
     if normal is not None:
         flat, deep = gain * weights.across * slope_across, gain * weights.depth * slope_along
-        add(normal, R @ centred(own.d_turn) / SIGMA_DEPTH, r, np.stack([flat, flat, deep], -1),
-            {0: R @ centred(own.d_betas) / SIGMA_DEPTH, 10: -seen[..., None]})  # fmt: skip
+        add(normal, R @ centred(own.d_turn), r, np.stack([flat, flat, deep], -1),
+            {0: R @ centred(own.d_betas), 10: -shape[..., None]})  # fmt: skip
     return float((gain * (weights.depth * along + weights.across * across)).sum())
 
 

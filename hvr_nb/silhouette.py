@@ -17,7 +17,7 @@ from skimage.measure import find_contours
 
 from hvr_nb import body_model
 from hvr_nb.body_model import BodyModel
-from hvr_nb.fit_terms import SHARED, Posed, State, Weights, robust
+from hvr_nb.fit_terms import SHARED, Posed, State, Weights, image_rows, robust
 from hvr_nb.geometry import project, to_camera
 from hvr_nb.kinematics import Pose, Rig, turn_slopes_along
 from hvr_nb.normal import Normal
@@ -178,9 +178,9 @@ def _match(p, pn, q, qn, reach, *, tries: int = 8):
     return has, near[has, first[has]]
 
 
-def distance(skin: Skin, rig: Rig, posed: Posed, pairs: list[Pairs], camera: Camera, weights: Weights,
-             normal: Normal | None) -> float:  # fmt: skip
-    """Robust distance of the paired edges along the mask's normals, in units of ``SIGMA``."""
+def distance(skin: Skin, rig: Rig, posed: Posed, pairs: list[Pairs], camera: Camera, depth: np.ndarray,
+             weights: Weights, normal: Normal | None) -> float:  # fmt: skip
+    """Robust distance of the paired edges along the mask's normals, metres at ``depth`` (N,)."""
     cost = 0.0
     for n, pair in enumerate(pairs):
         if not len(pair.vertex):
@@ -188,19 +188,19 @@ def distance(skin: Skin, rig: Rig, posed: Posed, pairs: list[Pairs], camera: Cam
         one = Pose(*(x[n : n + 1] for x in (posed.pose.turned, posed.pose.joints, posed.pose.d_betas)))
         parts, mass = vertex_parts(skin, rig, one, posed.state.betas, pair)
         x = parts.sum(1) @ camera.R.T + camera.t
-        z = np.maximum(x[:, 2:], 0.1)
-        aim = pair.target * np.exp(-posed.state.log_focal)
-        r = ((x[:, :2] - aim * z) * pair.normal).sum(1) / SIGMA
+        at, across = (a[0] for a in image_rows(x[None], depth[n : n + 1], camera.R))
+        aim = pair.target * (np.exp(-posed.state.log_focal) * depth[n])
+        r = ((at - aim) * pair.normal).sum(1) / SIGMA
         value, slope = robust(r**2, weights.cap)
         gain = weights.silhouette * pair.weight * np.where(r > 0, 1.0, INSIDE)
         cost += float((gain * value).sum())
         if normal is None:
             continue
-        way = (pair.normal @ camera.R[:2] - (pair.normal * aim).sum(1)[:, None] * camera.R[2]) / SIGMA
+        way = np.einsum("ki,kid->kd", pair.normal, across) / SIGMA
         J = np.concatenate([turn_slopes_along(rig, one, parts, mass, way), way], 1)
         border = np.zeros((len(r), SHARED))
         border[:, :10] = np.einsum("ka,kas->ks", way, vertex_shape_slopes(skin, rig, one, pair, mass))
-        border[:, 11] = (aim * pair.normal).sum(1) * z[:, 0] / SIGMA
+        border[:, 11] = (aim * pair.normal).sum(1) / SIGMA
         normal.add(J[None], r[None], (gain * slope)[None], border[None], at=slice(n, n + 1))
     return cost
 
