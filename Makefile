@@ -41,6 +41,7 @@ clean:             ## remove the environment and caches; data/ stays
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install -q "$$(grep -o 'torch==[0-9.]*' pyproject.toml)"
 	.venv/bin/pip install -q -e '.[test]'
+	.venv/bin/jupyter labextension disable "@jupyterlab/apputils-extension:announcements"
 	touch $@
 $(MODELS): | .venv/.ready
 	$(PY) scripts/fetch_detector.py

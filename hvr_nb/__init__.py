@@ -32,7 +32,7 @@ _PUBLIC = {
     "frame_quality": "evaluate",
     "import_masks": "labels",
     "keypoint_quality": "evaluate",
-    "landmark_skeleton": "fit",
+    "landmark_skeleton": "fit_init",
     "load_body_model": "body_model",
     "load_pictures": "render",
     "make_canonical": "canonical",

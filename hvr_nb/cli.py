@@ -1,4 +1,4 @@
-"""``python -m hvr_nb run VIDEO`` and ``python -m hvr_nb batch VIDEO VIDEO ...``."""
+"""``python -m hvr_nb demo``, ``... run VIDEO`` and ``... batch VIDEO VIDEO ...``."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ def parser() -> argparse.ArgumentParser:
     batch.add_argument("videos", nargs="+", help="video files or folders of pictures")
     batch.add_argument("--clips", type=Path, default=ROOT / "data" / "clips", help="folder for their clips")
     batch.add_argument("--workers", type=int, default=1, help="videos at a time")
+    demo = commands.add_parser("demo", help="all notebooks on the synthetic person, measured against truth")
+    demo.add_argument(
+        "--clip", type=Path, default=ROOT / "data" / "clips" / "demo", help="clip folder to write"
+    )
+    demo.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="parameter")
+    demo.add_argument("--notebooks", type=Path, default=ROOT / "notebooks", help=argparse.SUPPRESS)
     for command in (run, batch):
         command.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
                              help="parameter: 05_train.iters 3000, or iters 3000 for all")  # fmt: skip
@@ -53,9 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_command(args: argparse.Namespace) -> int:
-    """Run the videos of ``run`` or ``batch`` and print what became of them; the exit code."""
+    """Run the demo, or the videos of ``run`` or ``batch``, and print what became of them; the exit code."""
     from hvr_nb.batch import run_videos, summary
 
+    if args.command == "demo":
+        from hvr_nb.demo import run_demo
+
+        run_demo(args.clip, args.notebooks, overrides(args.p, args.notebooks))
+        return 0
     single = args.command == "run"
     videos = [args.video] if single else args.videos
     runs = run_videos(

@@ -117,8 +117,19 @@ def novel_view_quality(avatar, body: Body, truth: Truth, model: BodyModel, *, li
 
 
 def synthetic_video(root: str | Path, *, outfit: str, motion: str, frames: int, size: int, seed: int) -> Path:
-    """The folder of a synthetic video with its truth under ``root``, rendered at first use."""
-    name = f"{outfit}_{motion}_{frames}f_{size}px_seed{seed}"
+    """The folder of a synthetic video with its truth under ``root``, rendered at first use.
+
+    It lasts two seconds whatever the number of frames (60 frames: 30 per second), so that a short
+    test clip turns no faster than a long one.
+    """
+    folder = Path(root) / f"{outfit}_{motion}_{frames}f_{size}px_seed{seed}"
     return write_synthetic(
-        Path(root) / name, outfit=outfit, motion=motion, frames=frames, size=size, seed=seed
+        folder,
+        outfit=outfit,
+        motion=motion,
+        frames=frames,
+        size=size,
+        seed=seed,
+        fps=frames / 2,
+        progress=True,
     )

@@ -88,7 +88,7 @@ def main() -> None:
             continue
         clip = Clip.open(folder)
         found = {k: v for stage in clip.metrics.values() for k, v in stage.items()}
-        keys = ("found_pct", "reprojection_pct", "iou_mean", "heldout_psnr", "heldout_body_psnr")
+        keys = ("found_pct", "reprojection_percent", "iou_mean", "heldout_psnr", "heldout_body_psnr")
         row = {k: found[k] for k in keys if k in found} | {"seconds": time.perf_counter() - start}
         if name.startswith("balancing"):
             row |= against_markers(clip, (data / path).parent, name[-5:].replace("cam", "cam_"))

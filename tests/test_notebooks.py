@@ -11,7 +11,6 @@ from hvr_nb.evaluate import synthetic_video
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SMALL = {
     "02_masks": {"quality": "quick"},
-    "03_body": {"iters": 60},
     "05_train": {"iters": 120, "rays": 256, "hold_out": 4, "min_psnr": 8.0},
     "06_render": {"views": 3, "motion_frames": 2, "novel_limit": 1, "mesh_resolution": 48, "min_psnr": 6.0},
     "07_visualize": {"player_side": 96},

@@ -47,7 +47,7 @@ def clip_report(clip: Clip, *, method: str = "nvr", pictures: Mapping[str, np.nd
                        links=_links(clip.folder, method, path.parent))] if pictures else []  # fmt: skip
     stages = [_stage(clip, stage, numbers, method) for stage, numbers in clip.metrics.items()]
     return write_report(path, [*opening, *stages, *_provenance(clip)], title=f"{clip.name}: video to avatar",
-                        intro=intro, synthetic=bool(source.get("truth")))  # fmt: skip
+                        intro=intro, synthetic=source.get("synthetic", False))  # fmt: skip
 
 
 def _stage(clip: Clip, stage: str, numbers: Mapping[str, object], method: str) -> Section:
@@ -103,8 +103,7 @@ def _links(folder: Path, method: str, base: Path) -> dict[str, str]:
 def _provenance(clip: Clip) -> list[Section]:
     """How the clip was made: source, parameters and seeds of every stage, versions."""
     source = {k: v for k, v in clip.info["source"].items() if v not in ("", None)}
-    if "truth" in source:
-        source["truth"] = Path(source["truth"]).name
+    source["path"] = Path(source.get("path", "")).name
     runs = {}
     for file in sorted((clip.folder / "runs").glob("*.done.json")):
         done = read_json(file, remedy="delete it")
