@@ -16,18 +16,19 @@ from hvr_nb.raster import NEAR, rasterize_pixels
 from hvr_nb.types import Camera
 
 
-def pixel_rays(camera: Camera, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """World rays through pixel centres.
+def pixel_rays(camera: Camera, pixels: np.ndarray, *, offset=(0.5, 0.5)) -> tuple[np.ndarray, np.ndarray]:
+    """World rays through pixels.
 
     Args:
         pixels: (N,) flat indices, row * width + column.
+        offset: where in the pixel, right and down, 0..1; the centre by default.
 
     Returns:
         origin (3,) world metres; directions (N, 3), float32, scaled so that ``origin + z * d`` has
         camera depth z (their length is metres along the ray for a metre of depth).
     """
-    u = pixels % camera.width + 0.5
-    v = pixels // camera.width + 0.5
+    u = pixels % camera.width + offset[0]
+    v = pixels // camera.width + offset[1]
     inverse = np.linalg.inv(camera.K)
     in_camera = np.stack([u, v, np.ones(len(pixels))], -1) @ inverse.T
     return camera_centre(camera), (in_camera @ camera.R).astype(np.float32)

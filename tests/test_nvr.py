@@ -121,6 +121,18 @@ def test_meshes_follow_the_body(avatar, clip, model):
     np.testing.assert_allclose(posed_mesh.vertices.min(0), body.min(0), atol=0.1)
 
 
+def test_outlines_are_smoothed_and_nothing_else(avatar, clip, model, colours):
+    rough, smooth = (avatar.render(clip.camera, avatar.body.frame(0), antialias=a) for a in (False, True))
+    changed = np.abs(rough.rgb - smooth.rgb).max(-1) > 0
+    solid = np.zeros_like(changed)
+    solid[1:-1, 1:-1] = np.all([rough.alpha[1 + y : SIZE - 1 + y, 1 + x : SIZE - 1 + x] > 0.95
+                                for y in (-1, 0, 1) for x in (-1, 0, 1)], axis=0)  # fmt: skip
+    assert changed.any() and solid.any() and not (changed & solid).any()
+    _, fine = draw(posed(model, clip.body.frame(0))[0][0], model.faces, colours, clip.camera.scaled(4))
+    coverage = fine.reshape(SIZE, 4, SIZE, 4).mean((1, 3)) / 255
+    assert np.abs(smooth.alpha - coverage).mean() < 0.8 * np.abs(rough.alpha - coverage).mean()
+
+
 def test_any_pose_can_be_given_as_arrays(avatar, clip):
     pose = np.zeros(72)
     picture = avatar.render(clip.camera, (pose, np.array([0, 0.2, -3.0])))

@@ -28,6 +28,11 @@ def test_rays_project_back_to_their_pixel_centres(camera):
     np.testing.assert_allclose(depth[:, 2], 2.5, atol=1e-5)
 
 
+def test_rays_through_other_places_of_a_pixel(camera):
+    origin, direction = pixel_rays(camera, np.array([64 * 3 + 5]), offset=(0.25, 0.75))
+    np.testing.assert_allclose(project(origin + 2 * direction, camera), [[5.25, 3.75]], atol=1e-4)
+
+
 def test_shell_bounds_are_those_of_the_inflated_sphere(camera):
     vertices, faces = sphere()
     near, far = shell(vertices, faces, camera, margin=0.05, cut=0.03)

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
@@ -26,6 +27,7 @@ from hvr_nb.warp import pose_bank
 
 CHUNK = 8192  # rays rendered at once
 SCHEMA = 1
+OFFSETS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))  # of the four rays in a pixel
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Avatar:
     options: dict  # what ``reconstruct`` was called with
     model_file: str = ""  # path of the body model, "" for the one load_body_model finds
 
-    def render(self, camera: Camera, pose, *, frame: int | None = None, samples: int = 32) -> Render:
+    def render(self, camera: Camera, pose, *, frame: int | None = None, samples: int = 32,
+               antialias: bool = True) -> Render:  # fmt: skip
         """One picture.
 
         Args:
@@ -64,6 +67,7 @@ class Avatar:
             pose: a Body of one frame, or (poses (72,), transl (3,)).
             frame: training frame whose moment (wrinkles, light) to show; None shows the mean.
             samples: positions on each ray, before empty ones are left out.
+            antialias: pixels on the outline are the mean of four rays.
         """
         poses, transl = _pose(pose)
         bank = pose_bank(self.model, self.canonical, self.body.betas, poses, transl)
@@ -71,17 +75,28 @@ class Avatar:
         pixel = np.flatnonzero(np.isfinite(near.ravel()))
         size = camera.height * camera.width
         rgb, alpha, depth = (np.zeros((size, *c), np.float32) for c in ((3,), (), ()))
-        for start in range(0, len(pixel), CHUNK):
-            part = pixel[start : start + CHUNK]
-            bounds = near.ravel()[part].astype(np.float32), far.ravel()[part].astype(np.float32)
-            rgb[part], alpha[part], depth[part] = self._trace(camera, part, *bounds, bank, frame, samples)
+        bounds = near.ravel().astype(np.float32), far.ravel().astype(np.float32)
+
+        def paint(which: np.ndarray, share: float, offset: tuple[float, float]) -> None:
+            for start in range(0, len(which), CHUNK):
+                part = which[start : start + CHUNK]
+                got = self._trace(camera, part, offset, bounds[0][part], bounds[1][part], bank, frame, samples)
+                for target, value in zip((rgb, alpha, depth), got, strict=True):
+                    target[part] += share * value
+
+        paint(pixel, 1.0, (0.5, 0.5))
         shape = (camera.height, camera.width)
-        return Render(rgb.reshape(*shape, 3), alpha.reshape(shape), depth.reshape(shape))
+        rim = pixel[_rim(alpha.reshape(shape)).ravel()[pixel]] if antialias else pixel[:0]
+        middle = depth.copy()  # depth stays that of pixel centres
+        rgb[rim], alpha[rim] = 0, 0
+        for offset in OFFSETS:
+            paint(rim, 1 / len(OFFSETS), offset)
+        return Render(rgb.reshape(*shape, 3), alpha.reshape(shape), middle.reshape(shape))
 
     @torch.no_grad()
-    def _trace(self, camera, pixel, near, far, bank, frame, samples):
+    def _trace(self, camera, pixel, offset, near, far, bank, frame, samples):
         """Colour (R, 3), opacity (R,) and depth (R,) of rays; all zero where they meet nothing."""
-        origin, direction = pixel_rays(camera, pixel)
+        origin, direction = pixel_rays(camera, pixel, offset=offset)
         z, _ = positions(near, far, samples, 0.5)
         points = origin.astype(np.float32) + z[..., None] * direction[:, None]
         normals = vertex_normals(self.canonical.vertices, self.canonical.faces).astype(np.float32)
@@ -213,6 +228,12 @@ def _fill(field: AvatarField, weights: Weights, folder: Path) -> None:
             for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
                 tensor.copy_(part.view(tensor.shape))
         field.codes.copy_(torch.from_numpy(weights.codes))
+
+
+def _rim(alpha: np.ndarray) -> np.ndarray:
+    """(H, W) bool: pixels whose 3x3 neighbourhood is neither all covered nor all empty."""
+    square = np.ones((3, 3), np.uint8)
+    return cv2.dilate(alpha, square) - cv2.erode(alpha, square) > 0.1
 
 
 def _pose(pose) -> tuple[np.ndarray, np.ndarray]:
