@@ -28,6 +28,7 @@ _COMPONENTS = (3, 4, 5, 4, 3)
 _SIDE, _TEACHERS, _PIXELS, _ROUNDS, _BINS = 256, 15, 3000, 4, 6
 _TRUST = 0.6  # exponent of the colour term: neighbouring pixels are not independent witnesses
 _LEAST = (0.001, 0.02, 0.005, 0.005, 0.001)  # what a part may show at least, whatever was learned
+_SKIN_DENSITY = 2e-5  # of the skin mixture, per cubic colour unit, where a colour counts as skin
 # part -> surfaces at the start and the end of its bone: hair, skin, upper, lower, shoe
 _PRIOR = {
     "head": ((0.5, 0.5, 0, 0, 0), (0.5, 0.5, 0, 0, 0)),
@@ -145,19 +146,33 @@ def _learn(views: list[_View], rng: np.random.Generator) -> tuple[list[Mixture |
     parts = PartMap(*(np.concatenate([getattr(v.parts, name)[p] for v, p in zip(views, picks, strict=True)])
                       for name in ("share", "along", "face", "crown")))  # fmt: skip
     table, start, seeds = _table(), _table(), _seeds(parts)
+    seeds[:, SKIN] *= _near_median(colours, seeds[:, SKIN])
     mixtures: list[Mixture | None] = [fit_mixture(colours, seeds[:, c], k, rng=rng)
                                       for c, k in enumerate(_COMPONENTS)]  # fmt: skip
+    likely = np.ones(len(colours))
+    if mixtures[SKIN] is not None:  # skin elsewhere has the colour of face and hands: no grey sleeve
+        likely = np.minimum(mixtures[SKIN].density(colours) / _SKIN_DENSITY, 1.0)
     for r in range(_ROUNDS):
         posterior = _posterior(colours, _prior(parts, table), mixtures)
         teach = posterior.copy()
+        teach[:, SKIN] *= likely
         if r > 0 and mixtures[SKIN] is not None:  # what looks like skin does not teach the garments
-            bare = mixtures[SKIN].density(colours) > 2e-5
+            bare = mixtures[SKIN].density(colours) > _SKIN_DENSITY
             bare &= posterior[:, SKIN] > np.where(parts.share[:, HEAD] > 0.5, 0.1, 0.3)
             teach[np.ix_(bare, [HAIR, UPPER, LOWER, SHOE])] *= 0.1
         mixtures = [fit_mixture(colours, teach[:, c], k, rng=rng, start=mixtures[c], rounds=2)
                     for c, k in enumerate(_COMPONENTS)]  # fmt: skip
         table = _learn_table(parts, posterior, start)
     return mixtures, table
+
+
+def _near_median(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(N,) 1 for colours (N, 3) like most of the weighted ones, 0 for the odd ones: no eye, no collar."""
+    chosen = weights > 0
+    if not chosen.any():
+        return np.ones(len(colours))
+    away = np.linalg.norm(colours - np.median(colours[chosen], axis=0), axis=1)
+    return (away < 3.0 * np.median(away[chosen])).astype(np.float64)
 
 
 def _learn_table(parts: PartMap, posterior: np.ndarray, start: np.ndarray) -> np.ndarray:
