@@ -73,7 +73,7 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
             state = descend(problem, state, round(share * iters[1]), Weights(cap=cap, focal=focal), bar)
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
-            state = descend(problem, state, iters[2], Weights(silhouette=60.0, focal=focal), bar, edges=edges)
+            state = descend(problem, state, iters[2], Weights(silhouette=300.0, focal=focal), bar, edges=edges)
     return _as_body(problem, state, len(keypoints.points), refine_focal)
 
 
@@ -99,7 +99,8 @@ def start(problem: Problem, iters: int, bar) -> State:
                        fit_init.facing_from_2d(evidence, problem.rig, problem.camera))  # fmt: skip
     state = State(rotations, np.zeros((n, 3)), np.zeros(10))
     if world is not None:
-        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, prior=0.1, betas=1e6, cap=30.0)
+        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, prior=0.1, stature=1e6, betas=1e6,
+                          cap=30.0)
         state = descend(problem, state, iters, only_3d, bar)
     state = replace(state, transl=np.zeros((n, 3)))
     landmarks = pose_state(state, problem.rig, evidence).landmarks.points

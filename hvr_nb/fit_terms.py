@@ -21,7 +21,7 @@ from hvr_nb.pose_prior import PosePrior, limits
 from hvr_nb.types import Camera
 
 FRAME, SHARED = 75, 12
-SIGMA_DEPTH = 0.07  # metres, usual error of a world landmark relative to the hips
+SIGMA_DEPTH = 0.1  # metres, usual error of a world landmark relative to the hips
 SIGMA_ACCELERATION = 6.0  # m / s^2
 SIGMA_TURN = 60.0  # rad / s^2
 DEPTH_STIFFNESS = 2.0  # accelerations away from the camera are this much rarer than others
@@ -34,10 +34,11 @@ class Weights:
     reproject: float = 1.0
     depth: float = 0.1  # world landmarks along the viewing direction
     across: float = 0.05  # world landmarks across it
-    prior: float = 0.5
-    smooth: float = 0.15  # acceleration of the joints
-    turn: float = 0.01  # acceleration of the joint rotations
-    betas: float = 1.0
+    prior: float = 0.8
+    smooth: float = 0.25  # acceleration of the joints
+    turn: float = 0.03  # acceleration of the joint rotations
+    stature: float = 4.0  # the first beta: depth and size cannot be told apart by one camera
+    betas: float = 0.3  # the others
     focal: float = 0.0  # stiffness of the focal length; 0 keeps it fixed
     silhouette: float = 0.0
     cap: float = 3.0  # Geman-McClure: residuals beyond this many sigmas stop to count
@@ -203,7 +204,8 @@ def shared_priors(state: State, weights: Weights, normal: Normal | None) -> floa
     """Betas near zero and focal near the given one; per frame, so that long clips do not outvote them."""
     n = len(state.transl)
     stiff = np.zeros(SHARED)
-    stiff[:10], stiff[10], stiff[11] = weights.betas * n, 1e-3, weights.focal * n or 1e9
+    stiff[0], stiff[1:10] = weights.stature * n, weights.betas * n
+    stiff[10], stiff[11] = 1e-3, weights.focal * n or 1e9
     value = np.concatenate([state.betas, [state.log_scale, state.log_focal]])
     if normal is not None:
         normal.common += np.diag(stiff)

@@ -29,7 +29,7 @@ SPACING = 4.0  # pixels between mask edge points
 RIM = 2.5  # pixels from the body's own edge within which a vertex belongs to its rim
 CELL = 0.03  # metres, one vertex of the body per such cube takes part
 SIGMA = 0.02  # metres, usual distance between the edges
-INSIDE = 0.4  # weight of a body inside the mask (clothes), against 1 for a body outside it
+INSIDE = 0.7  # weight of a body inside the mask (clothes), against 1 for a body outside it
 REACH = 0.25  # metres; edges further apart are not a pair
 
 
