@@ -27,6 +27,7 @@ from hvr_nb.types import Body, Camera, HvrError, Keypoints, Masks
 
 ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
+SILHOUETTE = 300.0  # weight of the edges against the landmarks
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
 
@@ -68,13 +69,32 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
     problem = Problem(model, rig_of(model), silhouette.skin_of(model), load_pose_prior(), evidence, camera)
     focal = FOCAL_STIFFNESS if refine_focal else 0.0
     with tqdm(total=sum(iters[: 2 if masks is None else 3]), desc="fit", leave=False) as bar:
-        state = start(problem, iters[0], bar)
-        for cap, share in ((30.0, 0.2), (8.0, 0.3), (3.0, 0.5)):
-            state = descend(problem, state, round(share * iters[1]), Weights(cap=cap, focal=focal), bar)
+        problem, state = untangled(problem, iters, focal, bar)
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
-            state = descend(problem, state, iters[2], Weights(silhouette=300.0, focal=focal), bar, edges=edges)
+            weights = Weights(silhouette=SILHOUETTE, focal=focal)
+            state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
     return _as_body(problem, state, len(keypoints.points), refine_focal)
+
+
+def untangled(problem: Problem, iters: tuple, focal: float, bar) -> tuple[Problem, State]:
+    """The joints' fit, with the legs exchanged in some segments where that explains the clip better."""
+    fits = [(problem, *fit_joints(problem, iters, focal, bar))]
+    odd = fit_init.leg_segments(problem.evidence)
+    if odd.any():
+        for where in (odd, ~odd):
+            other = replace(problem, evidence=fit_init.swap_legs(problem.evidence, where))
+            fits.append((other, *fit_joints(other, iters, focal, bar)))
+    return min(fits, key=lambda fit: fit[2])[:2]
+
+
+def fit_joints(problem: Problem, iters: tuple, focal: float, bar) -> tuple[State, float]:
+    """State and energy after the landmarks; outliers are ruled out more and more strictly."""
+    state, cost = start(problem, iters[0], bar), np.inf
+    for cap, share in ((30.0, 0.2), (8.0, 0.3), (3.0, 0.5)):
+        steps = max(1, round(share * iters[1]))
+        state, cost = descend(problem, state, steps, Weights(cap=cap, focal=focal), bar)
+    return state, cost
 
 
 def _check(keypoints: Keypoints, masks: Masks | None, camera: Camera, fps: float) -> None:
@@ -101,16 +121,17 @@ def start(problem: Problem, iters: int, bar) -> State:
     if world is not None:
         only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, prior=0.1, stature=1e6, betas=1e6,
                           cap=30.0)
-        state = descend(problem, state, iters, only_3d, bar)
+        state, _ = descend(problem, state, iters, only_3d, bar)
     state = replace(state, transl=np.zeros((n, 3)))
     landmarks = pose_state(state, problem.rig, evidence).landmarks.points
     shift = fit_init.solve_translation(landmarks, evidence, problem.camera.R)
     return replace(state, transl=(shift - problem.camera.t) @ problem.camera.R)
 
 
-def descend(problem: Problem, state: State, iters: int, weights: Weights, bar, *, edges=None) -> State:
-    """Damped Gauss-Newton steps (Levenberg-Marquardt on reweighted squares)."""
-    damping, pairs = 1e-3, None
+def descend(problem: Problem, state: State, iters: int, weights: Weights, bar, *,
+            edges=None) -> tuple[State, float]:  # fmt: skip
+    """Damped Gauss-Newton steps (Levenberg-Marquardt on reweighted squares): state and its energy."""
+    damping, pairs, cost = 1e-3, None, np.inf
     depth = (pose_state(state, problem.rig, problem.evidence).pose.joints @ problem.camera.R.T
              + problem.camera.t)[:, 0, 2]  # fmt: skip
     for step in range(iters):
@@ -122,11 +143,11 @@ def descend(problem: Problem, state: State, iters: int, weights: Weights, bar, *
             trial = state.moved(*normal.solve(damping))
             after = total(problem, trial, depth, weights, pairs)
             if after < cost:
-                state, damping = trial, max(damping / 5, 1e-7)
+                state, cost, damping = trial, after, max(damping / 5, 1e-7)
                 break
             damping *= 8
         bar.update()
-    return state
+    return state, cost
 
 
 def total(problem: Problem, state: State, depth: np.ndarray, weights: Weights, pairs,

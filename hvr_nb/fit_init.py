@@ -193,21 +193,47 @@ def landmark_skeleton(keypoints: Keypoints, camera: Camera) -> Joints3D:
     return Joints3D(points=points[nearest], valid=valid, names=table.names)
 
 
-def swap_legs(evidence: Evidence, where: np.ndarray) -> Evidence:
-    """The same evidence with the names of left and right leg landmarks exchanged.
-
-    Args:
-        where: (N,) bool, the frames to change.
-    """
-    names = evidence.table.names
-    order = np.arange(len(names))
+def leg_order(table: LandmarkTable) -> np.ndarray:
+    """(L,) rows with those of left and right leg landmarks (hips stay) exchanged."""
+    names, order = table.names, np.arange(len(table.names))
     for row, name in enumerate(names):
         if any(part in name for part in LEG_PARTS):
             side, other = ("left", "right") if "left" in name else ("right", "left")
             order[row] = names.index(name.replace(side, other))
+    return order
+
+
+def swap_legs(evidence: Evidence, where: np.ndarray) -> Evidence:
+    """The same evidence with the names of left and right leg landmarks exchanged in frames ``where`` (N,)."""
+    order = leg_order(evidence.table)
 
     def change(x):
         return None if x is None else np.where(where.reshape(-1, *[1] * (x.ndim - 1)), x[:, order], x)
 
     return replace(evidence, rays=change(evidence.rays), conf=change(evidence.conf),
                    world=change(evidence.world))  # fmt: skip
+
+
+def leg_segments(evidence: Evidence, *, jump: float = 0.03) -> np.ndarray:
+    """(N,) bool, toggling wherever the legs jump less if their names are exchanged.
+
+    The detector sometimes exchanges the legs for a while (specs/perception.md 1). Which of the two
+    kinds of segment is wrong is not known here; all False where nothing jumps. Judged in 3D where
+    there is 3D: legs that cross in the picture still differ in depth.
+
+    Args:
+        jump: how much less, in body lengths.
+    """
+    order = leg_order(evidence.table)
+    seen = evidence.rays if evidence.world is None else evidence.world
+    legs = np.flatnonzero(order != np.arange(len(order)))
+    used = legs[np.isfinite(evidence.table.sigma[legs])]
+    sure = np.minimum(evidence.conf[1:, used], evidence.conf[:-1, used])
+    size = np.median(np.ptp(seen[:, np.isfinite(evidence.table.sigma)], axis=1).max(1))
+
+    def step(after):
+        miss = np.linalg.norm(after - seen[:-1, used], axis=-1)
+        return (sure * miss).sum(1) / np.maximum(sure.sum(1), 1e-6) / size
+
+    toggles = step(seen[1:, used]) - step(seen[1:, order[used]]) > jump
+    return np.concatenate([[False], np.logical_xor.accumulate(toggles)])
