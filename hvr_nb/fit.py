@@ -57,6 +57,8 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         iters: steps on 3D landmarks, on 2D landmarks and with silhouettes.
         seed: kept for the record; nothing here is random.
 
+    Where the detector's legs jump, exchanging left and right is tried as well (two more fits).
+
     Returns:
         Body of T frames, ``valid`` False where the person was not found (interpolated there).
 
@@ -72,7 +74,7 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         problem, state = untangled(problem, iters, focal, bar)
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
-            weights = Weights(silhouette=SILHOUETTE, focal=focal)
+            weights = Weights(silhouette=SILHOUETTE, focal=focal, sigma_depth=trust(problem, state))
             state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
     return _as_body(problem, state, len(keypoints.points), refine_focal)
 
@@ -92,9 +94,17 @@ def fit_joints(problem: Problem, iters: tuple, focal: float, bar) -> tuple[State
     """State and energy after the landmarks; outliers are ruled out more and more strictly."""
     state, cost = start(problem, iters[0], bar), np.inf
     for cap, share in ((30.0, 0.2), (8.0, 0.3), (3.0, 0.5)):
-        steps = max(1, round(share * iters[1]))
-        state, cost = descend(problem, state, steps, Weights(cap=cap, focal=focal), bar)
+        weights = Weights(cap=cap, focal=focal, sigma_depth=trust(problem, state))
+        state, cost = descend(problem, state, max(1, round(share * iters[1])), weights, bar)
     return state, cost
+
+
+def trust(problem: Problem, state: State) -> float:
+    """Spread of the detector's depths about the state, metres: noise is measured, not assumed."""
+    if problem.evidence.world is None:
+        return fit_terms.SIGMA_DEPTH[1]
+    posed = pose_state(state, problem.rig, problem.evidence)
+    return fit_terms.depth_spread(posed, problem.evidence, problem.camera)
 
 
 def _check(keypoints: Keypoints, masks: Masks | None, camera: Camera, fps: float) -> None:
@@ -119,8 +129,8 @@ def start(problem: Problem, iters: int, bar) -> State:
                        fit_init.facing_from_2d(evidence, problem.rig, problem.camera))  # fmt: skip
     state = State(rotations, np.zeros((n, 3)), np.zeros(10))
     if world is not None:
-        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, prior=0.1, stature=1e6, betas=1e6,
-                          cap=30.0)
+        fixed = {"stature": 1e6, "betas": 1e6}
+        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, prior=0.1, cap=30.0, **fixed)
         state, _ = descend(problem, state, iters, only_3d, bar)
     state = replace(state, transl=np.zeros((n, 3)))
     landmarks = pose_state(state, problem.rig, evidence).landmarks.points
@@ -175,7 +185,7 @@ def fit_report(body: Body, keypoints: Keypoints, masks: Masks | None, model: Bod
         and mean distance of the landmarks, pixels and % of the person's height in the picture;
         iou (T,) and iou_mean: body against mask (NaN without masks); coverage: share of frames in
         which the person was found; jitter: mean acceleration of the joints, mm per frame squared;
-        focal: pixels.
+        focal: pixels; legs_exchanged: frames in which the body contradicts the detector's left and right.
     """
     model = model or load_body_model()
     rig, table = rig_of(model), table_for(keypoints, model)
@@ -187,6 +197,10 @@ def fit_report(body: Body, keypoints: Keypoints, masks: Masks | None, model: Bod
     height = np.array([np.ptp(d[np.isfinite(table.sigma), 1]) for d in drawn])
     miss = np.linalg.norm(drawn - seen[..., :2], axis=-1)
     px, percent = miss[used], (100 * miss / np.maximum(height, 1)[:, None])[used]
+    order = fit_init.leg_order(table)
+    legs = (order != np.arange(len(order))) & np.isfinite(table.sigma)
+    other = np.linalg.norm(drawn - seen[:, order, :2], axis=-1)
+    exchanged = (used[:, legs].any(1)) & (other[:, legs].mean(1) < 0.5 * miss[:, legs].mean(1))
     overlap = np.full(len(body), np.nan)
     if masks is not None:
         overlap = iou(silhouette.body_silhouettes(body, model), masks.alpha)
@@ -198,6 +212,7 @@ def fit_report(body: Body, keypoints: Keypoints, masks: Masks | None, model: Bod
         "reprojection_percent_mean": float(percent.mean()) if len(px) else float("nan"),
         "iou": overlap, "iou_mean": float(overlap[at].mean()), "coverage": float(body.valid.mean()),
         "jitter": acceleration(pose.joints), "focal": float(body.camera.K[0, 0]),
+        "legs_exchanged": int(exchanged.sum()),
     }  # fmt: skip
 
 
@@ -218,10 +233,10 @@ def unwrap(rotvec: np.ndarray) -> np.ndarray:
     out = np.array(rotvec, np.float64)
     for k in range(1, len(out)):
         angle = np.linalg.norm(out[k])
-        if angle > 1e-6:
-            axis = out[k] / angle
-            turns = np.round((out[k - 1] @ axis - angle) / (2 * np.pi))
-            out[k] = axis * (angle + 2 * np.pi * turns)
+        axis = out[k] if angle > 1e-6 else out[k - 1]  # no turn has any axis: keep the last one
+        axis = axis / max(np.linalg.norm(axis), 1e-12)
+        turns = np.round((out[k - 1] @ axis - angle) / (2 * np.pi))
+        out[k] = axis * (angle + 2 * np.pi * turns)
     return out
 
 

@@ -21,7 +21,7 @@ from hvr_nb.pose_prior import PosePrior, limits
 from hvr_nb.types import Camera
 
 FRAME, SHARED = 75, 12
-SIGMA_DEPTH = 0.1  # metres, usual error of a world landmark relative to the hips
+SIGMA_DEPTH = (0.01, 0.1)  # metres, range of the error of world landmarks relative to the hips
 SIGMA_ACCELERATION = 6.0  # m / s^2
 SIGMA_TURN = 60.0  # rad / s^2
 DEPTH_STIFFNESS = 2.0  # accelerations away from the camera are this much rarer than others
@@ -41,6 +41,7 @@ class Weights:
     betas: float = 0.3  # the others
     focal: float = 0.0  # stiffness of the focal length; 0 keeps it fixed
     silhouette: float = 0.0
+    sigma_depth: float = SIGMA_DEPTH[1]  # metres, see ``depth_spread``
     cap: float = 3.0  # Geman-McClure: residuals beyond this many sigmas stop to count
 
 
@@ -78,7 +79,7 @@ def pose_state(state: State, rig: Rig, evidence: Evidence) -> Posed:
 
 
 def robust(e: np.ndarray, cap: float) -> tuple[np.ndarray, np.ndarray]:
-    """Geman-McClure of squared residuals in sigmas, at most ``cap ** 2``, and its derivative."""
+    """Geman-McClure of squared residuals (...) in sigmas, at most ``cap ** 2``, and its derivative (...)."""
     near = 1 + e / cap**2
     return e / near, near**-2
 
@@ -90,7 +91,7 @@ def with_shift(turn: np.ndarray) -> np.ndarray:
 
 
 def add(normal: Normal, J: np.ndarray, r: np.ndarray, w: np.ndarray, shared: dict | None = None) -> None:
-    """Add residuals r (N, ...) with slopes J (N, ..., D) and shared slopes {first column: (N, ..., k)}."""
+    """Add residuals r (N, ...), weights w, slopes J (N, ..., D), shared {first column: (N, ..., k)}."""
     n, m = len(r), int(np.prod(r.shape[1:]))
     full = np.zeros((n, m, FRAME))
     full[..., : J.shape[-1]] = J.reshape(n, m, -1)
@@ -137,25 +138,42 @@ def reprojection(posed: Posed, evidence: Evidence, camera: Camera, depth: np.nda
     return float((gain * cost).sum())
 
 
+def world_misses(posed: Posed, evidence: Evidence, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks about the hips at the detector's body size, and their distance from the detector's.
+
+    Returns:
+        (N, L, 3) and (N, L, 3), canonical metres in camera axes.
+    """
+    R = camera.R * np.exp(-posed.state.log_scale)
+    shape = about_hips(posed.landmarks.points, evidence) @ R.T
+    return shape, shape - evidence.world @ camera.R.T
+
+
+def about_hips(x: np.ndarray, evidence: Evidence) -> np.ndarray:
+    """Values (N, L, ...) less their mean over the two hips."""
+    return x - x[:, evidence.table.rows("left_hip", "right_hip")].mean(1, keepdims=True)
+
+
+def depth_spread(posed: Posed, evidence: Evidence, camera: Camera) -> float:
+    """How far the detector's depths are from a fit's, metres (robust, within ``SIGMA_DEPTH``)."""
+    miss = np.abs(world_misses(posed, evidence, camera)[1][..., 2])
+    used = (evidence.conf > 0) & np.isfinite(evidence.table.sigma)
+    return float(np.clip(1.5 * 1.48 * np.median(miss[used]), *SIGMA_DEPTH))
+
+
 def world_landmarks(posed: Posed, evidence: Evidence, camera: Camera, weights: Weights,
                     normal: Normal | None) -> float:  # fmt: skip
     """Robust distance from the detector's 3D landmarks, at their size: along the view and across it."""
-    hips = evidence.table.rows("left_hip", "right_hip")
-    own = posed.landmarks
-    R = camera.R * (np.exp(-posed.state.log_scale) / SIGMA_DEPTH)
-
-    def centred(x):
-        return x - x[:, hips].mean(1, keepdims=True)
-
-    shape = centred(own.points) @ R.T
-    r = shape - evidence.world @ camera.R.T / SIGMA_DEPTH
-    along, slope_along = robust(r[..., 2] ** 2, weights.cap)
-    across, slope_across = robust((r[..., :2] ** 2).sum(-1), weights.cap)
+    own, sigma = posed.landmarks, weights.sigma_depth
+    R = camera.R * (np.exp(-posed.state.log_scale) / sigma)
+    shape, miss = (x / sigma for x in world_misses(posed, evidence, camera))
+    along, slope_along = robust(miss[..., 2] ** 2, weights.cap)
+    across, slope_across = robust((miss[..., :2] ** 2).sum(-1), weights.cap)
     gain = np.maximum(evidence.conf, 0.2) * np.isfinite(evidence.table.sigma)
     if normal is not None:
         flat, deep = gain * weights.across * slope_across, gain * weights.depth * slope_along
-        add(normal, R @ centred(own.d_turn), r, np.stack([flat, flat, deep], -1),
-            {0: R @ centred(own.d_betas), 10: -shape[..., None]})  # fmt: skip
+        add(normal, R @ about_hips(own.d_turn, evidence), miss, np.stack([flat, flat, deep], -1),
+            {0: R @ about_hips(own.d_betas, evidence), 10: -shape[..., None]})  # fmt: skip
     return float((gain * (weights.depth * along + weights.across * across)).sum())
 
 

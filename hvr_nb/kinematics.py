@@ -89,7 +89,8 @@ def turn_slopes(rig: Rig, pose: Pose, parts: np.ndarray, mass: np.ndarray) -> np
     return moved.reshape(*moved.shape[:3], 72)
 
 
-def turn_slopes_along(rig: Rig, pose: Pose, parts: np.ndarray, mass: np.ndarray, way: np.ndarray) -> np.ndarray:
+def turn_slopes_along(rig: Rig, pose: Pose, parts: np.ndarray, mass: np.ndarray,
+                      way: np.ndarray) -> np.ndarray:  # fmt: skip
     """``turn_slopes`` of one frame's points along one direction each: (P, 72).
 
     Args:

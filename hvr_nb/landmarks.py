@@ -55,7 +55,7 @@ class Placed:
 
 
 def place_landmarks(table: LandmarkTable, rig: Rig, pose: Pose, betas: np.ndarray) -> Placed:
-    """Landmarks of posed bodies and their derivatives."""
+    """Landmarks of N posed bodies of shape ``betas`` (10,), and their derivatives."""
     size, d_size = rig.size(betas)
     # (N, 24, L, 3) -> (N, L, 24, 3)
     local = np.swapaxes(table.offsets.swapaxes(0, 1) @ np.swapaxes(pose.turned, -1, -2), 1, 2)
