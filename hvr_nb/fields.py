@@ -26,7 +26,7 @@ def level_sizes(levels: int, coarsest: int, finest: int, table: int) -> tuple[li
     """Cells along an axis and rows of every level: geometric growth (equations 2 and 3)."""
     growth = (finest / coarsest) ** (1 / max(levels - 1, 1))
     cells = [round(coarsest * growth**level) for level in range(levels)]
-    rows = [min((n + 1) ** 3 + (-(n + 1) ** 3) % 8, table) for n in cells]
+    rows = [min((n + 1) ** 3 + (-((n + 1) ** 3)) % 8, table) for n in cells]
     return cells, rows
 
 
@@ -80,7 +80,8 @@ def pick_backend(device: torch.device) -> str:
 
 
 def hash_reference(x: Tensor, table: Tensor, cells, rows, offsets) -> Tensor:
-    """The encoding in plain PyTorch, one gather per level and corner; differentiable in x and table."""
+    """The encoding in plain PyTorch, one gather per level and corner; (L, N, F) for x (3, N);
+    differentiable in x and table."""
     out = []
     x = x.clamp(0, 1)
     for n, size, offset in zip(cells, rows, offsets[:-1].tolist(), strict=True):

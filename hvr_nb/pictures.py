@@ -33,7 +33,7 @@ LABEL_COLOURS = {
 
 
 def pick(count: int, wanted: int) -> np.ndarray:
-    """Indices of at most ``wanted`` frames spread evenly over ``count``, first and last among them."""
+    """Indices (N,) of at most ``wanted`` frames spread evenly over ``count``, first and last among them."""
     return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(int))
 
 
@@ -56,7 +56,7 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def resized(image: np.ndarray, *, height: int = 0, max_side: int = 0) -> np.ndarray:
-    """The image at ``height`` pixels, or with its larger side at most ``max_side``; shape kept."""
+    """The image (H, W, 3) or (H, W) at ``height`` pixels, or with its larger side at most ``max_side``; shape kept."""
     h, w = image.shape[:2]
     ratio = height / h if height else min(1.0, max_side / max(h, w))
     if ratio == 1.0:
@@ -102,7 +102,7 @@ def _font(size: int, bold: bool):
 
 def write_text(image: np.ndarray, text: str, xy: tuple[int, int], *, size: int = 13,
                colour=(40, 40, 44), bold: bool = False) -> np.ndarray:  # fmt: skip
-    """``text`` written with its upper left corner at pixel ``xy``; returns a new image."""
+    """``text`` on an image (H, W, 3), its upper left corner at pixel ``xy``; returns a new image."""
     from PIL import Image, ImageDraw
 
     canvas = Image.fromarray(image)
@@ -118,7 +118,7 @@ def text_width(text: str, *, size: int = 13, bold: bool = False) -> int:
 def contact_sheet(images: Sequence[np.ndarray], captions: Sequence[str] = (), *, columns: int = 0,
                   tile: int = 240, gap: int = 6, title: str = "",
                   row_labels: Sequence[str] = ()) -> np.ndarray:  # fmt: skip
-    """Images of any size side by side on white, each ``tile`` pixels high, captions below.
+    """Images (H, W, 3) of any size side by side on white, each ``tile`` pixels high, captions below.
 
     Args:
         images: N images, grey, RGB or RGBA. captions: none or N lines.

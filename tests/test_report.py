@@ -121,7 +121,7 @@ def test_meanings():
 def test_report_of_a_clip(tmp_path):
     frames = film()
     clip = Clip.create(tmp_path / "clip", frames, fps=10.0, names=list("abcd"), times=np.arange(4) / 10,
-                       source={"file": "me.mp4", "truth": str(tmp_path / "truth_a")})  # fmt: skip
+                       source={"path": str(tmp_path / "a" / "me.mp4"), "synthetic": True})  # fmt: skip
     clip.save("camera", default_camera(60, 40))
     points = np.random.default_rng(0).uniform(5, 35, (4, 25, 3))
     clip.save("keypoints", Keypoints(points, np.zeros((4, 25), bool), np.ones(4, bool), np.zeros((4, 4))))
@@ -134,6 +134,6 @@ def test_report_of_a_clip(tmp_path):
     path = clip_report(clip, pictures={"film": frames, "again": frames})
     words, text = check_page(path)
     assert path == clip.folder / "report.html" and "clip: video to avatar" in words and "me.mp4" in words
-    assert "synthetic subject" in words and "truth_a" in words and str(tmp_path) not in text
+    assert "synthetic subject" in words and "me.mp4" in words and str(tmp_path) not in text
     assert text.count("<svg") == 2 and text.count("data:image/jpeg") == 3
     assert '<a href="player.html">' in text and "numpy" in words

@@ -46,7 +46,7 @@ def smoothstep(x, lo: float, hi: float):
 
 
 def skin_layer(model: BodyModel, vertices: np.ndarray) -> Layer:
-    """The bare body as a layer, each face labelled by the limb it belongs to."""
+    """The bare body (V, 3) as a layer, each face labelled by the limb it belongs to."""
     weights = model.weights.numpy().astype(np.float64)
     part = weights[model.faces].sum(1).argmax(1)
     labels = np.full(len(part), ATR_FACE, np.uint8)
@@ -72,18 +72,18 @@ def shirt_field(p: np.ndarray, marks: Marks, *, sleeve: str, hem: float) -> np.n
 
 
 def trouser_field(p: np.ndarray, marks: Marks, *, end: float) -> np.ndarray:
-    """Inside trousers that reach from the waist down to height ``end``."""
+    """Inside trousers (N,), at p (N, 3) metres, that reach from the waist down to height ``end``."""
     return np.minimum(marks.y(3) + 0.015 - p[:, 1], p[:, 1] - end)
 
 
 def shoe_field(p: np.ndarray, marks: Marks) -> np.ndarray:
-    """Inside low shoes: below the ankles, a little higher at the heel than over the instep."""
+    """Inside low shoes (N,), at p (N, 3) metres: below the ankles, a little higher at the heel than over the instep."""
     ankle = marks.joints[7]
     return ankle[1] + 0.022 - 0.12 * (p[:, 2] - ankle[2]) - p[:, 1]
 
 
 def hair_field(p: np.ndarray, marks: Marks, *, nape: float) -> np.ndarray:
-    """Inside short hair: forehead, temples, sideburns, around the ears, down to ``nape`` below the eyes."""
+    """Inside short hair (N,), at p (N, 3) metres: forehead, temples, sideburns, around the ears, down to ``nape`` below the eyes."""
     eye, ear = marks.points[15:17].mean(0), marks.points[18]
     line = np.interp(p[:, 2] - ear[2], [-0.045, -0.015, 0.012, 0.026, 0.040, 0.060, 0.075],
                      [-nape, 0.0, -0.018, -0.018, 0.030, 0.046, 0.058])  # fmt: skip
@@ -202,9 +202,16 @@ def make_skirt(skin: Layer, marks: Marks, *, hem: float) -> Layer:
     _, near = cKDTree(p).query(x)
     weights += band * (skin.weights[~arms][near] - weights)
     faces, uv = _grid(SKIRT_DOWN, SKIRT_AROUND)
-    return Layer(name="skirt", positions=x.reshape(-1, 3), faces=faces, uv=uv,
-                 weights=weights.reshape(-1, 24), labels=np.full(len(faces), ATR_SKIRT, np.uint8), tile=2,
-                 carry=sparse.csr_array((SKIRT_DOWN * SKIRT_AROUND, len(skin.positions))))
+    return Layer(
+        name="skirt",
+        positions=x.reshape(-1, 3),
+        faces=faces,
+        uv=uv,
+        weights=weights.reshape(-1, 24),
+        labels=np.full(len(faces), ATR_SKIRT, np.uint8),
+        tile=2,
+        carry=sparse.csr_array((SKIRT_DOWN * SKIRT_AROUND, len(skin.positions))),
+    )
 
 
 def _grid(down: int, around: int) -> tuple[np.ndarray, np.ndarray]:

@@ -54,7 +54,7 @@ def rotating_motion(frames: int, *, fps: float = 30.0, seed: int = 0, camera: Ca
 def walking_motion(frames: int, *, fps: float = 30.0, seed: int = 0, turn: float = 2 * np.pi,
                    camera: Camera | None = None, betas: np.ndarray | None = None,
                    model: BodyModel | None = None) -> Body:  # fmt: skip
-    """Walking on the spot, turning by ``turn`` radians over the clip; options as ``rotating_motion``."""
+    """Walking on the spot (T poses), turning by ``turn`` radians over the clip; options as ``rotating_motion``."""
     rng = np.random.default_rng([seed, 2])
     p = 2 * np.pi * STRIDES_PER_SECOND * np.arange(frames) / fps + rng.uniform(0, 2 * np.pi)
     poses = np.zeros((frames, 24, 3))

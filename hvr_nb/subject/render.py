@@ -188,4 +188,3 @@ def _measure(subject: Subject, vertices, normals, camera: Camera) -> tuple[np.nd
     n = _towards(_interpolated(normals, subject, face[hit], bary[hit]), vertices, subject, face[hit], camera)
     out[hit] = n @ camera.R.T.astype(np.float32)
     return np.where(hit, depth, 0).astype(np.float32), out
-

@@ -49,7 +49,7 @@ def _spot(p: np.ndarray, centre: np.ndarray, radii: tuple, soft: float = 0.25) -
 
 
 def paint_skin(p: np.ndarray, marks: Marks, tone: np.ndarray, iris: np.ndarray, seed: int) -> np.ndarray:
-    """Skin with a face: eyes, brows, lips, nostrils, cheeks."""
+    """Skin colours (N, 3) at p (N, 3), with a face: eyes, brows, lips, nostrils, cheeks."""
     c = tone * (1 + 0.025 * noise(p, 0.05, seed) + 0.02 * noise(p, 0.012, seed + 1))[:, None]
     ahead = p[:, 2] > marks.points[17:19, 2].mean() + 0.02
     face = ahead & (p[:, 1] > marks.points[0, 1] - 0.09) & (np.abs(p[:, 0]) < 0.09)
@@ -153,7 +153,7 @@ def paint_trousers(p: np.ndarray, marks: Marks, base: np.ndarray, end: float, se
 
 def paint_skirt(p: np.ndarray, marks: Marks, base: np.ndarray, accent: np.ndarray, end: float,
                 seed: int) -> np.ndarray:  # fmt: skip
-    """Dots between waistband and two bands along the hem."""
+    """Colours (N, 3) at p (N, 3): dots between waistband and two bands along the hem."""
     centre = marks.joints[[1, 2], 2].mean()
     angle = np.arctan2(p[:, 0], p[:, 2] - centre)
     c = base[None] * (1 + 0.06 * noise(p, 0.004, seed) + 0.06 * noise(p, 0.05, seed + 1))[:, None]
@@ -167,7 +167,7 @@ def paint_skirt(p: np.ndarray, marks: Marks, base: np.ndarray, accent: np.ndarra
 
 
 def paint_shoes(p: np.ndarray, marks: Marks, base: np.ndarray, seed: int) -> np.ndarray:
-    """Coloured uppers, a pale sole, laces over the instep."""
+    """Colours (N, 3) at p (N, 3): coloured uppers, a pale sole, laces over the instep."""
     ankle = marks.joints[7]
     c = base[None] * (1 + 0.08 * noise(p, 0.008, seed))[:, None]
     across = np.abs(np.abs(p[:, 0]) - np.interp(p[:, 2], [ankle[2], ankle[2] + 0.14],
@@ -180,7 +180,7 @@ def paint_shoes(p: np.ndarray, marks: Marks, base: np.ndarray, seed: int) -> np.
 
 
 def paint_hair(p: np.ndarray, marks: Marks, base: np.ndarray, seed: int) -> np.ndarray:
-    """Strands that run down from the crown."""
+    """Colours (N, 3) at p (N, 3): strands that run down from the crown."""
     ear = marks.points[17:19].mean(0)
     angle = np.arctan2(p[:, 0], p[:, 2] - ear[2]) * 0.09
     strand = np.stack([angle, p[:, 1] * 0.06, 0 * angle], 1)

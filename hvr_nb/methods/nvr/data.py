@@ -53,7 +53,7 @@ def load_pictures(clip, camera: Camera, *, image_scale: float) -> Pictures:
 
 
 def trained_frames(body: Body, hold_out: int) -> np.ndarray:
-    """Indices of the frames to train on: observed ones, without every ``hold_out``-th."""
+    """Indices (N,) of the frames to train on: observed ones, without every ``hold_out``-th."""
     every = np.arange(len(body))
     chosen = every[body.valid & ((every % hold_out != hold_out - 1) if hold_out else True)]
     if len(chosen) < 2:
@@ -63,7 +63,7 @@ def trained_frames(body: Body, hold_out: int) -> np.ndarray:
 
 
 def shell_margin(pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray) -> float:
-    """How far to inflate the body so that the clothes fit in, from at most 12 silhouettes."""
+    """How far to inflate the body so that the clothes fit in (metres), from at most 12 silhouettes."""
     some = np.unique(np.linspace(0, len(which) - 1, min(12, len(which))).astype(int))
     reach = [overhang(vertices[k], faces, pictures.camera, pictures.alpha[which[k]]) for k in some]
     return float(np.clip(np.percentile(reach, 90) + 0.02, *MARGINS))
@@ -88,7 +88,7 @@ def cast_rays(pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which
 
 def renew_bounds(rays: RaySet, pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray,
                  *, margin: float) -> RaySet:  # fmt: skip
-    """The same rays with near and far of moved bodies; a ray that now misses keeps its old bounds."""
+    """The same rays with near and far of moved bodies (N, V, 3); a ray that now misses keeps its old bounds."""
     near, far = rays.near.copy(), rays.far.copy()
     for k, t in enumerate(which):
         part = slice(rays.start[k], rays.start[k + 1])
