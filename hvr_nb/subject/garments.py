@@ -83,7 +83,7 @@ def shoe_field(p: np.ndarray, marks: Marks) -> np.ndarray:
 
 
 def hair_field(p: np.ndarray, marks: Marks, *, nape: float) -> np.ndarray:
-    """Inside short hair (N,), at p (N, 3) metres: forehead, temples, sideburns, around the ears, down to ``nape`` below the eyes."""
+    """Inside short hair (N,), at p (N, 3) metres, down to ``nape`` below the eyes."""
     eye, ear = marks.points[15:17].mean(0), marks.points[18]
     line = np.interp(p[:, 2] - ear[2], [-0.045, -0.015, 0.012, 0.026, 0.040, 0.060, 0.075],
                      [-nape, 0.0, -0.018, -0.018, 0.030, 0.046, 0.058])  # fmt: skip
