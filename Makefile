@@ -38,6 +38,7 @@ clean:             ## remove the environment and caches; data/ stays
 	rm -rf .venv .cache
 
 .venv/.ready: pyproject.toml
+	mkdir -p .cache/ipython .cache/matplotlib .cache/jupyter
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install -q "$$(grep -o 'torch==[0-9.]*' pyproject.toml)"
 	.venv/bin/pip install -q -e '.[test]'
