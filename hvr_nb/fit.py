@@ -23,6 +23,7 @@ from hvr_nb.landmarks import place_landmarks, table_for
 from hvr_nb.metrics import acceleration, iou
 from hvr_nb.normal import Normal
 from hvr_nb.pose_prior import PosePrior, load_pose_prior
+from hvr_nb.threads import one_thread
 from hvr_nb.types import Body, Camera, HvrError, Keypoints, Masks
 
 ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
@@ -70,7 +71,8 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
     evidence = fit_init.gather(keypoints, camera, table_for(keypoints, model), fps)
     problem = Problem(model, rig_of(model), silhouette.skin_of(model), load_pose_prior(), evidence, camera)
     focal = FOCAL_STIFFNESS if refine_focal else 0.0
-    with tqdm(total=sum(iters[: 2 if masks is None else 3]), desc="fit", leave=False) as bar:
+    steps = sum(iters[: 2 if masks is None else 3])
+    with one_thread(), tqdm(total=steps, desc="fit", leave=False) as bar:
         problem, state = untangled(problem, iters, focal, bar)
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)

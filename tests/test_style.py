@@ -18,7 +18,7 @@ HEADINGS = ["Goal", "Parameters", "Load", "Do", "Look", "Check", "Save & next", 
 # A module imports only from lower layers, or from its own layer where that is listed as a chain.
 LAYERS = {
     0: {"types"},
-    1: {"geometry", "mesh", "raster", "video", "safe_pickle", "files"},
+    1: {"geometry", "mesh", "raster", "video", "safe_pickle", "files", "threads"},
     2: {"clip", "body_model", "skinning", "nearest", "rays", "fields", "fields_tcnn", "volrend", "losses",
         "metrics"},
     3: {"keypoints", "blazepose", "cleanup", "tracking",
