@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from hvr_nb.mesh import vertex_normals
 
@@ -19,6 +20,7 @@ except ImportError:  # the scipy path below serves
     numba = None
 
 CELL = 0.03  # metres, side of a grid cell (specs/performance.md 2)
+NEAR_RINGS = 4  # shells of cells searched before a point counts as far
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,11 @@ def _closest_on_triangle(p, a, b, c):
     return 1.0 - (vb + vc) / total, vb / total, vc / total
 
 
-def _nearest_vertex(p, guess, vertices, origin, dims, start, items):
-    """The vertex nearest to p and its squared distance; ``guess`` is any vertex, or -1.
+def _nearest_vertex(p, guess, rings, vertices, origin, dims, start, items):
+    """The vertex nearest to p; ``guess`` is any vertex, or -1.
 
-    Shells of cells about p are searched outward until no cell outside them can hold a nearer one.
+    Shells of cells about p are searched outward until no cell outside them can hold a nearer one,
+    but not more than ``rings`` of them: then the answer is -1.
     """
     best, best2 = guess, np.float32(1e30)
     if guess >= 0:
@@ -142,7 +145,9 @@ def _nearest_vertex(p, guess, vertices, origin, dims, start, items):
         if z1 < dims[2] - 1:
             gap = min(gap, origin[2] + (z1 + 1) * CELL - p[2])
         if gap > 0.0 and gap * gap >= best2 or gap == np.float32(1e30):
-            return best, best2
+            return best
+        if ring == rings:
+            return -1
         ring += 1
 
 
@@ -162,10 +167,14 @@ def _nearest_face(p, vertex, vertices, faces, ring_start, ring_faces):
     return best, b0, b1, b2, best2
 
 
-def _query_loop(points, vertices, faces, origin, dims, start, items, ring_start, ring_faces, face, bary):
+def _vertex_loop(points, vertices, origin, dims, start, items, vertex):
     for n in numba.prange(points.shape[0]):
-        vertex, _ = _nearest_vertex(points[n], -1, vertices, origin, dims, start, items)
-        f, a, b, c, _ = _nearest_face(points[n], vertex, vertices, faces, ring_start, ring_faces)
+        vertex[n] = _nearest_vertex(points[n], -1, NEAR_RINGS, vertices, origin, dims, start, items)
+
+
+def _face_loop(points, vertex, vertices, faces, ring_start, ring_faces, face, bary):
+    for n in numba.prange(points.shape[0]):
+        f, a, b, c, _ = _nearest_face(points[n], vertex[n], vertices, faces, ring_start, ring_faces)
         face[n] = f
         bary[n, 0], bary[n, 1], bary[n, 2] = a, b, c
 
@@ -174,7 +183,8 @@ if numba:
     _closest_on_triangle = numba.njit(cache=True, inline="always")(_closest_on_triangle)
     nearest_vertex_kernel = _nearest_vertex = numba.njit(cache=True)(_nearest_vertex)
     nearest_face_kernel = _nearest_face = numba.njit(cache=True)(_nearest_face)
-    _query_loop = numba.njit(cache=True, parallel=True)(_query_loop)
+    _vertex_loop = numba.njit(cache=True, parallel=True)(_vertex_loop)
+    _face_loop = numba.njit(cache=True, parallel=True)(_face_loop)
 
 
 def _closest_numpy(p, a, b, c):
@@ -195,10 +205,20 @@ def _closest_numpy(p, a, b, c):
     return np.take_along_axis(np.stack(options), distance.argmin(0)[None, ..., None], 0)[0]
 
 
+def _query_numba(points, vertices, faces, ring_start, ring_faces):
+    """Nearest face and barycentrics: cells near the mesh, scipy's tree for points far from it."""
+    grid, vertex = vertex_grid(vertices), np.empty(len(points), np.int64)
+    _vertex_loop(points, vertices, grid.origin, grid.dims, grid.start, grid.items, vertex)
+    far = np.flatnonzero(vertex < 0)
+    if len(far):
+        vertex[far] = cKDTree(vertices).query(points[far])[1]
+    face, bary = np.empty(len(points), np.int32), np.empty((len(points), 3), np.float32)
+    _face_loop(points, vertex, vertices, faces, ring_start, ring_faces, face, bary)
+    return face, bary
+
+
 def _query_scipy(points, vertices, faces, ring_start, ring_faces):
     """Nearest face and barycentrics without numba: cKDTree, then the ring of the nearest vertex."""
-    from scipy.spatial import cKDTree
-
     vertex = cKDTree(vertices).query(points)[1]
     face, bary = np.zeros(len(points), np.int32), np.zeros((len(points), 3), np.float32)
     best = np.full(len(points), np.inf)
@@ -230,14 +250,8 @@ def nearest_surface(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray,
     points = np.ascontiguousarray(points, np.float32)
     vertices32 = np.ascontiguousarray(vertices, np.float32)
     faces = np.ascontiguousarray(faces, np.int64)
-    ring_start, ring_faces = vertex_rings(faces, len(vertices))
-    if numba if use_numba is None else use_numba:
-        grid = vertex_grid(vertices32)
-        face, bary = np.zeros(len(points), np.int32), np.zeros((len(points), 3), np.float32)
-        _query_loop(points, vertices32, faces, grid.origin, grid.dims, grid.start, grid.items,
-                    ring_start, ring_faces, face, bary)  # fmt: skip
-    else:
-        face, bary = _query_scipy(points, vertices32, faces, ring_start, ring_faces)
+    query = _query_numba if (numba if use_numba is None else use_numba) else _query_scipy
+    face, bary = query(points, vertices32, faces, *vertex_rings(faces, len(vertices)))
     normals = vertex_normals(vertices, faces).astype(np.float32)
     offset = points - on_surface(vertices32, faces, face, bary)
     side = np.sign((offset * on_surface(normals, faces, face, bary)).sum(-1))

@@ -91,16 +91,23 @@ def fill_bounds(near: np.ndarray, far: np.ndarray, alpha: np.ndarray) -> tuple[n
     return near, far
 
 
-def overhang(vertices: np.ndarray, faces: np.ndarray, camera: Camera, alpha: np.ndarray) -> float:
-    """How far the silhouette reaches beyond the body's own, metres: 98th percentile over its pixels.
+def outline_gaps(vertices: np.ndarray, faces: np.ndarray, camera: Camera, alpha: np.ndarray):
+    """How far silhouette and body reach beyond each other, metres: 98th percentiles over their pixels.
+
+    Clothes make the silhouette stand off the body; only a wrong pose makes the body stand out of
+    the silhouette.
 
     Args:
         vertices: (V, 3) world metres. alpha: (H, W) uint8.
+
+    Returns:
+        silhouette beyond the body, body beyond the silhouette.
     """
     xy, z = _pixels(vertices, camera)
     depth, _, _ = rasterize_pixels(xy, z, faces, camera.height, camera.width)
     body, inside = np.isfinite(depth), alpha > 127
     if not body.any() or not inside.any():
-        return 0.0
-    pixels = ndimage.distance_transform_edt(~body)[inside]
-    return float(np.percentile(pixels, 98) * np.median(z) / camera.K[0, 0])
+        return 0.0, 0.0
+    metres = float(np.median(z) / camera.K[0, 0])
+    beyond = (ndimage.distance_transform_edt(~b)[a] for a, b in ((inside, body), (body, inside)))
+    return tuple(metres * float(np.percentile(pixels, 98)) for pixels in beyond)

@@ -23,6 +23,8 @@ try:
 except ImportError:  # frame by frame through canonical.warp_to_canonical
     numba = None
 
+ANY_RING = 1 << 30  # samples are searched however far they are
+
 
 @dataclass(frozen=True)
 class PoseBank:
@@ -119,7 +121,7 @@ def _warp_loop(points, frame, vertices, normals, maps, origin, dims, start, item
         v = vertices[t]
         for s in range(points.shape[1]):
             p = points[r, s]
-            guess, _ = nearest_vertex(p, guess, v, origin[t], dims[t], start[t], items[t])
+            guess = nearest_vertex(p, guess, ANY_RING, v, origin[t], dims[t], start[t], items[t])
             f, a, b, c, d2 = nearest_face(p, guess, v, faces, ring_start, ring_faces)
             i, j, k = faces[f, 0], faces[f, 1], faces[f, 2]
             ox = p[0] - (a * v[i, 0] + b * v[j, 0] + c * v[k, 0])
@@ -153,5 +155,3 @@ if numba:
     nearest_vertex, nearest_face = nearest.nearest_vertex_kernel, nearest.nearest_face_kernel
     _warp = numba.njit(cache=True, parallel=True)(_warp_loop)
     _gather = numba.njit(cache=True, parallel=True)(_gather_loop)
-
-

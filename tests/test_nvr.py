@@ -10,6 +10,7 @@ from hvr_nb.clip import Clip
 from hvr_nb.geometry import default_camera, orbit
 from hvr_nb.methods import nvr
 from hvr_nb.methods.nvr.data import trained_frames
+from hvr_nb.methods.nvr.fit import pose_rate
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.pose import PoseCorrection, apply_correction, spread_to_all
 from hvr_nb.raster import interpolate, rasterize
@@ -36,8 +37,8 @@ def colours(model):
     return np.stack([v[:, 1] > 0.1, np.sin(9 * v[:, 1]) * 0.5 + 0.5, v[:, 0] > 0], -1).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory, model, colours):
+def make_clip(folder, model, colours, *, shifted=0.0):
+    """A doll that turns on the spot; its body lies ``shifted`` metres off to the side."""
     camera = default_camera(SIZE, SIZE)
     turn = np.stack([np.zeros(FRAMES), np.linspace(0, 5, FRAMES), np.zeros(FRAMES)], -1)
     pose = np.zeros((FRAMES, 69))
@@ -47,14 +48,19 @@ def clip(tmp_path_factory, model, colours):
                 valid=np.ones(FRAMES, bool), model_hash=model.hash)  # fmt: skip
     pictures = [draw(v, model.faces, colours, camera) for v in posed(model, body)[0]]
     frames, alpha = (np.stack(x) for x in zip(*pictures, strict=True))
-    clip = Clip.create(tmp_path_factory.mktemp("clips") / "doll", frames, fps=10, times=np.arange(FRAMES) / 10,
-                       names=[f"{k:06d}" for k in range(FRAMES)], source={})  # fmt: skip
+    clip = Clip.create(folder, frames, fps=10, names=[f"{k:06d}" for k in range(FRAMES)],
+                       times=np.arange(FRAMES) / 10, source={})  # fmt: skip
     clip.save("camera", camera)
     clip.save("keypoints", Keypoints(np.zeros((FRAMES, 25, 3)), np.zeros((FRAMES, 25), bool),
                                      np.ones(FRAMES, bool), np.zeros((FRAMES, 4))))  # fmt: skip
     clip.save("masks", Masks(alpha))
-    clip.save("body", body)
+    clip.save("body", replace(body, transl=body.transl + [shifted, 0, 0]))
     return clip
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory, model, colours):
+    return make_clip(tmp_path_factory.mktemp("clips") / "doll", model, colours)
 
 
 def train(clip, iters=150, **options):
@@ -78,7 +84,9 @@ def test_training_makes_pictures_like_the_frames(avatar, clip, model, colours):
     picture = avatar.render(camera, avatar.body.frame(0), frame=0)
     assert body_psnr(avatar, picture, clip.frames[0], clip.masks.alpha[0]) > 18
     covered = picture.alpha > 0.5
-    assert (covered & (clip.masks.alpha[0] > 127)).sum() / (covered | (clip.masks.alpha[0] > 127)).sum() > 0.85
+    assert (covered & (clip.masks.alpha[0] > 127)).sum() / (
+        covered | (clip.masks.alpha[0] > 127)
+    ).sum() > 0.85
     hit = picture.alpha > 0.9
     assert np.abs(picture.depth[hit] - 3).max() < 0.6 and (picture.depth[picture.alpha == 0] == 0).all()
     side = orbit(camera, np.array([0, 0.2, -3.0]), 0.4)
@@ -141,7 +149,19 @@ def test_any_pose_can_be_given_as_arrays(avatar, clip):
         avatar.render(clip.camera, avatar.body)
 
 
-def test_stopped_and_resumed_is_bit_identical(clip, monkeypatch):
+def test_poses_that_fit_are_left_alone_and_wrong_ones_mended(avatar, clip, tmp_path, model, colours):
+    np.testing.assert_allclose(avatar.body.poses, clip.body.poses, atol=1e-12)
+    assert pose_rate(1.0, 0.0) == 0 and pose_rate(1.0, 0.012) == 0.5 and pose_rate(1.0, 0.5) == 1
+    shifted = make_clip(tmp_path / "shifted", model, colours, shifted=0.06)
+    mended = train(shifted, pose_lr=1e-2)
+    off = posed(model, mended.body)[1] - posed(model, clip.body)[1]
+    assert np.abs(off[..., 0].mean()) < 0.04
+    kept = train(shifted, iters=2, refine_pose=False)
+    np.testing.assert_allclose(kept.body.transl[:, 0], 0.06)
+
+
+def test_stopped_and_resumed_is_bit_identical(tmp_path, model, colours, monkeypatch):
+    clip = make_clip(tmp_path / "doll", model, colours, shifted=0.06)  # so that poses move too
     whole = train(clip, iters=70, checkpoint_every=30)
     monkeypatch.setattr("hvr_nb.methods.nvr.fit.losses.opacity_loss", Stopper(65))
     with pytest.raises(KeyboardInterrupt):
@@ -151,6 +171,7 @@ def test_stopped_and_resumed_is_bit_identical(clip, monkeypatch):
     resumed = train(clip, iters=70, checkpoint_every=30)
     assert resumed.fingerprint == whole.fingerprint
     np.testing.assert_array_equal(resumed.body.poses, whole.body.poses)
+    assert np.abs(whole.body.poses - clip.body.poses).max() > 1e-3
     assert not (clip.folder / "avatars" / "nvr" / "checkpoint.pt").exists()
 
 

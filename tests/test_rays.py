@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hvr_nb.geometry import default_camera, orbit, project
-from hvr_nb.rays import far_depth, fill_bounds, overhang, pixel_rays, shell
+from hvr_nb.rays import far_depth, fill_bounds, outline_gaps, pixel_rays, shell
 
 
 def sphere(radius=0.5, centre=(0, 0, -3.0), rings=40):
@@ -23,7 +23,9 @@ def test_rays_project_back_to_their_pixel_centres(camera):
     pixels = np.array([0, 63, 64 * 47, 64 * 20 + 31])
     origin, direction = pixel_rays(turned, pixels)
     points = origin + 2.5 * direction
-    np.testing.assert_allclose(project(points, turned), np.stack([pixels % 64, pixels // 64], -1) + 0.5, atol=1e-4)
+    np.testing.assert_allclose(
+        project(points, turned), np.stack([pixels % 64, pixels // 64], -1) + 0.5, atol=1e-4
+    )
     depth = points @ turned.R.T + turned.t
     np.testing.assert_allclose(depth[:, 2], 2.5, atol=1e-5)
 
@@ -77,12 +79,15 @@ def test_mask_pixels_outside_the_shell_get_their_neighbours_bounds():
     assert np.isinf(n).sum() == 22 and np.isinf(near[2, 2])
 
 
-def test_overhang_measures_how_far_clothes_stand_off(camera):
+def test_gaps_tell_clothes_from_wrong_poses(camera):
     vertices, faces = sphere()
     larger = sphere(radius=0.7)[0]
-    alpha = (255 * np.isfinite(shell(larger, faces, camera, margin=0.0, cut=0.0)[0])).astype(np.uint8)
-    assert overhang(vertices, faces, camera, alpha) == pytest.approx(0.2, abs=0.06)
-    assert overhang(larger, faces, camera, alpha) == 0.0
+    alpha, wide = ((255 * np.isfinite(shell(v, faces, camera, margin=0.0, cut=0.0)[0])).astype(np.uint8)
+                   for v in (vertices, larger))  # fmt: skip
+    assert outline_gaps(vertices, faces, camera, wide) == pytest.approx((0.2, 0.0), abs=0.06)
+    assert outline_gaps(larger, faces, camera, alpha) == pytest.approx((0.0, 0.2), abs=0.06)
+    assert outline_gaps(vertices, faces, camera, alpha) == (0.0, 0.0)
+    assert outline_gaps(vertices, faces, camera, 0 * alpha) == (0.0, 0.0)
 
 
 def test_a_body_behind_the_camera_meets_no_ray(camera):

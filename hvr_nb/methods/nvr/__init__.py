@@ -17,8 +17,8 @@ import torch
 from hvr_nb.body_model import load_body_model
 from hvr_nb.canonical import Canonical, make_canonical
 from hvr_nb.methods.nvr.avatar import Avatar, half_precision, load, pick_device
-from hvr_nb.methods.nvr.data import load_pictures, shell_margin, trained_frames
-from hvr_nb.methods.nvr.fit import FitOptions, Moving, make_step
+from hvr_nb.methods.nvr.data import load_pictures, outline_fit, trained_frames
+from hvr_nb.methods.nvr.fit import FitOptions, Moving, make_step, pose_rate
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.occupancy import Occupancy
 from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
@@ -43,7 +43,7 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
         iters: steps. rays: rays a step. image_scale: train on frames resized by this, 0..1.
         hold_out: every n-th frame is kept out of training (0 = none).
         device: "cpu", "cuda" or "auto". seed: of initialisation and sampling.
-        refine_pose: correct the body's poses while training.
+        refine_pose: correct the body's poses while training, where it stands out of the silhouettes.
         checkpoint_every: steps between checkpoints.
         model_file: the body model of 03_body; "" takes the one ``load_body_model`` finds.
         field: sizes of the fields. weights: overrides of ``FitOptions``.
@@ -59,22 +59,23 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
     if canonical.model_hash != model.hash:
         raise HvrError(f"the body was fitted with model {canonical.model_hash[:8]}, not {model.hash[:8]}; "
                        "pass its file as model_file, or run 03_body again")  # fmt: skip
-    options = FitOptions(iters=iters, rays=rays, refine_pose=refine_pose, **weights)
     sizes = field or FieldOptions()
     which = trained_frames(body, hold_out)
     first = pose_bank(model, canonical, body.betas, body.poses[which[::8]], body.transl[which[::8]])
-    margin = shell_margin(pictures, first.vertices, canonical.faces, which[::8])
+    margin, misfit = outline_fit(pictures, first.vertices, canonical.faces, which[::8])
+    options = FitOptions(iters=iters, rays=rays, **weights)
+    options = replace(options, pose_lr=pose_rate(options.pose_lr, misfit) if refine_pose else 0.0)
     moving = Moving(body, which, pictures, model, canonical, margin)
     avatar_field = AvatarField(canonical.bounds, len(which), sizes, seed=seed, device=target)
     pose = PoseCorrection(model.parents, len(which)).to(target)
     occupancy = Occupancy(canonical, margin=margin)
     step, state = make_step(avatar_field, pose, moving, occupancy, options, target)
     call = {"image_scale": image_scale, "hold_out": hold_out, "seed": seed, "model_hash": model.hash,
-            "fit": asdict(options), "field": asdict(sizes)}  # fmt: skip
+            "fit": asdict(options), "field": asdict(sizes), "misfit": misfit}  # fmt: skip
     folder = Path(clip.folder) / "avatars" / "nvr"
     history = train(step, state, iters=iters, seed=seed, checkpoint=folder / "checkpoint.pt",
                     every=checkpoint_every, identity=_identity(clip, call), desc="nvr")  # fmt: skip
-    if refine_pose:
+    if options.pose_lr:
         moving.move(*pose.fold())
     occupancy.update(avatar_field)
     half_precision(avatar_field)

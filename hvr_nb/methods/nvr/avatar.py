@@ -80,7 +80,9 @@ class Avatar:
         def paint(which: np.ndarray, share: float, offset: tuple[float, float]) -> None:
             for start in range(0, len(which), CHUNK):
                 part = which[start : start + CHUNK]
-                got = self._trace(camera, part, offset, bounds[0][part], bounds[1][part], bank, frame, samples)
+                got = self._trace(
+                    camera, part, offset, bounds[0][part], bounds[1][part], bank, frame, samples
+                )
                 for target, value in zip((rgb, alpha, depth), got, strict=True):
                     target[part] += share * value
 
@@ -114,7 +116,10 @@ class Avatar:
             x, distance = x + residual, distance + (up * residual).sum(-1)
         over, colour = self.field(x, distance, normal, code)
         height = torch.where(torch.as_tensor(live.solid.ravel(), device=device), -FAR_OUT, FAR_OUT)
-        known, rgb = torch.zeros(z.size, dtype=torch.bool, device=device), torch.zeros(z.size, 3, device=device)
+        known, rgb = (
+            torch.zeros(z.size, dtype=torch.bool, device=device),
+            torch.zeros(z.size, 3, device=device),
+        )
         index = torch.as_tensor(live.index, device=device)
         height[index], rgb[index], known[index] = over[: live.count], colour[: live.count], True
         weights = volrend.crossing_weights(height.view(z.shape), self.field.beta, known.view(z.shape))
@@ -204,7 +209,10 @@ def _tensors(field: AvatarField) -> tuple[list[torch.Tensor], list[torch.Tensor]
     """The field's hash tables, and all its other tensors but the codes, by name."""
     state = field.state_dict()
     names = sorted(name for name in state if name != "codes")
-    return ([state[n] for n in names if n.endswith("table")], [state[n] for n in names if not n.endswith("table")])
+    return (
+        [state[n] for n in names if n.endswith("table")],
+        [state[n] for n in names if not n.endswith("table")],
+    )
 
 
 def pick_device(device: str) -> torch.device:
@@ -243,4 +251,3 @@ def _pose(pose) -> tuple[np.ndarray, np.ndarray]:
     if len(poses) != 1 or len(transl) != 1:
         raise HvrError(f"one picture takes one pose, not {len(poses)}; use body.frame(k)")
     return poses, transl
-

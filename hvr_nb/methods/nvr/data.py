@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from hvr_nb.geometry import undistort_images
-from hvr_nb.rays import fill_bounds, overhang, shell
+from hvr_nb.rays import fill_bounds, outline_gaps, shell
 from hvr_nb.types import Body, Camera, HvrError
 
 CUT = 0.04  # metres behind the first skin where rays end
@@ -62,11 +62,21 @@ def trained_frames(body: Body, hold_out: int) -> np.ndarray:
     return chosen
 
 
-def shell_margin(pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray) -> float:
-    """How far to inflate the body so that the clothes fit in (metres), from at most 12 silhouettes."""
+def outline_fit(pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray):
+    """How the body fits the silhouettes, from at most 12 frames, metres.
+
+    Args:
+        vertices: (len(which), V, 3) posed bodies of the frames ``which``.
+
+    Returns:
+        margin, how far to inflate the body so that the clothes fit in; and misfit, how far it
+        stands out of the silhouettes, which only wrong poses explain.
+    """
     some = np.unique(np.linspace(0, len(which) - 1, min(12, len(which))).astype(int))
-    reach = [overhang(vertices[k], faces, pictures.camera, pictures.alpha[which[k]]) for k in some]
-    return float(np.clip(np.percentile(reach, 90) + 0.02, *MARGINS))
+    gaps = np.array([outline_gaps(vertices[k], faces, pictures.camera, pictures.alpha[which[k]])
+                     for k in some])  # fmt: skip
+    margin = np.clip(np.percentile(gaps[:, 0], 90) + 0.02, *MARGINS)
+    return float(margin), float(np.mean(gaps[:, 1]))
 
 
 def cast_rays(pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray,

@@ -50,6 +50,7 @@ class AvatarField(nn.Module):
         self.register_buffer("low", bounds[0])
         self.register_buffer("side", (bounds[1] - bounds[0]).max())
         self.register_buffer("beta", torch.tensor(0.01))  # metres, softness of the surface
+        self.register_buffer("open", torch.ones(options.levels))  # how much of each level is in use
         self.grid = HashGrid(levels=options.levels, coarsest=options.coarsest, finest=options.finest,
                              log2_table=options.log2_table, seed=seed, device=device)  # fmt: skip
         self.motion_grid = HashGrid(levels=4, coarsest=4, finest=options.motion_finest, log2_table=14,
@@ -92,7 +93,7 @@ class AvatarField(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Grid features (N, F) of big-pose points (N, 3), metres."""
-        return self.grid((x - self.low) / self.side)
+        return self.grid((x - self.low) / self.side) * self.open.repeat_interleave(2)
 
     def height_over(self, features: Tensor, distance: Tensor) -> Tensor:
         """(N,) metres over the avatar's surface, at signed distances (N,) from the skin."""
