@@ -28,7 +28,7 @@ from hvr_nb.types import Body, Camera, HvrError, Keypoints, Masks
 
 ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
-SILHOUETTE = 300.0  # weight of the edges against the landmarks
+SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill a jacket
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
 
@@ -45,8 +45,7 @@ class Problem:
 
 
 def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: float,
-             model: BodyModel | None = None, refine_focal: bool = False, iters: tuple[int, int, int] = ITERS,
-             seed: int = 0) -> Body:  # fmt: skip
+             model: BodyModel | None = None, refine_focal: bool = False, iters: tuple[int, int, int] = ITERS) -> Body:  # fmt: skip
     """Fit one SMPL body to a clip.
 
     Args:
@@ -56,7 +55,6 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         fps: frames per second, which sets what counts as smooth.
         model: the body model; None takes ``load_body_model()``.
         iters: steps on 3D landmarks, on 2D landmarks and with silhouettes.
-        seed: kept for the record; nothing here is random.
 
     Where the detector's legs jump, exchanging left and right is tried as well (two more fits).
 
