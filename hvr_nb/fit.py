@@ -45,7 +45,8 @@ class Problem:
 
 
 def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: float,
-             model: BodyModel | None = None, refine_focal: bool = False, iters: tuple[int, int, int] = ITERS) -> Body:  # fmt: skip
+             model: BodyModel | None = None, refine_focal: bool = False,
+             iters: tuple[int, int, int] = ITERS) -> Body:  # fmt: skip
     """Fit one SMPL body to a clip.
 
     Args:

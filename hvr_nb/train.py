@@ -7,6 +7,7 @@ changes, so a run that was killed and resumed ends bit for bit where an uninterr
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -36,14 +37,18 @@ def train(step: Callable[[int, np.random.Generator], Mapping[str, float]], state
             over tensors and plain numbers.
         checkpoint: file to go on from and to write; None keeps nothing.
         every: steps between checkpoints. log_every: steps between rows of the history.
-        identity: what the run was started with; a checkpoint of another one is refused.
+        identity: what the run was started with; a checkpoint of another run, or a damaged one, is
+            left out with a warning and training starts anew.
 
     Returns:
         the history: "step", "seconds" of training so far, and a list for every logged number.
     """
     first, history = 0, {"step": [], "seconds": []}
     if checkpoint is not None and Path(checkpoint).exists():
-        first, history = load_checkpoint(checkpoint, state, identity)
+        try:
+            first, history = load_checkpoint(checkpoint, state, identity)
+        except HvrError as error:
+            warnings.warn(f"training starts anew: {error}", stacklevel=2)
     before = history["seconds"][-1] if history["seconds"] else 0.0
     began = time.perf_counter()
     bar = tqdm(range(first, iters), initial=first, total=iters, desc=desc, unit="step", mininterval=1.0)

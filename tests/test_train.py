@@ -72,6 +72,18 @@ def test_checkpoints_of_other_runs_and_damaged_ones_are_refused(tmp_path):
         load_checkpoint(path, state, "one run")
 
 
+def test_training_starts_anew_beside_a_checkpoint_it_cannot_use(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    step, state = problem()
+    save_checkpoint(path, state, 10, {"step": [10], "seconds": [1.0], "loss": [0.0]}, "one run")
+    with pytest.warns(UserWarning, match="starts anew.*other options"):
+        history = train(step, state, iters=20, checkpoint=path, log_every=10, identity="another run")
+    assert history["step"] == [10, 20] and history["loss"][0] > 0
+    path.write_bytes(b"not a checkpoint")
+    with pytest.warns(UserWarning, match="starts anew.*damaged"):
+        assert train(step, state, iters=10, checkpoint=path, log_every=10)["step"] == [10]
+
+
 def test_divergence_is_an_error_that_names_the_number():
     with pytest.raises(HvrError, match="loss is nan at step 50"):
         train(lambda k, rng: {"loss": float("nan")}, {}, iters=100)
