@@ -70,7 +70,7 @@ def main() -> None:
     """Run the chosen videos."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=list(VIDEOS), help=f"some of {', '.join(VIDEOS)}")
-    parser.add_argument("--iters", type=int, default=6000)
+    parser.add_argument("--iters", type=int, default=4000)
     args = parser.parse_args()
     data = Path(os.environ.get("HVR_SHARED_DATA", ROOT.parent / "shared" / "data")) / "videos"
     if not data.exists():
