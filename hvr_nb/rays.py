@@ -15,6 +15,8 @@ from hvr_nb.mesh import vertex_normals
 from hvr_nb.raster import NEAR, rasterize_pixels
 from hvr_nb.types import Camera
 
+BESIDE = 0.02  # metres from an outline within which the surface behind it is looked at too
+
 
 def pixel_rays(camera: Camera, pixels: np.ndarray, *, offset=(0.5, 0.5)) -> tuple[np.ndarray, np.ndarray]:
     """World rays through pixels.
@@ -48,25 +50,40 @@ def far_depth(xy: np.ndarray, z: np.ndarray, faces: np.ndarray, height: int, wid
     return out
 
 
-def shell(vertices: np.ndarray, faces: np.ndarray, camera: Camera, *, margin: float, cut: float):
+def shell(vertices: np.ndarray, faces: np.ndarray, camera: Camera, *, margin: float, cut: float) -> np.ndarray:
     """Where rays pass the body's shell.
+
+    Behind the first surface of the body nothing is seen, except beside its outline, where the
+    avatar may end a little earlier than the body: there a second stretch about the surface behind
+    (a hand before the hip) is passed too.
 
     Args:
         vertices: (V, 3) world metres. margin: how far the body is inflated, metres.
-        cut: how far behind the first surface of the body itself the shell ends, metres of depth.
+        cut: how far behind a surface of the body itself a stretch ends, metres of depth.
 
     Returns:
-        near, far: (H, W) camera depth, metres; inf and -inf where the shell is missed.
+        (H, W, 4) camera depth, metres: near and far of the first stretch and of the second, which
+        is empty (near = far) for most; inf, -inf, inf, inf where the shell is missed.
     """
-    normals = vertex_normals(vertices, faces)
-    inflated = vertices + margin * normals
-    xy, z = _pixels(inflated, camera)
+    out = np.full((camera.height, camera.width, 4), np.inf)
+    out[..., 1] = -np.inf
+    xy, z = _pixels(vertices + margin * vertex_normals(vertices, faces), camera)
     if z.min() < NEAR:
-        return np.full((camera.height, camera.width), np.inf), np.full((camera.height, camera.width), -np.inf)
-    near, _, _ = rasterize_pixels(xy, z, faces, camera.height, camera.width)
-    far = far_depth(xy, z, faces, camera.height, camera.width)
-    body, _, _ = rasterize_pixels(*_pixels(vertices, camera), faces, camera.height, camera.width)
-    return near, np.where(np.isfinite(body), np.minimum(far, body + cut), far)
+        return out
+    size = camera.height, camera.width
+    near, _, _ = rasterize_pixels(xy, z, faces, *size)
+    far = far_depth(xy, z, faces, *size)
+    body, _, _ = rasterize_pixels(*_pixels(vertices, camera), faces, *size)
+    known = np.isfinite(body)
+    first = np.where(known, np.minimum(far, body + cut), far)
+    reach = 1 + 2 * int(np.ceil(BESIDE * camera.K[0, 0] / np.median(z)))
+    behind = ndimage.maximum_filter(np.where(known, body, -np.inf), size=reach)
+    second = known & (behind - margin > first)
+    out[..., 0], out[..., 1] = near, first
+    out[..., 2] = np.where(second, behind - margin, first)
+    out[..., 3] = np.where(second, behind + cut, first)
+    out[~np.isfinite(near)] = (np.inf, -np.inf, np.inf, np.inf)
+    return out
 
 
 def _pixels(vertices, camera):
@@ -75,20 +92,20 @@ def _pixels(vertices, camera):
     return x[:, :2] / safe[:, None] @ camera.K[:2, :2].T + camera.K[:2, 2], x[:, 2]
 
 
-def fill_bounds(near: np.ndarray, far: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def fill_bounds(bounds: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Give mask pixels that miss the shell the bounds of the nearest pixel that meets it.
 
     Args:
-        near, far: (H, W) metres as ``shell`` gives them. alpha: (H, W) uint8 silhouette.
+        bounds: (H, W, 4) metres as ``shell`` gives them. alpha: (H, W) uint8 silhouette.
     """
-    hit = np.isfinite(near)
+    hit = np.isfinite(bounds[..., 0])
     lack = (alpha > 0) & ~hit
     if not hit.any() or not lack.any():
-        return near, far
+        return bounds
     row, col = ndimage.distance_transform_edt(~hit, return_distances=False, return_indices=True)
-    near, far = near.copy(), far.copy()
-    near[lack], far[lack] = near[row[lack], col[lack]], far[row[lack], col[lack]]
-    return near, far
+    filled = bounds.copy()
+    filled[lack] = bounds[row[lack], col[lack]]
+    return filled
 
 
 def outline_gaps(vertices: np.ndarray, faces: np.ndarray, camera: Camera, alpha: np.ndarray):

@@ -13,6 +13,7 @@ from hvr_nb.methods.nvr.data import trained_frames
 from hvr_nb.methods.nvr.fit import pose_rate
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.pose import PoseCorrection, apply_correction, spread_to_all
+from hvr_nb.methods.nvr.samples import positions
 from hvr_nb.raster import interpolate, rasterize
 from hvr_nb.types import Body, HvrError, Keypoints, Masks
 
@@ -151,7 +152,7 @@ def test_any_pose_can_be_given_as_arrays(avatar, clip):
 
 def test_poses_that_fit_are_left_alone_and_wrong_ones_mended(avatar, clip, tmp_path, model, colours):
     np.testing.assert_allclose(avatar.body.poses, clip.body.poses, atol=1e-12)
-    assert pose_rate(1.0, 0.0) == 0 and pose_rate(1.0, 0.012) == 0.5 and pose_rate(1.0, 0.5) == 1
+    assert pose_rate(2.0, 0.0) == 0 and pose_rate(2.0, 0.0005) == 1 and pose_rate(2.0, 0.5) == 2
     shifted = make_clip(tmp_path / "shifted", model, colours, shifted=0.06)
     mended = train(shifted, pose_lr=1e-2)
     off = posed(model, mended.body)[1] - posed(model, clip.body)[1]
@@ -220,6 +221,14 @@ def test_frames_to_train_on(clip):
     assert trained_frames(body, 3).tolist() == [0, 3, 4]
     with pytest.raises(HvrError, match="03_body"):
         trained_frames(replace(body, valid=np.zeros(6, bool)), 0)
+
+
+def test_samples_lie_in_both_stretches():
+    bounds = np.array([[1.0, 1.1, 2.0, 2.3], [1.0, 1.4, 1.4, 1.4]])
+    depth, step = positions(bounds, 8, 0.5)
+    np.testing.assert_allclose(depth[0], [1.025, 1.075, 2.025, 2.075, 2.125, 2.175, 2.225, 2.275], atol=1e-6)
+    np.testing.assert_allclose(depth[1], 1.025 + 0.05 * np.arange(8), atol=1e-6)
+    np.testing.assert_allclose(step[:, 0], 0.05, atol=1e-7)
 
 
 def test_the_mean_moment_has_no_residual_motion():

@@ -37,20 +37,20 @@ def test_rays_through_other_places_of_a_pixel(camera):
 
 def test_shell_bounds_are_those_of_the_inflated_sphere(camera):
     vertices, faces = sphere()
-    near, far = shell(vertices, faces, camera, margin=0.05, cut=0.03)
+    near, far = np.moveaxis(shell(vertices, faces, camera, margin=0.05, cut=0.03)[..., :2], -1, 0)
     u, v = 32, 24
     assert near[v, u] == pytest.approx(3 - 0.55, abs=2e-3)
     assert far[v, u] == pytest.approx(3 - 0.5 + 0.03, abs=2e-3)  # cut behind the first surface
     hit = np.isfinite(near)
     assert (near[hit] <= far[hit]).all() and np.isneginf(far[~hit]).all()
-    bare = np.isfinite(shell(vertices, faces, camera, margin=0.0, cut=0.03)[0])
+    bare = np.isfinite(shell(vertices, faces, camera, margin=0.0, cut=0.03)[..., 0])
     assert (hit | ~bare).all() and hit.sum() > bare.sum()
 
 
 def test_shell_rim_ends_at_the_far_side(camera):
     vertices, faces = sphere()
-    near, far = shell(vertices, faces, camera, margin=0.05, cut=0.03)
-    body = np.isfinite(shell(vertices, faces, camera, margin=0.0, cut=0.0)[0])
+    near, far = np.moveaxis(shell(vertices, faces, camera, margin=0.05, cut=0.03)[..., :2], -1, 0)
+    body = np.isfinite(shell(vertices, faces, camera, margin=0.0, cut=0.0)[..., 0])
     rim = np.isfinite(near) & ~body
     origin, direction = pixel_rays(camera, np.flatnonzero(rim.ravel()))
     # slab test against the analytic sphere of the inflated radius
@@ -69,20 +69,35 @@ def test_far_depth_keeps_the_farthest_of_two_planes():
     assert far[1, 1] == pytest.approx(2.0) and np.isneginf(far[7, 7])
 
 
+def test_beside_an_outline_the_surface_behind_is_passed_too(camera):
+    small, faces = sphere(radius=0.1, centre=(0, 0, -2.0))
+    large, _ = sphere(radius=0.5, centre=(0, 0, -3.0))
+    both = np.concatenate([small, large])
+    bounds = shell(both, np.concatenate([faces, faces + len(small)]), camera, margin=0.03, cut=0.03)
+    hit = np.isfinite(bounds[..., 0])
+    second = np.subtract(bounds[..., 3], bounds[..., 2], where=hit, out=np.zeros(hit.shape))
+    assert second[24, 32] == 0  # the middle of the small sphere hides what is behind it
+    body = np.isfinite(shell(small, faces, camera, margin=0.0, cut=0.0)[..., 0])
+    rim = body & (second > 0)
+    assert rim.sum() > 8
+    np.testing.assert_allclose(second[rim], 0.06, atol=1e-6)
+    assert (bounds[rim][:, 2] > 2.4).all() and (bounds[rim][:, 3] < 2.7).all()
+
+
 def test_mask_pixels_outside_the_shell_get_their_neighbours_bounds():
-    near, far = np.full((5, 5), np.inf), np.full((5, 5), -np.inf)
-    near[2, 1], far[2, 1] = 1.0, 2.0
+    bounds = np.tile([np.inf, -np.inf, np.inf, np.inf], (5, 5, 1))
+    bounds[2, 1] = (1.0, 2.0, 2.0, 2.0)
     alpha = np.zeros((5, 5), np.uint8)
     alpha[2, 1:4] = 255
-    n, f = fill_bounds(near, far, alpha)
-    assert (n[2, 1:4] == 1).all() and (f[2, 1:4] == 2).all()
-    assert np.isinf(n).sum() == 22 and np.isinf(near[2, 2])
+    filled = fill_bounds(bounds, alpha)
+    assert (filled[2, 1:4] == [1, 2, 2, 2]).all()
+    assert np.isinf(filled[..., 0]).sum() == 22 and np.isinf(bounds[2, 2, 0])
 
 
 def test_gaps_tell_clothes_from_wrong_poses(camera):
     vertices, faces = sphere()
     larger = sphere(radius=0.7)[0]
-    alpha, wide = ((255 * np.isfinite(shell(v, faces, camera, margin=0.0, cut=0.0)[0])).astype(np.uint8)
+    alpha, wide = ((255 * np.isfinite(shell(v, faces, camera, margin=0.0, cut=0.0)[..., 0])).astype(np.uint8)
                    for v in (vertices, larger))  # fmt: skip
     assert outline_gaps(vertices, faces, camera, wide) == pytest.approx((0.2, 0.0), abs=0.06)
     assert outline_gaps(larger, faces, camera, alpha) == pytest.approx((0.0, 0.2), abs=0.06)
@@ -92,4 +107,4 @@ def test_gaps_tell_clothes_from_wrong_poses(camera):
 
 def test_a_body_behind_the_camera_meets_no_ray(camera):
     vertices, faces = sphere(centre=(0, 0, 3.0))
-    assert np.isinf(shell(vertices, faces, camera, margin=0.05, cut=0.03)[0]).all()
+    assert np.isinf(shell(vertices, faces, camera, margin=0.05, cut=0.03)[..., 0]).all()

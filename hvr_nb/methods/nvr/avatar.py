@@ -71,18 +71,16 @@ class Avatar:
         """
         poses, transl = _pose(pose)
         bank = pose_bank(self.model, self.canonical, self.body.betas, poses, transl)
-        near, far = shell(bank.vertices[0], self.canonical.faces, camera, margin=self.margin, cut=CUT)
-        pixel = np.flatnonzero(np.isfinite(near.ravel()))
+        bounds = shell(bank.vertices[0], self.canonical.faces, camera, margin=self.margin, cut=CUT)
+        bounds = bounds.reshape(-1, 4).astype(np.float32)
+        pixel = np.flatnonzero(np.isfinite(bounds[:, 0]))
         size = camera.height * camera.width
         rgb, alpha, depth = (np.zeros((size, *c), np.float32) for c in ((3,), (), ()))
-        bounds = near.ravel().astype(np.float32), far.ravel().astype(np.float32)
 
         def paint(which: np.ndarray, share: float, offset: tuple[float, float]) -> None:
             for start in range(0, len(which), CHUNK):
                 part = which[start : start + CHUNK]
-                got = self._trace(
-                    camera, part, offset, bounds[0][part], bounds[1][part], bank, frame, samples
-                )
+                got = self._trace(camera, part, offset, bounds[part], bank, frame, samples)
                 for target, value in zip((rgb, alpha, depth), got, strict=True):
                     target[part] += share * value
 
@@ -96,10 +94,10 @@ class Avatar:
         return Render(rgb.reshape(*shape, 3), alpha.reshape(shape), middle.reshape(shape))
 
     @torch.no_grad()
-    def _trace(self, camera, pixel, offset, near, far, bank, frame, samples):
+    def _trace(self, camera, pixel, offset, bounds, bank, frame, samples):
         """Colour (R, 3), opacity (R,) and depth (R,) of rays; all zero where they meet nothing."""
         origin, direction = pixel_rays(camera, pixel, offset=offset)
-        z, _ = positions(near, far, samples, 0.5)
+        z, _ = positions(bounds, samples, 0.5)
         points = origin.astype(np.float32) + z[..., None] * direction[:, None]
         normals = vertex_normals(self.canonical.vertices, self.canonical.faces).astype(np.float32)
         live = live_samples(points, np.zeros(len(pixel), np.int64), bank, self.canonical, normals,

@@ -30,8 +30,7 @@ class RaySet:
 
     start: np.ndarray  # (T + 1,) first ray of each frame
     pixel: np.ndarray  # (N,) int32 row * width + column
-    near: np.ndarray  # (N,) float32 camera depth, metres
-    far: np.ndarray  # (N,) float32
+    bounds: np.ndarray  # (N, 4) float32 camera depth, metres: near and far of two stretches
     rgb: np.ndarray  # (N, 3) uint8
     alpha: np.ndarray  # (N,) uint8
 
@@ -84,27 +83,24 @@ def cast_rays(pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which
     """Rays of the frames ``which``, whose posed bodies are ``vertices`` (len(which), V, 3)."""
     parts = []
     for k, t in enumerate(which):
-        near, far = shell(vertices[k], faces, pictures.camera, margin=margin, cut=CUT)
-        near, far = fill_bounds(near, far, pictures.alpha[t])
-        pixel = np.flatnonzero(np.isfinite(near.ravel()))
-        parts.append((pixel.astype(np.int32), near.ravel()[pixel].astype(np.float32),
-                      far.ravel()[pixel].astype(np.float32), pictures.frames[t].reshape(-1, 3)[pixel],
-                      pictures.alpha[t].ravel()[pixel]))  # fmt: skip
+        bounds = shell(vertices[k], faces, pictures.camera, margin=margin, cut=CUT)
+        bounds = fill_bounds(bounds, pictures.alpha[t]).reshape(-1, 4)
+        pixel = np.flatnonzero(np.isfinite(bounds[:, 0]))
+        parts.append((pixel.astype(np.int32), bounds[pixel].astype(np.float32),
+                      pictures.frames[t].reshape(-1, 3)[pixel], pictures.alpha[t].ravel()[pixel]))  # fmt: skip
     start = np.concatenate([[0], np.cumsum([len(p[0]) for p in parts])])
     if start[-1] == 0:
         raise HvrError("the body is in no frame of the clip; look at the overlay of 03_body")
-    return RaySet(start, *(np.concatenate([p[i] for p in parts]) for i in range(5)))
+    return RaySet(start, *(np.concatenate([p[i] for p in parts]) for i in range(4)))
 
 
 def renew_bounds(rays: RaySet, pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray,
                  *, margin: float) -> RaySet:  # fmt: skip
     """The same rays with near and far of moved bodies (N, V, 3); a ray that now misses keeps its old bounds."""
-    near, far = rays.near.copy(), rays.far.copy()
+    bounds = rays.bounds.copy()
     for k, t in enumerate(which):
         part = slice(rays.start[k], rays.start[k + 1])
-        n, f = shell(vertices[k], faces, pictures.camera, margin=margin, cut=CUT)
-        n, f = fill_bounds(n, f, pictures.alpha[t])
-        n, f = n.ravel()[rays.pixel[part]], f.ravel()[rays.pixel[part]]
-        near[part], far[part] = (np.where(np.isfinite(n), new, old)
-                                 for new, old in ((n, near[part]), (f, far[part])))  # fmt: skip
-    return replace(rays, near=near, far=far)
+        new = shell(vertices[k], faces, pictures.camera, margin=margin, cut=CUT)
+        new = fill_bounds(new, pictures.alpha[t]).reshape(-1, 4)[rays.pixel[part]]
+        bounds[part] = np.where(np.isfinite(new[:, :1]), new, bounds[part])
+    return replace(rays, bounds=bounds)

@@ -60,7 +60,17 @@ def live_samples(points: np.ndarray, frame: np.ndarray, bank: PoseBank, canonica
     )  # fmt: skip
 
 
-def positions(near: np.ndarray, far: np.ndarray, count: int, jitter: np.ndarray | float):
-    """Stratified depths (R, count) between near and far (R,), and their spacing (R, 1)."""
-    step = (far - near)[:, None] / count
-    return (near[:, None] + step * (np.arange(count) + jitter)).astype(np.float32), step.astype(np.float32)
+def positions(bounds: np.ndarray, count: int, jitter: np.ndarray | float):
+    """Stratified depths along the two stretches of rays, as ``rays.shell`` gives them.
+
+    Args:
+        bounds: (R, 4) near and far of both stretches, metres. jitter: (R, count) or one, 0..1.
+
+    Returns:
+        depths (R, count), ascending, and their spacing (R, 1), float32 metres.
+    """
+    first = bounds[:, 1:2] - bounds[:, :1]
+    step = (first + bounds[:, 3:] - bounds[:, 2:3]) / count
+    along = step * (np.arange(count) + jitter)
+    depth = np.where(along < first, bounds[:, :1] + along, bounds[:, 2:3] + (along - first))
+    return depth.astype(np.float32), step.astype(np.float32)
