@@ -48,7 +48,9 @@ def composite(weights: Tensor, values: Tensor) -> Tensor:
 def expected_depth(weights: Tensor, depth: Tensor) -> Tensor:
     """(R,) mean depth of what a ray sees, from (R, S) weights and depths; 0 where it sees nothing."""
     total = weights.sum(-1)
-    return torch.where(total > 1e-4, (weights * depth).sum(-1) / total.clamp(min=1e-4), torch.zeros_like(total))
+    return torch.where(
+        total > 1e-4, (weights * depth).sum(-1) / total.clamp(min=1e-4), torch.zeros_like(total)
+    )
 
 
 def distortion(weights: Tensor, middle: Tensor, step: Tensor) -> Tensor:
