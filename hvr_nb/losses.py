@@ -33,18 +33,3 @@ def second_difference(codes: Tensor) -> Tensor:
     if len(codes) < 3:
         return codes.sum() * 0
     return ((codes[2:] - 2 * codes[1:-1] + codes[:-2]) ** 2).mean()
-
-
-def gradient_loss(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Difference of image gradients on square patches: keeps edges where means would blur them.
-
-    Args:
-        pred, target: (P, h, w, 3) in 0..1. weight: (P, h, w).
-    """
-    total = pred.sum() * 0
-    for axis in (1, 2):
-        wa = torch.minimum(weight.narrow(axis, 1, weight.shape[axis] - 1),
-                           weight.narrow(axis, 0, weight.shape[axis] - 1))  # fmt: skip
-        error = (pred.diff(dim=axis) - target.diff(dim=axis)).abs()
-        total = total + (wa[..., None] * error).sum() / (3 * wa.sum().clamp(min=1e-6))
-    return total / 2
