@@ -50,7 +50,9 @@ def far_depth(xy: np.ndarray, z: np.ndarray, faces: np.ndarray, height: int, wid
     return out
 
 
-def shell(vertices: np.ndarray, faces: np.ndarray, camera: Camera, *, margin: float, cut: float) -> np.ndarray:
+def shell(
+    vertices: np.ndarray, faces: np.ndarray, camera: Camera, *, margin: float, cut: float
+) -> np.ndarray:
     """Where rays pass the body's shell.
 
     Behind the first surface of the body nothing is seen, except beside its outline, where the
