@@ -58,7 +58,7 @@ class Avatar:
     options: dict  # what ``reconstruct`` was called with
     model_file: str = ""  # path of the body model, "" for the one load_body_model finds
 
-    def render(self, camera: Camera, pose, *, frame: int | None = None, samples: int = 32,
+    def render(self, camera: Camera, pose, *, frame: int | None = None, samples: int = 24,
                antialias: bool = True) -> Render:  # fmt: skip
         """One picture.
 
