@@ -136,13 +136,18 @@ def _written(folder: Path, names: tuple[str, ...], method: str) -> dict[str, str
 
 
 def _finished(out: Path, wanted: dict) -> bool:
-    """Whether ``out`` was run to its end with exactly these parameters, notebook and inputs."""
+    """Whether ``out`` was run to its end with exactly these parameters, notebook and inputs.
+
+    Where the clip lies is no parameter of the result: a folder that was moved is not run again.
+    """
     if not (out.exists() and marker(out).exists()):
         return False
     try:
         found = read_json(marker(out), remedy="delete it")
     except HvrError:  # a damaged marker proves nothing
         return False
+    found, wanted = ({**d, "params": {k: v for k, v in d.get("params", {}).items() if k != "clip"}}
+                     for d in (found, wanted))  # fmt: skip
     return {key: found.get(key) for key in wanted} == wanted
 
 
