@@ -72,11 +72,6 @@ def make_roi(centre: np.ndarray, edge: np.ndarray) -> np.ndarray:
     return np.concatenate([centre, side[..., None], angle[..., None]], axis=-1)
 
 
-def mirror_roi(roi: np.ndarray, width: int) -> np.ndarray:
-    """The same ROI (..., 4) in the image flipped left to right."""
-    return roi * (-1, 1, 1, -1) + (width, 0, 0, 0)
-
-
 def roi_to_image(roi: np.ndarray, side: int = LANDMARK_SIDE) -> np.ndarray:
     """(2, 3) affine map from crop pixels (0..side) to image pixels, centres at +0.5 in both."""
     x, y, size, angle = roi

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
-from hvr_nb.clip import atomic, read_image, read_json, write_image, write_json
+from hvr_nb.clip import read_image, read_json, write_image, write_json
 from hvr_nb.geometry import orbit
 from hvr_nb.types import Body, Camera, HvrError
 from hvr_nb.video import write_video
@@ -85,8 +84,10 @@ def render_pictures(
     key = _key(avatar, body, cameras, frames)
     manifest = folder / "manifest.json"
     kept = manifest.exists() and read_json(manifest, remedy="delete the folder").get("key") == key
+    video = folder.with_suffix(".mp4")
     if not kept:
         write_json(manifest, {"key": key, "complete": False, "names": []})
+        video.unlink(missing_ok=True)  # of other pictures; a run killed before the new one would keep it
     done = set(read_json(manifest, remedy="delete the folder")["names"])
     for k in tqdm(range(count), desc=f"rendering {folder.name}", unit="frame"):
         if names[k] in done:
@@ -99,8 +100,7 @@ def render_pictures(
         if (k + 1) % 8 == 0 or k + 1 == count:
             write_json(manifest, {"key": key, "complete": k + 1 == count, "names": sorted(done)})
     pictures = load_pictures(folder, names)
-    video = folder.with_suffix(".mp4")
-    if not (kept and video.exists()):
+    if not video.exists():
         write_video(video, pictures.rgb, fps=fps)
     return pictures
 
@@ -141,9 +141,7 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
 def write_depth(path: Path, depth: np.ndarray) -> None:
     """Write depth (H, W) metres as 16-bit PNG in millimetres; empty (inf or 0) becomes 0."""
     millimetres = np.where(np.isfinite(depth), depth * 1000.0, 0.0).clip(0, 65535).astype(np.uint16)
-    data = cv2.imencode(".png", millimetres)[1]
-    with atomic(path) as partial:
-        partial.write_bytes(data.tobytes())
+    write_image(path, millimetres)
 
 
 def over(rgb: np.ndarray, alpha: np.ndarray, background: np.ndarray | float = 255.0) -> np.ndarray:

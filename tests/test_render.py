@@ -82,6 +82,14 @@ def test_an_interrupted_rendering_goes_on(tmp_path, body, joints):
     assert moved.calls == 10, "other cameras: nothing may be reused"
 
 
+def test_an_old_video_does_not_outlive_its_pictures(tmp_path, body):
+    names, folder = ["a", "b"], tmp_path / "t"
+    render_pictures(FlatAvatar(), body.frame(0), [body.camera] * 2, folder, names=names, fps=5)
+    with pytest.raises(KeyboardInterrupt):
+        render_pictures(FlatAvatar(die_at=1), body.frame(1), [body.camera] * 2, folder, names=names, fps=5)
+    assert not folder.with_suffix(".mp4").exists(), "it shows another pose"
+
+
 def test_counts_must_agree(tmp_path, body):
     with pytest.raises(HvrError, match="2 cameras, 3 names"):
         render_pictures(FlatAvatar(), body, [body.camera] * 2, tmp_path, names=["a", "b", "c"], fps=1)
