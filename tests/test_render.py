@@ -82,12 +82,14 @@ def test_an_interrupted_rendering_goes_on(tmp_path, body, joints):
     assert moved.calls == 10, "other cameras: nothing may be reused"
 
 
-def test_an_old_video_does_not_outlive_its_pictures(tmp_path, body):
+def test_an_old_video_does_not_outlive_its_pictures(tmp_path, body, joints):
     names, folder = ["a", "b"], tmp_path / "t"
-    render_pictures(FlatAvatar(), body.frame(0), [body.camera] * 2, folder, names=names, fps=5)
+    cameras = turntable(body.camera, joints, views=4)
+    render_pictures(FlatAvatar(), body.frame(0), cameras[:2], folder, names=names, fps=5)
+    assert folder.with_suffix(".mp4").exists()
     with pytest.raises(KeyboardInterrupt):
-        render_pictures(FlatAvatar(die_at=1), body.frame(1), [body.camera] * 2, folder, names=names, fps=5)
-    assert not folder.with_suffix(".mp4").exists(), "it shows another pose"
+        render_pictures(FlatAvatar(die_at=1), body.frame(0), cameras[2:], folder, names=names, fps=5)
+    assert not folder.with_suffix(".mp4").exists(), "it shows other views"
 
 
 def test_counts_must_agree(tmp_path, body):
