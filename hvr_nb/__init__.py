@@ -7,6 +7,11 @@ not import torch.
 from __future__ import annotations
 
 import importlib
+import os
+
+# Threads that wait for work sleep instead of spinning; read when torch's OpenMP starts, so before torch
+# is imported. On a shared 2-core machine spinning made a training step 18 times slower (0.75 to 13.9 a second).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 

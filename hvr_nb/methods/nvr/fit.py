@@ -202,7 +202,7 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, moving
                                      moving.canonical.faces))  # fmt: skip
             x = x - (maps.view(-1, 3, 3) @ carried[..., None])[..., 0]
             distance = distance - (normal * carried).sum(-1)
-        code = field.codes[tensor(live.frame)]
+        code = torch.nn.functional.embedding(tensor(live.frame), field.codes)  # indexing sums in random order
         residual = field.residual(x, code)
         distance = distance + (tensor(live.big_normal) * residual).sum(-1)
         over, rgb = field(x + residual, distance, normal, code)
