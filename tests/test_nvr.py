@@ -9,11 +9,13 @@ from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.clip import Clip
 from hvr_nb.geometry import default_camera, orbit
 from hvr_nb.methods import nvr
+from hvr_nb.methods.nvr import baked
 from hvr_nb.methods.nvr.data import trained_frames
 from hvr_nb.methods.nvr.fit import pose_rate
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.pose import PoseCorrection, apply_correction, spread_to_all
 from hvr_nb.methods.nvr.samples import positions
+from hvr_nb.metrics import iou, psnr
 from hvr_nb.raster import interpolate, rasterize
 from hvr_nb.types import Body, HvrError, Keypoints, Masks
 
@@ -140,6 +142,22 @@ def test_outlines_are_smoothed_and_nothing_else(avatar, clip, model, colours):
     _, fine = draw(posed(model, clip.body.frame(0))[0][0], model.faces, colours, clip.camera.scaled(4))
     coverage = fine.reshape(SIZE, 4, SIZE, 4).mean((1, 3)) / 255
     assert np.abs(smooth.alpha - coverage).mean() < 0.8 * np.abs(rough.alpha - coverage).mean()
+
+
+def test_guided_by_the_mesh_looks_like_the_whole_shell(avatar, clip, monkeypatch):
+    guided = avatar.render(clip.camera, avatar.body.frame(0), frame=0)
+
+    def everywhere(bounds, depth, pixel_size):
+        return bounds, np.where(np.isfinite(bounds[..., 0]), 24, 0)
+
+    monkeypatch.setattr(baked, "guided_bounds", everywhere)
+    whole = avatar.render(clip.camera, avatar.body.frame(0), frame=0)
+    inside = whole.alpha > 0.5
+    assert psnr(guided.rgb[inside], whole.rgb[inside]) > 30
+    assert np.abs(guided.alpha - whole.alpha).mean() < 0.003
+    fast = avatar.render_fast(clip.camera, avatar.body.frame(0))
+    assert iou(fast.alpha > 0.5, inside) > 0.9
+    assert body_psnr(avatar, fast, clip.frames[0], clip.masks.alpha[0]) > 14
 
 
 def test_any_pose_can_be_given_as_arrays(avatar, clip):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,17 +16,19 @@ from hvr_nb.body_model import BodyModel, load_body_model
 from hvr_nb.canonical import Canonical, make_canonical, warp_to_posed
 from hvr_nb.clip import read_json, read_npz, write_json, write_npz
 from hvr_nb.mesh import vertex_normals
+from hvr_nb.methods.nvr import baked
 from hvr_nb.methods.nvr.data import CUT
 from hvr_nb.methods.nvr.fit import FAR_OUT
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.occupancy import LiveGrid
 from hvr_nb.methods.nvr.samples import live_samples, positions
 from hvr_nb.methods.nvr.surface import canonical_mesh
+from hvr_nb.raster import rasterize
 from hvr_nb.rays import pixel_rays, shell
 from hvr_nb.types import Body, Camera, HvrError, Mesh, Render
 from hvr_nb.warp import pose_bank
 
-CHUNK = 8192  # rays rendered at once
+CHUNK = 196608  # samples looked at at once
 SCHEMA = 1
 OFFSETS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))  # of the four rays in a pixel
 
@@ -58,7 +61,7 @@ class Avatar:
     options: dict  # what ``reconstruct`` was called with
     model_file: str = ""  # path of the body model, "" for the one load_body_model finds
 
-    def render(self, camera: Camera, pose, *, frame: int | None = None, samples: int = 24,
+    def render(self, camera: Camera, pose, *, frame: int | None = None,
                antialias: bool = True) -> Render:  # fmt: skip
         """One picture.
 
@@ -66,23 +69,21 @@ class Avatar:
             camera: any camera; distortion is ignored.
             pose: a Body of one frame, or (poses (72,), transl (3,)).
             frame: training frame whose moment (wrinkles, light) to show; None shows the mean.
-            samples: positions on each ray, before empty ones are left out.
             antialias: pixels on the outline are the mean of four rays.
         """
-        poses, transl = _pose(pose)
-        bank = pose_bank(self.model, self.canonical, self.body.betas, poses, transl)
-        bounds = shell(bank.vertices[0], self.canonical.faces, camera, margin=self.margin, cut=CUT)
-        bounds = bounds.reshape(-1, 4).astype(np.float32)
-        pixel = np.flatnonzero(np.isfinite(bounds[:, 0]))
+        bank = pose_bank(self.model, self.canonical, self.body.betas, *_pose(pose))
+        bounds, counts = self._bounds(camera, bank)
+        pixel = np.flatnonzero(counts)
         size = camera.height * camera.width
         rgb, alpha, depth = (np.zeros((size, *c), np.float32) for c in ((3,), (), ()))
 
         def paint(which: np.ndarray, share: float, offset: tuple[float, float]) -> None:
-            for start in range(0, len(which), CHUNK):
-                part = which[start : start + CHUNK]
-                got = self._trace(camera, part, offset, bounds[part], bank, frame, samples)
-                for target, value in zip((rgb, alpha, depth), got, strict=True):
-                    target[part] += share * value
+            for count in np.unique(counts[which]).tolist():
+                group = which[counts[which] == count]
+                for part in np.array_split(group, -(-len(group) * count // CHUNK)):
+                    got = self._trace(camera, part, offset, bounds[part], bank, frame, count)
+                    for target, value in zip((rgb, alpha, depth), got, strict=True):
+                        target[part] += share * value
 
         paint(pixel, 1.0, (0.5, 0.5))
         shape = (camera.height, camera.width)
@@ -93,14 +94,41 @@ class Avatar:
             paint(rim, 1 / len(OFFSETS), offset)
         return Render(rgb.reshape(*shape, 3), alpha.reshape(shape), middle.reshape(shape))
 
+    def render_fast(self, camera: Camera, pose) -> Render:
+        """A picture of the baked mesh: the mean moment, hard outline, tens of pictures a second."""
+        bank = pose_bank(self.model, self.canonical, self.body.betas, *_pose(pose))
+        return baked.draw(self.baked, self._baked_vertices(bank), camera)
+
+    @functools.cached_property
+    def baked(self) -> baked.Baked:
+        """The avatar as a mesh that follows the body; made when first asked for."""
+        mesh = canonical_mesh(self.field, self.canonical, margin=self.margin, resolution=baked.RESOLUTION)
+        return baked.bind(mesh, self.canonical)
+
+    @functools.cached_property
+    def _normals(self) -> np.ndarray:
+        return vertex_normals(self.canonical.vertices, self.canonical.faces).astype(np.float32)
+
+    def _baked_vertices(self, bank) -> np.ndarray:
+        faces = self.canonical.faces
+        return baked.posed_vertices(self.baked, faces, bank.vertices[0], bank.transforms[0])
+
+    def _bounds(self, camera: Camera, bank) -> tuple[np.ndarray, np.ndarray]:
+        """(H * W, 4) where rays may meet the avatar, metres, and (H * W,) positions to look at."""
+        bounds = shell(bank.vertices[0], self.canonical.faces, camera, margin=self.margin, cut=CUT)
+        depth, _, _ = rasterize(self._baked_vertices(bank), self.baked.mesh.faces, camera)
+        seen = depth[np.isfinite(depth)]
+        pixel_size = float(np.median(seen) / camera.K[0, 0]) if len(seen) else 1.0
+        bounds, counts = baked.guided_bounds(bounds, depth, pixel_size)
+        return bounds.reshape(-1, 4).astype(np.float32), counts.ravel()
+
     @torch.no_grad()
     def _trace(self, camera, pixel, offset, bounds, bank, frame, samples):
         """Colour (R, 3), opacity (R,) and depth (R,) of rays; all zero where they meet nothing."""
         origin, direction = pixel_rays(camera, pixel, offset=offset)
         z, _ = positions(bounds, samples, 0.5)
         points = origin.astype(np.float32) + z[..., None] * direction[:, None]
-        normals = vertex_normals(self.canonical.vertices, self.canonical.faces).astype(np.float32)
-        live = live_samples(points, np.zeros(len(pixel), np.int64), bank, self.canonical, normals,
+        live = live_samples(points, np.zeros(len(pixel), np.int64), bank, self.canonical, self._normals,
                             self.grid, margin=self.margin)  # fmt: skip
         if live is None:
             return 0, 0, 0

@@ -1,0 +1,96 @@
+"""The avatar as a coloured mesh that follows the body: fast pictures, and a guide for exact ones.
+
+Its vertices hang on the nearest place of the big-pose skin: a point of a face and an offset, which
+the blended joint transforms turn (linear blend skinning about the surface, as in ``hvr_nb.warp``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from hvr_nb.canonical import Canonical
+from hvr_nb.nearest import nearest_surface, on_surface
+from hvr_nb.raster import interpolate, rasterize
+from hvr_nb.types import Camera, Mesh, Render
+
+RESOLUTION = 256  # marching-cubes cells along the longest side: 7.5 mm for a grown person
+REACH = 0.01  # metres before and behind the mesh within which the avatar's surface is
+BESIDE = 0.012  # metres beside the mesh that rays still look at
+OUTLINE = (12, 0.1)  # positions on rays beside the mesh's outline, if it is not deeper there, metres
+MIDDLE = (8, 0.035)  # the same for rays that meet the mesh
+MANY = 24  # positions on rays that cross the whole shell
+
+
+@dataclass(frozen=True)
+class Baked:
+    """A mesh of N vertices bound to the skin."""
+
+    mesh: Mesh  # in the big pose, colours lit as in the clip's mean moment
+    face: np.ndarray  # (N,) face of the skin that carries a vertex
+    bary: np.ndarray  # (N, 3) where in it
+    weights: np.ndarray  # (N, 24) float32 skin weights there
+    offset: np.ndarray  # (N, 3) float32 metres from there, in the rest pose's axes
+
+
+def bind(mesh: Mesh, canonical: Canonical) -> Baked:
+    """Hang a big-pose mesh on the skin."""
+    face, bary, _ = nearest_surface(mesh.vertices, canonical.vertices, canonical.faces)
+    weights = on_surface(canonical.weights, canonical.faces, face, bary).astype(np.float32)
+    foot = on_surface(canonical.vertices, canonical.faces, face, bary)
+    turn = (weights @ canonical.A_big[:, :3, :3].reshape(24, 9)).reshape(-1, 3, 3)
+    offset = np.linalg.solve(turn, (mesh.vertices - foot)[..., None])[..., 0]
+    return Baked(mesh, face, bary, weights, offset.astype(np.float32))
+
+
+def posed_vertices(
+    baked: Baked, faces: np.ndarray, vertices: np.ndarray, transforms: np.ndarray
+) -> np.ndarray:
+    """(N, 3) world metres of a baked mesh.
+
+    Args:
+        faces: (F, 3) of the skin. vertices: (V, 3) posed skin, metres.
+        transforms: (24, 3, 4) rest-relative joint transforms of the pose.
+    """
+    turn = (baked.weights @ transforms[:, :, :3].reshape(24, 9).astype(np.float32)).reshape(-1, 3, 3)
+    return on_surface(vertices, faces, baked.face, baked.bary) + np.einsum("nij,nj->ni", turn, baked.offset)
+
+
+def draw(baked: Baked, vertices: np.ndarray, camera: Camera) -> Render:
+    """A picture of the mesh with its vertices at (N, 3): colours as baked, a hard outline."""
+    depth, face_id, bary = rasterize(vertices, baked.mesh.faces, camera)
+    hit = face_id >= 0
+    rgb = interpolate(baked.mesh.colors.astype(np.float32) / 255, baked.mesh.faces, face_id, bary)
+    return Render(rgb, hit.astype(np.float32), np.where(hit, depth, 0).astype(np.float32))
+
+
+def guided_bounds(bounds: np.ndarray, depth: np.ndarray, pixel_size: float) -> tuple[np.ndarray, np.ndarray]:
+    """Stretches of rays cut down to where a mesh says the surface is.
+
+    Args:
+        bounds: (H, W, 4) as ``rays.shell`` gives them, metres. depth: (H, W) of the mesh, inf where
+            it is not. pixel_size: metres a pixel spans at the person.
+
+    Returns:
+        (H, W, 4): a short stretch about the mesh; ``bounds`` where the mesh is deep about a pixel
+        (a hand before the trunk); inf, -inf, inf, inf away from the mesh.
+        (H, W) uint8 how many positions these rays need.
+    """
+    there = np.isfinite(depth)
+    out, count = bounds.copy(), np.where(np.isfinite(bounds[..., 0]), MANY, 0).astype(np.uint8)
+    beside = 1 + 2 * max(1, int(np.ceil(BESIDE / pixel_size)))
+    touched = ndimage.maximum_filter(there, beside)
+    out[~touched], count[~touched] = (np.inf, -np.inf, np.inf, np.inf), 0
+    middle = ndimage.minimum_filter(there, 3)
+    # Beside an outline the surface bends away: a ray between pixels may meet it deeper than they do.
+    for where, size, reach, (few, longest) in ((touched, beside, REACH + pixel_size, OUTLINE),
+                                               (middle, 3, REACH, MIDDLE)):  # fmt: skip
+        near = ndimage.minimum_filter(depth, size) - reach
+        far = ndimage.maximum_filter(np.where(there, depth, -np.inf), size) + reach
+        short = where & (count > 0)
+        short[short] = far[short] - near[short] < longest
+        out[short] = np.stack([near, far, far, far], -1)[short]
+        count[short] = few
+    return out, count
