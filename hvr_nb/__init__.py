@@ -48,6 +48,7 @@ _PUBLIC = {
     "over": "render",
     "parse_person": "parsing",
     "parse_with_schp": "schp",
+    "portrait": "render",
     "posed": "body_model",
     "read_keypoints": "formats.keypoints",
     "read_video": "video",
@@ -61,6 +62,7 @@ _PUBLIC = {
     "to_uint8": "render",
     "turntable": "render",
     "undistort_images": "geometry",
+    "whole_frame": "render",
     "write_player": "report",
     "write_video": "video",
 }

@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from hvr_nb.clip import read_image, read_json, write_image, write_json
-from hvr_nb.geometry import orbit
+from hvr_nb.geometry import camera_centre, look_at, orbit, project
 from hvr_nb.types import Body, Camera, HvrError
 from hvr_nb.video import write_video
 
@@ -55,6 +55,38 @@ def turntable(camera: Camera, joints: np.ndarray, *, views: int, frame: int = 0)
     """
     centre, axis = joints[frame].mean(0), vertical_axis(joints)
     return [orbit(camera, centre, 2 * np.pi * k / views, axis=axis) for k in range(views)]
+
+
+def whole_frame(body: Body, joints: np.ndarray, *, border: float = 0.03) -> int:
+    """Index of the first frame whose person is wholly in the picture; else of the one with most joints in it.
+
+    Args:
+        joints: (T, 24, 3) SMPL joints, metres. border: joints this close to the edge (as a share of
+            the picture) are not counted as in it.
+    """
+    camera = body.camera
+    points = np.stack([project(frame, camera) for frame in joints])
+    size = np.array([camera.width, camera.height])
+    inside = ((points > border * size) & (points < (1 - border) * size)).all(-1).sum(1)
+    return int(np.argmax(np.where(body.valid, inside, -1)))
+
+
+def portrait(camera: Camera, joints: np.ndarray, *, least: int = 256) -> Camera:
+    """A camera at the place of ``camera`` turned to a person, its square picture cut to fit.
+
+    Args:
+        joints: (..., 3) all the joints to be seen, metres.
+        least: side of the picture, pixels, where the person is filmed smaller than that.
+    """
+    points = joints.reshape(-1, 3)
+    middle = points.mean(0)
+    eye = camera_centre(camera)
+    radius = np.linalg.norm(points - middle, axis=1).max() + 0.25  # the skull, hands and clothes reach beyond
+    filmed = 2 * radius * camera.K[1, 1] / np.linalg.norm(middle - eye)
+    side = int(np.clip(2 * np.ceil(filmed / 2), least, max(camera.width, camera.height, least)))
+    focal = camera.K[1, 1] * side / filmed
+    K = np.array([[focal, 0, side / 2], [0, focal, side / 2], [0, 0, 1.0]])
+    return look_at(eye, middle, Camera(K, side, side), up=-camera.R[1])
 
 
 def render_pictures(

@@ -1,13 +1,23 @@
 """Stage 06 with a stand-in avatar: turntable geometry, kept pictures, resuming, compositing."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from hvr_nb.body_model import load_body_model, posed
-from hvr_nb.geometry import default_camera, project
-from hvr_nb.render import load_pictures, over, render_pictures, to_uint8, turntable, vertical_axis
+from hvr_nb.geometry import camera_centre, default_camera, project
+from hvr_nb.render import (
+    load_pictures,
+    over,
+    portrait,
+    render_pictures,
+    to_uint8,
+    turntable,
+    vertical_axis,
+    whole_frame,
+)
 from hvr_nb.types import Body, HvrError
 
 
@@ -50,6 +60,30 @@ def test_turntable_keeps_the_person_in_place(body, joints):
     side = centre + np.array([0.2, 0.0, 0.0])
     assert abs(project(side, cameras[1])[0] - pixels[0, 0]) < 0.5
     assert abs(project(side, cameras[0])[0] - pixels[0, 0]) > 1.0
+
+
+def test_a_portrait_holds_the_person_wherever_it_was_filmed(body, joints):
+    camera = replace(
+        body.camera, width=640, height=360, K=np.array([[500.0, 0, 320], [0, 500, 180], [0, 0, 1]])
+    )
+    aside = joints + [2.0, 0, 0]  # at the edge of the picture
+    view = portrait(camera, aside[0])
+    assert np.allclose(camera_centre(view), camera_centre(camera)) and view.width == view.height >= 256
+    points = project(aside[0], view)
+    assert (points > 0.02 * view.width).all() and (points < 0.98 * view.width).all()
+    assert np.ptp(points[:, 1]) > 0.5 * view.height, "the person fills the picture"
+    assert points[15, 1] < points[0, 1] < points[7, 1], "head up"
+    assert np.allclose(project(aside[0].mean(0), view), view.width / 2)
+
+
+def test_the_frame_that_shows_the_whole_person_is_found(body, joints):
+    camera = replace(
+        body.camera, width=640, height=360, K=np.array([[500.0, 0, 320], [0, 500, 180], [0, 0, 1]])
+    )
+    body = replace(body, camera=camera)
+    moved = joints * 0.5 + np.array([[[2.0, 0, -1]], [[0, 0, -1]], [[0, 0, -1]]])
+    assert whole_frame(body, moved) == 1
+    assert whole_frame(replace(body, valid=np.array([True, False, True])), moved) == 2
 
 
 def test_the_axis_is_the_persons_own(joints):
