@@ -28,7 +28,7 @@ LAYERS = {
     4: {"train"},
     5: {"methods", "formats"},
     6: {"subject", "viewing", "pictures", "plots", "shading", "skeletons", "report", "batch", "render",
-        "evaluate", "motion"},
+        "coverage", "evaluate", "motion"},
     7: {"cli", "demo", "__main__"},
 }  # fmt: skip
 

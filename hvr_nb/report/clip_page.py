@@ -12,7 +12,7 @@ import numpy as np
 
 from hvr_nb import __version__
 from hvr_nb.clip import Clip
-from hvr_nb.files import read_json
+from hvr_nb.files import read_image, read_json
 from hvr_nb.pictures import contact_sheet, pick
 from hvr_nb.report.pages import Section, write_report
 from hvr_nb.viewing.saved import strip
@@ -84,6 +84,8 @@ def _render_pictures(folder: Path) -> dict[str, np.ndarray]:
             images = over(made.rgb, made.alpha)
             shown = pick(len(images), 8)
             found[caption] = contact_sheet([images[i] for i in shown], tile=200)
+    if (folder / "coverage.png").exists():
+        found["surface that was filmed"] = read_image(folder / "coverage.png", remedy="run 06_render again")
     return found
 
 

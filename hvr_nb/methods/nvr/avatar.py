@@ -99,6 +99,11 @@ class Avatar:
         bank = pose_bank(self.model, self.canonical, self.body.betas, *_pose(pose))
         return baked.draw(self.baked, self._baked_vertices(bank), camera)
 
+    def surface(self, pose) -> Mesh:
+        """The baked mesh in a pose: vertices correspond between poses, colours of the mean moment."""
+        bank = pose_bank(self.model, self.canonical, self.body.betas, *_pose(pose))
+        return replace(self.baked.mesh, vertices=self._baked_vertices(bank))
+
     @functools.cached_property
     def baked(self) -> baked.Baked:
         """The avatar as a mesh that follows the body; made when first asked for."""
