@@ -13,7 +13,7 @@ import numpy as np
 from hvr_nb.body_model import BodyModel, posed
 from hvr_nb.clip import Clip
 from hvr_nb.geometry import align_camera, similarity
-from hvr_nb.metrics import image_quality, iou, mpjpe, pa_mpjpe
+from hvr_nb.metrics import image_quality, iou, mpjpe, pa_mpjpe, published_protocol
 from hvr_nb.render import Pictures, to_uint8
 from hvr_nb.subject import Truth, load_truth, write_synthetic
 from hvr_nb.types import Body, Keypoints, Masks
@@ -74,12 +74,14 @@ def frame_quality(
         which: frame indices to compare.
 
     Returns:
-        psnr, psnr_box, psnr_body, ssim, ssim_box, ssim_body and render_iou; means over frames.
+        psnr, psnr_box, psnr_body, ssim, ssim_box, ssim_body and render_iou; means over frames;
+        published_psnr and published_ssim as Instant-NVR's evaluation makes them.
     """
     colours = masks.foreground if masks.foreground is not None else frames
     alpha = masks.alpha[which]
     truth = (colours[which] * (alpha[..., None] / 255.0)).astype(np.uint8)
     row = image_quality(pictures.rgb[which], truth, alpha)
+    row |= published_protocol(pictures.rgb[which], truth)
     return row | {"render_iou": float(np.mean(iou(pictures.alpha[which], alpha)))}
 
 

@@ -104,6 +104,30 @@ def image_quality(pred: np.ndarray, truth: np.ndarray, alpha: np.ndarray) -> dic
     return {key: float(np.mean(v)) if v else float("nan") for key, v in found.items()}
 
 
+def published_protocol(
+    pred: np.ndarray, truth: np.ndarray, box: np.ndarray | None = None
+) -> dict[str, float]:
+    """PSNR and SSIM as Instant-NVR's evaluation computes them, to stand beside the correct ones.
+
+    Both pictures are black outside the projected box of the body; PSNR over the whole picture;
+    SSIM without a stated range, which skimage took as 2 for floats (specs/nvr.md 3.7): it flatters.
+
+    Args:
+        pred, truth: (T, H, W, 3) uint8 or float 0..1, over black. box: (T, H, W) bool, pixels of the
+            body's box; None where both are black outside it already.
+
+    Returns:
+        published_psnr (dB) and published_ssim, means over frames.
+    """
+    pair = [np.asarray(x) for x in (pred, truth)]
+    a, b = (x / 255.0 if x.dtype == np.uint8 else x.astype(np.float64) for x in pair)
+    if box is not None:
+        a, b = (np.where(np.asarray(box, bool)[..., None], x, 0.0) for x in (a, b))
+    rows = [(psnr(x, y), structural_similarity(x, y, data_range=2.0, channel_axis=-1, win_size=SSIM_WINDOW))
+            for x, y in zip(a, b, strict=True)]  # fmt: skip
+    return dict(zip(("published_psnr", "published_ssim"), np.mean(rows, 0).tolist(), strict=True))
+
+
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray | float:
     """Intersection over union of silhouettes; two empty ones agree (1.0).
 

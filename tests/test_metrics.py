@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from hvr_nb.metrics import acceleration, image_quality, iou, mpjpe, pa_mpjpe, psnr, ssim
+from hvr_nb.metrics import (
+    acceleration,
+    image_quality,
+    iou,
+    mpjpe,
+    pa_mpjpe,
+    psnr,
+    published_protocol,
+    ssim,
+)
 from hvr_nb.types import HvrError
 
 
@@ -50,6 +59,22 @@ def test_image_quality_separates_body_from_background(picture):
     assert set(q) == {"psnr", "psnr_box", "psnr_body", "ssim", "ssim_box", "ssim_body"}
     empty = image_quality(wrong, picture, np.zeros_like(alpha))
     assert np.isnan(empty["psnr_body"]) and empty["psnr"] == pytest.approx(q["psnr"])
+
+
+def test_the_published_protocol_flatters_and_ignores_what_is_outside_the_box(picture):
+    worse = picture + 0.2 * np.random.default_rng(1).standard_normal(picture.shape)
+    found = published_protocol(worse[None], picture[None])
+    assert found["published_psnr"] == pytest.approx(psnr(worse, picture))
+    faint = [0.5 + 0.1 * (x - 0.5) for x in (worse, picture)]  # as skin and cloth are
+    assert published_protocol(faint[0][None], faint[1][None])["published_ssim"] > ssim(*faint) + 0.05
+    box = np.zeros((1, 40, 32), bool)
+    box[:, :20] = True
+    half = published_protocol(worse[None], picture[None], box)
+    mse = ((worse - picture)[:20] ** 2).sum() / picture.size
+    assert half["published_psnr"] == pytest.approx(-10 * np.log10(mse))
+    as_bytes = [(255 * np.clip(x, 0, 1)).round().astype(np.uint8)[None] for x in (worse, picture)]
+    floats = [x / 255.0 for x in as_bytes]
+    assert published_protocol(*as_bytes) == pytest.approx(published_protocol(*floats))
 
 
 def test_iou():
