@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hvr_nb import skinning
+from hvr_nb import loose, skinning
 from hvr_nb.body_model import BodyModel
+from hvr_nb.harmonic import extend
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.nearest import nearest_surface, on_surface
 from hvr_nb.types import Body, HvrError
@@ -40,7 +41,7 @@ class Canonical:
     part_bounds: np.ndarray  # (5, 2, 3) the same for every part
     origin: np.ndarray  # (3,) position of grid node (0, 0, 0), metres
     spacing: float  # distance of grid nodes, metres
-    field_weights: np.ndarray  # (X, Y, Z, 24) skin weights of the nearest surface point
+    field_weights: np.ndarray  # (X, Y, Z, 24) skin weights: the skin's near it, their harmonic extension beyond
     field_distance: np.ndarray  # (X, Y, Z) signed distance to the surface, metres, negative inside
     field_face: np.ndarray  # (X, Y, Z) int32 nearest face
     field_bary: np.ndarray  # (X, Y, Z, 3) barycentric coordinates in it
@@ -110,8 +111,11 @@ def _fields(vertices: np.ndarray, model: BodyModel, bounds: np.ndarray, spacing:
     if model.uv is not None:
         corners = model.uv[model.uv_faces[face]]
         uv = grid(np.einsum("nk,nkc->nc", bary, corners).astype(np.float32))
+    weights = grid(on_surface(model.weights.numpy(), model.faces, face, bary))
+    band = grid(distance) < 0.75 * np.sqrt(3) * spacing  # specs/surface.md C2, step 1
+    weights = np.clip(extend(weights, band, sweeps=100), 0, 1)
     return {
-        "field_weights": grid(on_surface(model.weights.numpy(), model.faces, face, bary)),
+        "field_weights": weights / weights.sum(-1, keepdims=True),
         "field_distance": grid(distance), "field_face": grid(face), "field_bary": grid(bary),
         "field_point": grid(on_surface(vertices, model.faces, face, bary)), "field_uv": uv,
     }  # fmt: skip

@@ -90,7 +90,7 @@ def load_checkpoint(path: str | Path, state: Mapping[str, object], identity: str
     """
     remedy = "delete it to train from the start"
     try:
-        content = torch.load(path, weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
         schema, run = content["schema"], content["identity"]
     except Exception as error:  # torch raises many kinds for a damaged file
         raise HvrError(f"{path} is damaged ({type(error).__name__}); {remedy}") from error
