@@ -272,3 +272,21 @@ def test_unknown_device_and_scale_are_explained(clip):
     if not torch.cuda.is_available():
         with pytest.raises(HvrError, match="CUDA"):
             nvr.reconstruct(clip, device="cuda")
+
+
+def test_a_step_with_the_search_in_torch_has_the_same_loss(clip, monkeypatch):
+    """The CUDA road of ``warp_rays``, here on the CPU, through training, folding and rendering."""
+    from hvr_nb import warp
+
+    plain = train(clip, iters=1)
+    monkeypatch.setattr(warp, "TORCH_DEVICES", ("cpu",))
+    calls = []
+    search = warp.warp_torch.warp_rays
+    monkeypatch.setattr(warp.warp_torch, "warp_rays", lambda *a: calls.append(len(a[0])) or search(*a))
+    in_torch = train(clip, iters=1)
+    assert calls == [252]  # 42 rays of each of the 6 frames
+    for name in ("loss", "psnr_body", "live"):
+        assert in_torch.history[name] == pytest.approx(plain.history[name], rel=1e-4), name
+    pictures = [avatar.render(clip.camera, avatar.body.frame(0), frame=0) for avatar in (plain, in_torch)]
+    assert len(calls) > 1
+    assert np.abs(pictures[0].rgb - pictures[1].rgb).mean() < 1e-3

@@ -65,7 +65,7 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
     margin, misfit = outline_fit(pictures, first.vertices, canonical.faces, which[::8])
     options = FitOptions(iters=iters, rays=rays, **weights)
     options = replace(options, pose_lr=pose_rate(options.pose_lr, misfit) if refine_pose else 0.0)
-    moving = Moving(body, which, pictures, model, canonical, margin)
+    moving = Moving(body, which, pictures, model, canonical, margin, device=target)
     avatar_field = AvatarField(canonical.bounds, len(which), sizes, seed=seed, device=target)
     pose = PoseCorrection(model.parents, len(which)).to(target)
     occupancy = Occupancy(canonical, margin=margin)

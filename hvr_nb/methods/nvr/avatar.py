@@ -70,7 +70,8 @@ class Avatar:
             antialias: pixels on the outline are the mean of four rays.
         """
         poses, transl = _pose(pose)
-        bank = pose_bank(self.model, self.canonical, self.body.betas, poses, transl)
+        bank = pose_bank(self.model, self.canonical, self.body.betas, poses, transl,
+                         device=self.field.low.device)  # fmt: skip
         bounds = shell(bank.vertices[0], self.canonical.faces, camera, margin=self.margin, cut=CUT)
         bounds = bounds.reshape(-1, 4).astype(np.float32)
         pixel = np.flatnonzero(np.isfinite(bounds[:, 0]))
