@@ -14,6 +14,7 @@ from hvr_nb import volrend
 from hvr_nb.body_model import BodyModel, load_body_model
 from hvr_nb.canonical import Canonical, make_canonical, warp_to_posed
 from hvr_nb.clip import read_json, read_npz, write_json, write_npz
+from hvr_nb.fields import reading_backend
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods.nvr.data import CUT
 from hvr_nb.methods.nvr.fit import FAR_OUT
@@ -175,7 +176,8 @@ def load(folder: str | Path, *, device: str = "auto") -> Avatar:
     """Read an avatar that ``reconstruct`` or ``Avatar.save`` wrote.
 
     Raises:
-        HvrError: a file is missing or damaged, or the body model at hand is not the avatar's.
+        HvrError: a file is missing or damaged, the body model at hand is not the avatar's, or the
+            avatar was trained with tiny-cuda-nn, which is not here.
     """
     folder, remedy = Path(folder), "run 05_train again"
     options = read_json(folder / "options.json", remedy=remedy)
@@ -188,8 +190,13 @@ def load(folder: str | Path, *, device: str = "auto") -> Avatar:
     body, _ = read_npz(folder / "body.npz", Body, remedy=remedy)
     weights, _ = read_npz(folder / "weights.npz", Weights, remedy=remedy)
     canonical = make_canonical(body, model)
+    target = pick_device(device)
+    backend = reading_backend(options["backend"], target)
+    if backend is None:
+        raise HvrError(f"{folder} was trained with tiny-cuda-nn, whose tables nothing else reads; load it "
+                       f"on CUDA where tinycudann imports, or {remedy} here")  # fmt: skip
     field = AvatarField(canonical.bounds, options["frames"], FieldOptions(**options["field"]),
-                        device=pick_device(device))  # fmt: skip
+                        device=target, backend=backend)  # fmt: skip
     _fill(field, weights, folder)
     grid = LiveGrid(weights.low, weights.cell, weights.state)
     return Avatar(field, grid, canonical, body, weights.codes, model, options["margin"],
