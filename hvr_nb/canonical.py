@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hvr_nb import loose, skinning
+from hvr_nb import skinning
 from hvr_nb.body_model import BodyModel
 from hvr_nb.harmonic import extend
 from hvr_nb.mesh import vertex_normals
@@ -41,7 +41,9 @@ class Canonical:
     part_bounds: np.ndarray  # (5, 2, 3) the same for every part
     origin: np.ndarray  # (3,) position of grid node (0, 0, 0), metres
     spacing: float  # distance of grid nodes, metres
-    field_weights: np.ndarray  # (X, Y, Z, 24) skin weights: the skin's near it, their harmonic extension beyond
+    field_weights: (
+        np.ndarray
+    )  # (X, Y, Z, 24) skin weights: the skin's near it, their harmonic extension beyond
     field_distance: np.ndarray  # (X, Y, Z) signed distance to the surface, metres, negative inside
     field_face: np.ndarray  # (X, Y, Z) int32 nearest face
     field_bary: np.ndarray  # (X, Y, Z, 3) barycentric coordinates in it

@@ -1,10 +1,10 @@
 """Multi-resolution hash grids and the optimiser of their tables.
 
 Mueller et al., "Instant Neural Graphics Primitives with a Multiresolution Hash Encoding", 2022,
-section 3. One interface, three backends with one parameter layout: a numba kernel on the CPU
-(parallel over levels, so that the backward pass needs no atomics and is deterministic), tiny-cuda-nn
-on CUDA where it imports, and PyTorch level by level everywhere, the reference of the tests
-(measured in specs/performance.md 1 and 5).
+section 3. One interface, three backends: a numba kernel on the CPU (parallel over levels, so that
+the backward pass needs no atomics and is deterministic), tiny-cuda-nn on CUDA where it imports, and
+PyTorch level by level everywhere, the reference of the tests (measured in specs/performance.md 1 and
+5). The first and the last read each other's tables, tiny-cuda-nn's are its own.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class HashGrid(nn.Module):
         levels: number of levels. coarsest, finest: cells along an axis of the first and last.
         log2_table: each level has at most 2**log2_table rows; a level that fits is indexed densely.
         scale: the table starts uniform in [-scale, scale]. seed: of that start.
-        backend: "numba", "torch" or "tcnn"; None picks the fastest that imports for the device
-            of the table at construction (``device``).
+        device: of the table, the only parameter.
+        backend: "numba", "torch" or "tcnn"; None picks the fastest that imports for ``device``.
     """
 
     def __init__(self, *, levels: int = 8, coarsest: int = 16, finest: int = 512, log2_table: int = 16,
@@ -47,14 +47,16 @@ class HashGrid(nn.Module):
         super().__init__()
         self.cells, self.rows = level_sizes(levels, coarsest, finest, 2**log2_table)
         self.offsets = np.concatenate([[0], np.cumsum(self.rows)]).astype(np.int64)
-        generator = torch.Generator().manual_seed(seed)
-        values = torch.rand(int(self.offsets[-1]), FEATURES, generator=generator) * 2 - 1
-        self.table = nn.Parameter((values * scale).to(device))
-        self.backend = backend or pick_backend(self.table.device)
+        self.backend = backend or pick_backend(torch.device(device))
+        rows = int(self.offsets[-1])
         if self.backend == "tcnn":
             from hvr_nb.fields_tcnn import TcnnGrid
 
-            self.inner = TcnnGrid(self.cells, self.rows, FEATURES)
+            self.tcnn = TcnnGrid(self.cells, log2_table, FEATURES)
+            rows = self.tcnn.rows
+        generator = torch.Generator().manual_seed(seed)
+        values = torch.rand(rows, FEATURES, generator=generator) * 2 - 1
+        self.table = nn.Parameter((values * scale).to(device))
 
     @property
     def width(self) -> int:
@@ -64,7 +66,7 @@ class HashGrid(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Features (N, levels * 2) of points (N, 3); points outside [0, 1] are clamped."""
         if self.backend == "tcnn":
-            return self.inner(x, self.table)
+            return self.tcnn(x, self.table)
         if self.backend == "numba":
             return _NumbaHash.apply(x, self.table, self)
         return hash_reference(x, self.table, self.cells, self.rows, self.offsets)
@@ -77,6 +79,14 @@ def pick_backend(device: torch.device) -> str:
 
         return "tcnn" if available() else "torch"
     return "numba" if numba is not None and device.type == "cpu" else "torch"
+
+
+def reading_backend(written_by: str, device: torch.device) -> str | None:
+    """The fastest backend on ``device`` that reads tables ``written_by`` a backend; None if there is none."""
+    here = pick_backend(device)
+    if (here == "tcnn") == (written_by == "tcnn"):
+        return here
+    return "torch" if here == "tcnn" else None
 
 
 def hash_reference(x: Tensor, table: Tensor, cells, rows, offsets) -> Tensor:

@@ -1,14 +1,15 @@
-"""tiny-cuda-nn behind the ``HashGrid`` interface; CUDA only and untested where none is available.
+"""tiny-cuda-nn's hash grid over a table that ``HashGrid`` owns; CUDA only.
 
-The table keeps the layout of ``hvr_nb.fields``; tiny-cuda-nn's own grid differs in where its nodes
-lie, so a table trained with one backend is not read by another: an avatar stores the backend's name.
+Tried on the CPU only, with a stand-in for the library.
+Its nodes lie elsewhere than those of ``hvr_nb.fields`` (a level has one node an axis less, half a
+cell off), so a table trained with one backend means nothing to another: see ``fields.reading_backend``.
+It sums gradients in changing order, so two equal trainings differ in the last bits.
 """
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def available() -> bool:
@@ -20,20 +21,25 @@ def available() -> bool:
     return True
 
 
-class TcnnGrid(nn.Module):
-    """A tiny-cuda-nn HashGrid with the geometry of ``HashGrid``."""
+class TcnnGrid:
+    """A tiny-cuda-nn HashGrid with the sizes of ``HashGrid``, without parameters of its own.
 
-    def __init__(self, cells: list[int], rows: list[int], features: int):
-        super().__init__()
+    Args:
+        cells: cells along an axis of each level, in geometric growth. features: numbers per row.
+        log2_table: a level has at most 2**log2_table rows.
+    """
+
+    def __init__(self, cells: list[int], log2_table: int, features: int):
         import tinycudann
 
         growth = (cells[-1] / cells[0]) ** (1 / max(len(cells) - 1, 1))
-        self.grid = tinycudann.Encoding(3, {
+        self.encoding = tinycudann.Encoding(3, {
             "otype": "HashGrid", "n_levels": len(cells), "n_features_per_level": features,
-            "log2_hashmap_size": int(np.log2(max(rows))), "base_resolution": cells[0],
-            "per_level_scale": growth,
-        })  # fmt: skip
+            "log2_hashmap_size": log2_table, "base_resolution": cells[0], "per_level_scale": growth,
+        }, dtype=torch.float32)  # fmt: skip
+        self.rows = self.encoding.params.numel() // features
+        self.encoding.params.data = self.encoding.params.new_empty(0)  # every call brings a table
 
-    def forward(self, x: Tensor, table: Tensor) -> Tensor:
-        """Features (N, levels * features), float32; ``table`` is kept for the interface only."""
-        return self.grid(x.clamp(0, 1)).to(torch.float32)
+    def __call__(self, x: Tensor, table: Tensor) -> Tensor:
+        """Features (N, levels * features) of points (N, 3) from table (rows, features), float32."""
+        return torch.func.functional_call(self.encoding, {"params": table.flatten()}, (x.clamp(0, 1),))

@@ -9,6 +9,7 @@ fixed-point steps start from the nearest skin's answer (as in Chen et al., "SNAR
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 try:
     import numba
@@ -40,24 +41,36 @@ def undo(blended: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.linalg.solve(blended[:, :, :3], (points - blended[:, :, 3])[..., None])[..., 0]
 
 
-def posed_by_field(big: np.ndarray, weights_at, A_big: np.ndarray, A_posed: np.ndarray) -> np.ndarray:
-    """Big-pose points (N, 3) carried to a pose.
+def weights_at(points: np.ndarray, canonical) -> np.ndarray:
+    """(N, 24) smooth skin weights at big-pose points (N, 3)."""
+    out = np.empty((len(points), 24))
+    where = ((points - canonical.origin) / canonical.spacing).T
+    for joint in range(24):
+        out[:, joint] = map_coordinates(canonical.field_weights[..., joint], where, order=1, mode="nearest")
+    return out
+
+
+def move(points: np.ndarray, frame: np.ndarray, distance: np.ndarray, big: np.ndarray, canonical,
+         world: np.ndarray) -> None:  # fmt: skip
+    """Carry loose samples on from where the nearest skin put them, in place.
 
     Args:
-        weights_at: (N, 3) -> (N, 24) skin weights at big-pose points.
-        A_big, A_posed: (24, 3, 4) rest pose to big pose, and to the world.
+        points: (R, S, 3) world metres. frame: (R,) index into ``world``. distance: (R, S) metres.
+        big: (R, S, 3) big-pose points, changed. canonical: a ``canonical.Canonical``.
+        world: (T, 24, 3, 4) rest pose to world.
     """
-    weights = weights_at(big)
-    return apply(blend(weights, A_posed), undo(blend(weights, A_big), big))
-
-
-def big_by_field(points: np.ndarray, start: np.ndarray, weights_at, A_big: np.ndarray, A_posed: np.ndarray):
-    """World points (N, 3) carried to the big pose (N, 3), from a first guess ``start`` (N, 3)."""
-    big = start
-    for _ in range(STEPS):
-        weights = weights_at(big)
-        big = apply(blend(weights, A_big), undo(blend(weights, A_posed), points))
-    return big
+    if numba is not None:
+        _move(points, frame, distance, big, canonical.field_weights, canonical.origin, canonical.spacing,
+              canonical.A_big, world)  # fmt: skip
+        return
+    share = looseness(distance)
+    for t in np.unique(frame):
+        some = (share > 0) & (frame == t)[:, None]
+        found = big[some]
+        for _ in range(STEPS):
+            weights = weights_at(found, canonical)
+            found = apply(blend(weights, canonical.A_big), undo(blend(weights, world[t]), points[some]))
+        big[some] += share[some][:, None] * (found - big[some])
 
 
 def _weights_loop(x, y, z, field, origin, spacing, out):
@@ -116,4 +129,4 @@ def _loose_loop(points, frame, distance, big, field, origin, spacing, A_big, A_p
 
 if numba:
     _weights = numba.njit(cache=True)(_weights_loop)
-    move_loose = numba.njit(cache=True, parallel=True)(_loose_loop)
+    _move = numba.njit(cache=True, parallel=True)(_loose_loop)

@@ -2,7 +2,8 @@
 
 The same map as ``canonical.warp_to_canonical``, for frames kept side by side in one bank:
 cell grids, vertices, normals and the linear maps of all frames, searched ray by ray in numba (the
-vertex nearest to one sample is a good guess for the next).
+vertex nearest to one sample is a good guess for the next). Where frames are trained or shown on
+CUDA, the bank keeps copies there and the search runs in torch (``warp_torch``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hvr_nb import nearest
+from hvr_nb import loose, nearest, warp_torch
 from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical, vertex_maps, warp_to_canonical
 from hvr_nb.mesh import vertex_normals
@@ -24,6 +25,7 @@ except ImportError:  # frame by frame through canonical.warp_to_canonical
     numba = None
 
 ANY_RING = 1 << 30  # samples are searched however far they are
+TORCH_DEVICES = ("cuda",)  # kinds of devices that search for themselves; numba serves the others
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,21 @@ class PoseBank:
     dims: np.ndarray  # (T, 3)
     start: np.ndarray  # (T, most cells + 1)
     items: np.ndarray  # (T, V)
+    on_device: warp_torch.DeviceBank | None = None  # copies for a device that searches for itself
+    world: np.ndarray | None = None  # (T, 24, 3, 4) rest pose to world, where cloth is loose
 
     def __len__(self) -> int:
         return len(self.vertices)
 
 
-def pose_bank(model: BodyModel, canonical: Canonical, betas, poses, transl) -> PoseBank:
-    """Pose T frames: betas (10,), poses (T, 72) radians, transl (T, 3) metres."""
+def pose_bank(model: BodyModel, canonical: Canonical, betas, poses, transl, *, device="cpu",
+              cloth: bool = False) -> PoseBank:  # fmt: skip
+    """Pose T frames: betas (10,), poses (T, 72) radians, transl (T, 3) metres.
+
+    Args:
+        device: where ``warp_rays`` is to search for samples of these frames.
+        cloth: whether samples off the skin follow the smooth weights of ``hvr_nb.loose``.
+    """
     parts = []
     with torch.no_grad():
         as32 = [torch.as_tensor(np.asarray(a), dtype=torch.float32) for a in (betas, poses, transl)]
@@ -58,9 +68,15 @@ def pose_bank(model: BodyModel, canonical: Canonical, betas, poses, transl) -> P
     most = max(len(p[5].start) for p in parts)
     start = [np.pad(p[5].start, (0, most - len(p[5].start)), mode="edge") for p in parts]
     stacked = [np.stack([p[i] for p in parts]) for i in range(5)]
+    copies = world = None
+    if cloth:
+        world = stacked[3].copy()
+        world[..., 3] += as32[2].numpy()[:, None]
+    if torch.device(device).type in TORCH_DEVICES:
+        copies = warp_torch.device_bank(*stacked[:3], canonical.vertices, canonical.faces, device)
     return PoseBank(*stacked, origin=np.stack([p[5].origin for p in parts]),
                     dims=np.stack([p[5].dims for p in parts]), start=np.stack(start),
-                    items=np.stack([p[5].items for p in parts]))  # fmt: skip
+                    items=np.stack([p[5].items for p in parts]), on_device=copies, world=world)  # fmt: skip
 
 
 def warp_rays(points: np.ndarray, frame: np.ndarray, bank: PoseBank, canonical: Canonical):
@@ -75,6 +91,16 @@ def warp_rays(points: np.ndarray, frame: np.ndarray, bank: PoseBank, canonical: 
         (R, S) int32 and barycentric coordinates in it (R, S, 3).
     """
     points = np.ascontiguousarray(points, np.float32)
+    big, distance, face, bary = _warp_by_skin(points, frame, bank, canonical)
+    if bank.world is not None:
+        loose.move(points, np.asarray(frame, np.int64), distance, big, canonical, bank.world)
+    return big, distance, face, bary
+
+
+def _warp_by_skin(points: np.ndarray, frame: np.ndarray, bank: PoseBank, canonical: Canonical):
+    if bank.on_device is not None:
+        here = torch.as_tensor(points, device=bank.on_device.vertices.device)
+        return tuple(a.cpu().numpy() for a in warp_torch.warp_rays(here, frame, bank.on_device))
     shape = points.shape[:2]
     out = np.empty((*shape, 3), np.float32), np.empty(shape, np.float32)
     face, bary = np.empty(shape, np.int32), np.empty((*shape, 3), np.float32)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -27,3 +28,42 @@ def detector() -> Path:
     if done.returncode:
         pytest.skip(f"no detector models: {done.stderr.strip()}")
     return MODEL_FOLDER
+
+
+@pytest.fixture
+def fake_tinycudann(monkeypatch):
+    """Not tiny-cuda-nn: a stand-in for the documented ``tinycudann.Encoding``, picked on every device.
+
+    It has the constructor, the flat ``params`` and the number of rows of the library's HashGrid, and
+    ends where its nodes would do, one node an axis less than ``hvr_nb.fields``.
+    """
+    import torch
+
+    from hvr_nb import fields
+
+    made = []
+
+    class Encoding(torch.nn.Module):
+        def __init__(self, n_input_dims, encoding_config, seed=1337, dtype=None):
+            super().__init__()
+            assert n_input_dims == 3 and encoding_config["otype"] == "HashGrid"
+            get, self.dtype = encoding_config.__getitem__, dtype
+            growth, levels = get("per_level_scale"), range(get("n_levels"))
+            self.cells = [int(-(-(get("base_resolution") * growth**k - 1) // 1)) for k in levels]
+            most = 2 ** get("log2_hashmap_size")
+            self.rows = [min((n + 1) ** 3 + -((n + 1) ** 3) % 8, most) for n in self.cells]
+            self.offsets = torch.tensor([0, *self.rows]).cumsum(0)
+            self.n_output_dims = get("n_levels") * get("n_features_per_level")
+            self.params = torch.nn.Parameter(torch.full((sum(self.rows) * 2,), 7.0))
+            made.append(self)
+
+        def forward(self, x):
+            assert x.dtype == torch.float32 and self.params.ndim == 1
+            table = self.params.to(self.dtype).contiguous().view(-1, 2)
+            return fields.hash_reference(x, table, self.cells, self.rows, self.offsets)
+
+    module = ModuleType("tinycudann")
+    module.Encoding, module.made = Encoding, made
+    monkeypatch.setitem(sys.modules, "tinycudann", module)
+    monkeypatch.setattr(fields, "pick_backend", lambda device: "tcnn")
+    return module

@@ -1,8 +1,11 @@
+import sys
+from types import ModuleType
+
 import numpy as np
 import pytest
 import torch
 
-from hvr_nb.fields import HashGrid, RowAdam, hash_reference, level_sizes, pick_backend
+from hvr_nb.fields import HashGrid, RowAdam, hash_reference, level_sizes, pick_backend, reading_backend
 
 numba = pytest.importorskip("numba")
 
@@ -102,5 +105,56 @@ def test_row_adam_skips_rows_without_gradient_and_clears_the_rest(monkeypatch):
     assert results[0][4, 0] == pytest.approx(0.8, abs=1e-5)
 
 
-def test_the_backend_follows_the_device():
+def test_the_backend_follows_the_device(monkeypatch):
     assert pick_backend(torch.device("cpu")) == "numba"
+    monkeypatch.setitem(sys.modules, "tinycudann", None)  # an import of it fails
+    assert pick_backend(torch.device("cuda")) == "torch"
+    monkeypatch.setitem(sys.modules, "tinycudann", ModuleType("tinycudann"))
+    assert pick_backend(torch.device("cuda")) == "tcnn"
+    assert pick_backend(torch.device("cpu")) == "numba"
+
+
+def test_tables_are_read_by_backends_of_their_layout_only(monkeypatch):
+    for here, written_by, reader in [("numba", "numba", "numba"), ("numba", "torch", "numba"),
+                                     ("torch", "numba", "torch"), ("tcnn", "tcnn", "tcnn"),
+                                     ("tcnn", "numba", "torch"), ("numba", "tcnn", None)]:  # fmt: skip
+        monkeypatch.setattr("hvr_nb.fields.pick_backend", lambda device, here=here: here)
+        assert reading_backend(written_by, torch.device("cpu")) == reader
+
+
+def test_with_a_stand_in_for_tinycudann_the_table_is_the_only_parameter(fake_tinycudann):
+    grid = HashGrid(levels=3, coarsest=4, finest=20, log2_table=9, scale=0.5, seed=4)
+    encoding = fake_tinycudann.made[0]
+    assert grid.backend == "tcnn" and encoding.dtype == torch.float32
+    assert list(grid.state_dict()) == ["table"] and [n for n, _ in grid.named_parameters()] == ["table"]
+    assert grid.table.shape == (sum(encoding.rows), 2) and encoding.rows == [64, 512, 512]
+    assert encoding.params.numel() == 0  # nothing kept twice
+    assert 0.4 < grid.table.detach().abs().max() <= 0.5
+    again = HashGrid(levels=3, coarsest=4, finest=20, log2_table=9, scale=0.5, seed=4)
+    assert torch.equal(grid.table, again.table)
+
+
+def test_with_a_stand_in_for_tinycudann_gradients_reach_points_and_table(fake_tinycudann):
+    grid = HashGrid(levels=3, coarsest=4, finest=20, log2_table=9, scale=0.5)
+    encoding = fake_tinycudann.made[0]
+    expected = grid.table.detach().clone().requires_grad_()
+    x, y = (points(100).requires_grad_() for _ in range(2))
+    want = hash_reference(y, expected, encoding.cells, encoding.rows, encoding.offsets)
+    want.square().sum().backward()
+    optimiser = RowAdam([grid.table], lr=0.01)
+    out = grid(x)
+    assert out.shape == (100, grid.width) and out.dtype == torch.float32
+    torch.testing.assert_close(out, want)
+    out.square().sum().backward()
+    torch.testing.assert_close(grid.table.grad, expected.grad)
+    torch.testing.assert_close(x.grad, y.grad)
+    untouched = ~expected.grad.any(1)
+    optimiser.step()
+    assert untouched.any() and torch.equal(grid.table[untouched], expected[untouched])
+    assert grid(x).square().sum() < out.square().sum()  # the values a step changed are those in use
+
+
+def test_levels_that_fit_stay_dense_with_tinycudann(fake_tinycudann):
+    """As in the residual motion, where no level fills 2**14 rows."""
+    HashGrid(levels=4, coarsest=4, finest=24, log2_table=14)
+    assert fake_tinycudann.made[0].rows[-1] == 24**3

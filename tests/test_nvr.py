@@ -290,3 +290,56 @@ def test_unknown_device_and_scale_are_explained(clip):
     if not torch.cuda.is_available():
         with pytest.raises(HvrError, match="CUDA"):
             nvr.reconstruct(clip, device="cuda")
+
+
+def test_a_step_with_the_search_in_torch_has_the_same_loss(clip, monkeypatch):
+    """The CUDA road of ``warp_rays``, here on the CPU, through training, folding and rendering."""
+    from hvr_nb import warp
+
+    plain = train(clip, iters=1)
+    monkeypatch.setattr(warp, "TORCH_DEVICES", ("cpu",))
+    calls = []
+    search = warp.warp_torch.warp_rays
+    monkeypatch.setattr(warp.warp_torch, "warp_rays", lambda *a: calls.append(len(a[0])) or search(*a))
+    in_torch = train(clip, iters=1)
+    assert calls == [252]  # 42 rays of each of the 6 frames
+    for name in ("loss", "psnr_body", "live"):
+        assert in_torch.history[name] == pytest.approx(plain.history[name], rel=1e-4), name
+    pictures = [avatar.render(clip.camera, avatar.body.frame(0), frame=0) for avatar in (plain, in_torch)]
+    assert len(calls) > 1
+    assert np.abs(pictures[0].rgb - pictures[1].rgb).mean() < 1e-3
+
+
+def test_with_a_stand_in_for_tinycudann_it_trains_and_is_read_back_only_where_that_is(
+    tmp_path, model, colours, fake_tinycudann, monkeypatch
+):
+    clip = make_clip(tmp_path / "doll", model, colours)
+    made = train(clip, iters=4)
+    assert made.field.grid.backend == made.field.motion_grid.backend == "tcnn"
+    assert sum("table" in name or "params" in name for name in made.field.state_dict()) == 2
+    assert made.field.grid.table.detach().abs().max() > 0.01  # the optimiser has it; it started at 1e-4
+    back = nvr.load(clip.folder / "avatars" / "nvr")
+    assert back.fingerprint == made.fingerprint and back.field.grid.backend == "tcnn"
+    a, b = (x.render(clip.camera, clip.body.frame(1)) for x in (made, back))
+    np.testing.assert_array_equal(a.rgb, b.rgb)
+    monkeypatch.undo()
+    with pytest.raises(HvrError, match="trained with tiny-cuda-nn.*05_train"):
+        nvr.load(clip.folder / "avatars" / "nvr")
+
+
+def test_where_tinycudann_is_avatars_of_the_cpu_are_read_in_torch(avatar, clip, tmp_path, fake_tinycudann):
+    back = nvr.load(avatar.save(tmp_path / "copy"))
+    assert back.field.grid.backend == back.field.motion_grid.backend == "torch"
+    a, b = (x.render(clip.camera, avatar.body.frame(1), frame=1) for x in (avatar, back))
+    np.testing.assert_allclose(a.rgb, b.rgb, atol=1e-4)
+
+
+def test_a_checkpoint_of_another_table_layout_is_left_out(tmp_path, model, colours, monkeypatch, request):
+    clip = make_clip(tmp_path / "doll", model, colours)
+    monkeypatch.setattr("hvr_nb.methods.nvr.fit.losses.opacity_loss", Stopper(3))
+    with pytest.raises(KeyboardInterrupt):
+        train(clip, iters=4, checkpoint_every=2)
+    monkeypatch.undo()
+    request.getfixturevalue("fake_tinycudann")
+    with pytest.warns(UserWarning, match="starts anew.*other options"):
+        train(clip, iters=4, checkpoint_every=2)

@@ -24,7 +24,7 @@ LAYERS = {
     3: {"keypoints", "blazepose", "cleanup", "tracking",
         "masks", "temporal", "crf", "matting", "parsing", "body_parts", "colour_model", "labels", "schp",
         "fit", "fit_init", "fit_terms", "kinematics", "landmarks", "normal", "pose_prior", "silhouette",
-        "canonical", "harmonic", "loose", "warp"},
+        "canonical", "harmonic", "loose", "warp", "warp_torch"},
     4: {"train"},
     5: {"methods", "formats"},
     6: {"subject", "viewing", "pictures", "plots", "shading", "skeletons", "report", "batch", "render",

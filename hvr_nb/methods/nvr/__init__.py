@@ -65,7 +65,7 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
     margin, misfit = outline_fit(pictures, first.vertices, canonical.faces, which[::8])
     options = FitOptions(iters=iters, rays=rays, **weights)
     options = replace(options, pose_lr=pose_rate(options.pose_lr, misfit) if refine_pose else 0.0)
-    moving = Moving(body, which, pictures, model, canonical, margin)
+    moving = Moving(body, which, pictures, model, canonical, margin, device=target)
     avatar_field = AvatarField(canonical.bounds, len(which), sizes, seed=seed, device=target)
     pose = PoseCorrection(model.parents, len(which)).to(target)
     occupancy = Occupancy(canonical, margin=margin)
@@ -74,7 +74,7 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
             "fit": asdict(options), "field": asdict(sizes), "misfit": misfit}  # fmt: skip
     folder = Path(clip.folder) / "avatars" / "nvr"
     history = train(step, state, iters=iters, seed=seed, checkpoint=folder / "checkpoint.pt",
-                    every=checkpoint_every, identity=_identity(clip, call), desc="nvr")  # fmt: skip
+                    every=checkpoint_every, identity=_identity(clip, call, avatar_field), desc="nvr")  # fmt: skip
     if options.pose_lr:
         moving.move(*pose.fold())
     occupancy.update(avatar_field)
@@ -85,17 +85,19 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
     return avatar
 
 
-def _identity(clip, call: dict) -> str:
-    """What a checkpoint belongs to: the options and the clip's artefacts."""
+def _identity(clip, call: dict, field: AvatarField) -> str:
+    """What a checkpoint belongs to: the options, the clip's artefacts and the layout of the tables."""
     inputs = [clip.fingerprint(a) for a in (*NEEDS, "canonical")]
-    return hashlib.sha256(json.dumps([inputs, call], sort_keys=True).encode()).hexdigest()
+    whole = json.dumps([inputs, call, field.grid.backend == "tcnn"], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def _finish(field, occupancy, canonical, moving, body, model, history, call, model_file) -> Avatar:
     """The avatar with refined poses, and codes for the frames that were not trained on too."""
     count = len(body)
     codes = spread_to_all(field.codes.detach().cpu().numpy(), moving.which, count).astype(np.float32)
-    everyone = AvatarField(canonical.bounds, count, field.options, device=field.low.device)
+    everyone = AvatarField(canonical.bounds, count, field.options, device=field.low.device,
+                           backend=field.grid.backend)  # fmt: skip
     state = field.state_dict() | {"codes": torch.as_tensor(codes)}
     everyone.load_state_dict(state)
     refined = replace(body, global_orient=moving.poses[:, :3], body_pose=moving.poses[:, 3:],

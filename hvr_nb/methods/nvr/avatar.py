@@ -13,11 +13,12 @@ import torch
 
 from hvr_nb import volrend
 from hvr_nb.body_model import BodyModel, load_body_model
-from hvr_nb.canonical import Canonical, make_canonical, warp_to_posed
+from hvr_nb.canonical import Canonical, make_canonical
 from hvr_nb.clip import read_json, read_npz, write_json, write_npz
+from hvr_nb.fields import reading_backend
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods.nvr import baked
-from hvr_nb.methods.nvr.data import CUT
+from hvr_nb.methods.nvr.data import CUT, is_loose
 from hvr_nb.methods.nvr.fit import FAR_OUT
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.occupancy import LiveGrid
@@ -71,7 +72,7 @@ class Avatar:
             frame: training frame whose moment (wrinkles, light) to show; None shows the mean.
             antialias: pixels on the outline are the mean of four rays.
         """
-        bank = pose_bank(self.model, self.canonical, self.body.betas, *_pose(pose))
+        bank = self._bank(pose)
         bounds, counts = self._bounds(camera, bank)
         pixel = np.flatnonzero(counts)
         size = camera.height * camera.width
@@ -96,27 +97,31 @@ class Avatar:
 
     def render_fast(self, camera: Camera, pose) -> Render:
         """A picture of the baked mesh: the mean moment, hard outline, tens of pictures a second."""
-        bank = pose_bank(self.model, self.canonical, self.body.betas, *_pose(pose))
+        bank = self._bank(pose)
         return baked.draw(self.baked, self._baked_vertices(bank), camera)
 
     def surface(self, pose) -> Mesh:
         """The baked mesh in a pose: vertices correspond between poses, colours of the mean moment."""
-        bank = pose_bank(self.model, self.canonical, self.body.betas, *_pose(pose))
+        bank = self._bank(pose)
         return replace(self.baked.mesh, vertices=self._baked_vertices(bank))
 
     @functools.cached_property
     def baked(self) -> baked.Baked:
         """The avatar as a mesh that follows the body; made when first asked for."""
         mesh = canonical_mesh(self.field, self.canonical, margin=self.margin, resolution=baked.RESOLUTION)
-        return baked.bind(mesh, self.canonical)
+        return baked.bind(mesh, self.canonical, cloth=is_loose(self.margin))
 
     @functools.cached_property
     def _normals(self) -> np.ndarray:
         return vertex_normals(self.canonical.vertices, self.canonical.faces).astype(np.float32)
 
+    def _bank(self, pose):
+        """The posed body of one picture, ready for queries."""
+        return pose_bank(self.model, self.canonical, self.body.betas, *_pose(pose), device=self.field.low.device,
+                         cloth=is_loose(self.margin))  # fmt: skip
+
     def _baked_vertices(self, bank) -> np.ndarray:
-        faces = self.canonical.faces
-        return baked.posed_vertices(self.baked, faces, bank.vertices[0], bank.transforms[0])
+        return baked.posed_vertices(self.baked, self.canonical.faces, bank)
 
     def _bounds(self, camera: Camera, bank) -> tuple[np.ndarray, np.ndarray]:
         """(H * W, 4) where rays may meet the avatar, metres, and (H * W,) positions to look at."""
@@ -167,8 +172,8 @@ class Avatar:
         mesh = canonical_mesh(self.field, self.canonical, margin=self.margin, resolution=resolution)
         if frame is None:
             return mesh
-        bank = pose_bank(self.model, self.canonical, self.body.betas, *_pose(self.body.frame(frame)))
-        vertices = warp_to_posed(mesh.vertices, self.canonical, bank.vertices[0], bank.transforms[0])
+        bound = baked.bind(mesh, self.canonical, cloth=is_loose(self.margin))
+        vertices = baked.posed_vertices(bound, self.canonical.faces, self._bank(self.body.frame(frame)))
         return replace(mesh, vertices=vertices)
 
     @property
@@ -207,7 +212,8 @@ def load(folder: str | Path, *, device: str = "auto") -> Avatar:
     """Read an avatar that ``reconstruct`` or ``Avatar.save`` wrote.
 
     Raises:
-        HvrError: a file is missing or damaged, or the body model at hand is not the avatar's.
+        HvrError: a file is missing or damaged, the body model at hand is not the avatar's, or the
+            avatar was trained with tiny-cuda-nn, which is not here.
     """
     folder, remedy = Path(folder), "run 05_train again"
     options = read_json(folder / "options.json", remedy=remedy)
@@ -220,8 +226,13 @@ def load(folder: str | Path, *, device: str = "auto") -> Avatar:
     body, _ = read_npz(folder / "body.npz", Body, remedy=remedy)
     weights, _ = read_npz(folder / "weights.npz", Weights, remedy=remedy)
     canonical = make_canonical(body, model)
+    target = pick_device(device)
+    backend = reading_backend(options["backend"], target)
+    if backend is None:
+        raise HvrError(f"{folder} was trained with tiny-cuda-nn, whose tables nothing else reads; load it "
+                       f"on CUDA where tinycudann imports, or {remedy} here")  # fmt: skip
     field = AvatarField(canonical.bounds, options["frames"], FieldOptions(**options["field"]),
-                        device=pick_device(device))  # fmt: skip
+                        device=target, backend=backend)  # fmt: skip
     _fill(field, weights, folder)
     grid = LiveGrid(weights.low, weights.cell, weights.state)
     return Avatar(field, grid, canonical, body, weights.codes, model, options["margin"],

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from hvr_nb import loose
 from hvr_nb.canonical import Canonical
 from hvr_nb.nearest import nearest_surface, on_surface
 from hvr_nb.raster import interpolate, rasterize
 from hvr_nb.types import Camera, Mesh, Render
+from hvr_nb.warp import PoseBank
 
 RESOLUTION = 256  # marching-cubes cells along the longest side: 7.5 mm for a grown person
 REACH = 0.01  # metres before and behind the mesh within which the avatar's surface is
@@ -26,36 +28,44 @@ MANY = 24  # positions on rays that cross the whole shell
 
 @dataclass(frozen=True)
 class Baked:
-    """A mesh of N vertices bound to the skin."""
+    """A mesh of N vertices bound to the skin, and those of loose cloth to the space about it."""
 
     mesh: Mesh  # in the big pose, colours lit as in the clip's mean moment
     face: np.ndarray  # (N,) face of the skin that carries a vertex
     bary: np.ndarray  # (N, 3) where in it
     weights: np.ndarray  # (N, 24) float32 skin weights there
     offset: np.ndarray  # (N, 3) float32 metres from there, in the rest pose's axes
+    cloth: np.ndarray  # (L,) vertices that are loose
+    share: np.ndarray  # (L, 1) how much, 0..1
+    cloth_weights: np.ndarray  # (L, 24) float32 smooth weights at them
+    cloth_rest: np.ndarray  # (L, 3) where they are in the rest pose, metres
 
 
-def bind(mesh: Mesh, canonical: Canonical) -> Baked:
-    """Hang a big-pose mesh on the skin."""
-    face, bary, _ = nearest_surface(mesh.vertices, canonical.vertices, canonical.faces)
+def bind(mesh: Mesh, canonical: Canonical, *, cloth: bool) -> Baked:
+    """Hang a big-pose mesh on the skin; ``cloth``: vertices off it follow ``hvr_nb.loose``."""
+    face, bary, distance = nearest_surface(mesh.vertices, canonical.vertices, canonical.faces)
     weights = on_surface(canonical.weights, canonical.faces, face, bary).astype(np.float32)
     foot = on_surface(canonical.vertices, canonical.faces, face, bary)
-    turn = (weights @ canonical.A_big[:, :3, :3].reshape(24, 9)).reshape(-1, 3, 3)
+    turn = loose.blend(weights, canonical.A_big)[:, :, :3]
     offset = np.linalg.solve(turn, (mesh.vertices - foot)[..., None])[..., 0]
-    return Baked(mesh, face, bary, weights, offset.astype(np.float32))
+    share = loose.looseness(distance)
+    which = np.flatnonzero(share) if cloth else np.zeros(0, np.int64)
+    smooth = loose.weights_at(mesh.vertices[which], canonical).astype(np.float32)
+    rest = loose.undo(loose.blend(smooth, canonical.A_big), mesh.vertices[which])
+    return Baked(
+        mesh, face, bary, weights, offset.astype(np.float32), which, share[which, None], smooth, rest
+    )
 
 
-def posed_vertices(
-    baked: Baked, faces: np.ndarray, vertices: np.ndarray, transforms: np.ndarray
-) -> np.ndarray:
-    """(N, 3) world metres of a baked mesh.
-
-    Args:
-        faces: (F, 3) of the skin. vertices: (V, 3) posed skin, metres.
-        transforms: (24, 3, 4) rest-relative joint transforms of the pose.
-    """
-    turn = (baked.weights @ transforms[:, :, :3].reshape(24, 9).astype(np.float32)).reshape(-1, 3, 3)
-    return on_surface(vertices, faces, baked.face, baked.bary) + np.einsum("nij,nj->ni", turn, baked.offset)
+def posed_vertices(baked: Baked, faces: np.ndarray, bank: PoseBank) -> np.ndarray:
+    """(N, 3) world metres of a baked mesh in the first pose of a bank; faces: (F, 3) of the skin."""
+    turn = loose.blend(baked.weights, bank.transforms[0])[:, :, :3]
+    out = on_surface(bank.vertices[0], faces, baked.face, baked.bary)
+    out = out + np.einsum("nij,nj->ni", turn, baked.offset)
+    if len(baked.cloth):
+        smooth = loose.apply(loose.blend(baked.cloth_weights, bank.world[0]), baked.cloth_rest)
+        out[baked.cloth] += baked.share * (smooth - out[baked.cloth])
+    return out
 
 
 def draw(baked: Baked, vertices: np.ndarray, camera: Camera) -> Render:

@@ -40,10 +40,11 @@ class AvatarField(nn.Module):
 
     Args:
         bounds: (2, 3) box of the big pose, metres. frames: number of frames with a code.
+        backend: of the hash grids; None picks.
     """
 
     def __init__(self, bounds: np.ndarray, frames: int, options: FieldOptions, *, seed: int = 0,
-                 device="cpu"):  # fmt: skip
+                 device="cpu", backend: str | None = None):  # fmt: skip
         super().__init__()
         self.options = options
         bounds = torch.as_tensor(np.asarray(bounds), dtype=torch.float32)
@@ -52,9 +53,9 @@ class AvatarField(nn.Module):
         self.register_buffer("beta", torch.tensor(0.01))  # metres, softness of the surface
         self.register_buffer("open", torch.ones(options.levels))  # how much of each level is in use
         self.grid = HashGrid(levels=options.levels, coarsest=options.coarsest, finest=options.finest,
-                             log2_table=options.log2_table, seed=seed, device=device)  # fmt: skip
+                             log2_table=options.log2_table, seed=seed, device=device, backend=backend)  # fmt: skip
         self.motion_grid = HashGrid(levels=4, coarsest=4, finest=options.motion_finest, log2_table=14,
-                                    scale=1e-2, seed=seed + 1, device=device)  # fmt: skip
+                                    scale=1e-2, seed=seed + 1, device=device, backend=backend)  # fmt: skip
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.height = _mlp(2 * options.geometry_levels, options.width, 1, hidden=1)
