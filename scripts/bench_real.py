@@ -1,7 +1,8 @@
 """The chain on real footage (HVR_SHARED_DATA or ../shared/data): the figures of docs/benchmarks.md.
 
-Every video runs whole, every fourth frame held out; one that fails is reported and the rest goes on. Where triangulated joints
-exist (pose2sim_balancing) the body is compared with them. Ends with one line of name=value pairs.
+Every video runs whole, every fourth frame held out; one that fails is reported and the rest goes on.
+Where triangulated joints exist (pose2sim_balancing) the body is compared with them. Ends with one
+line of name=value pairs.
 """
 
 from __future__ import annotations
