@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.clip import Clip
@@ -158,6 +159,16 @@ def test_guided_by_the_mesh_looks_like_the_whole_shell(avatar, clip, monkeypatch
     fast = avatar.render_fast(clip.camera, avatar.body.frame(0))
     assert iou(fast.alpha > 0.5, inside) > 0.9
     assert body_psnr(avatar, fast, clip.frames[0], clip.masks.alpha[0]) > 14
+
+
+def test_a_mesh_that_misleads_leaves_no_holes(avatar, clip):
+    whole = avatar.render(clip.camera, avatar.body.frame(0), frame=0, antialias=False)
+    wrong = replace(avatar)  # its own cache
+    aside = np.tile(np.float32([0, 0, 0.03]), (len(avatar.baked.mesh.vertices), 1))
+    wrong.__dict__["baked"] = baked.shifted(avatar.baked, avatar.canonical, aside)
+    misled = wrong.render(clip.camera, avatar.body.frame(0), frame=0, antialias=False)
+    inside = ndimage.minimum_filter(whole.alpha > 0.95, 5)
+    assert inside.sum() > 50 and (misled.alpha[inside] > 0.9).mean() > 0.98
 
 
 def test_any_pose_can_be_given_as_arrays(avatar, clip):

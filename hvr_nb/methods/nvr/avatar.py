@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from scipy import ndimage
 
 from hvr_nb import volrend
 from hvr_nb.body_model import BodyModel, load_body_model
@@ -73,7 +74,7 @@ class Avatar:
             antialias: pixels on the outline are the mean of four rays.
         """
         bank = self._bank(pose)
-        bounds, counts = self._bounds(camera, bank)
+        whole, bounds, counts, inner = self._bounds(camera, bank, frame)
         pixel = np.flatnonzero(counts)
         size = camera.height * camera.width
         rgb, alpha, depth = (np.zeros((size, *c), np.float32) for c in ((3,), (), ()))
@@ -87,6 +88,11 @@ class Avatar:
                         target[part] += share * value
 
         paint(pixel, 1.0, (0.5, 0.5))
+        # Where the mesh misled a ray that should have met the person, the whole shell is looked at.
+        misled = pixel[inner[pixel] & (counts[pixel] < baked.MANY) & (alpha[pixel] < 0.9)]
+        rgb[misled], alpha[misled], depth[misled] = 0, 0, 0
+        bounds[misled], counts[misled] = whole[misled], baked.MANY
+        paint(misled, 1.0, (0.5, 0.5))
         shape = (camera.height, camera.width)
         rim = pixel[_rim(alpha.reshape(shape)).ravel()[pixel]] if antialias else pixel[:0]
         middle = depth.copy()  # depth stays that of pixel centres
@@ -123,14 +129,27 @@ class Avatar:
     def _baked_vertices(self, bank) -> np.ndarray:
         return baked.posed_vertices(self.baked, self.canonical.faces, bank)
 
-    def _bounds(self, camera: Camera, bank) -> tuple[np.ndarray, np.ndarray]:
-        """(H * W, 4) where rays may meet the avatar, metres, and (H * W,) positions to look at."""
-        bounds = shell(bank.vertices[0], self.canonical.faces, camera, margin=self.margin, cut=CUT)
-        depth, _, _ = rasterize(self._baked_vertices(bank), self.baked.mesh.faces, camera)
+    def _bounds(self, camera: Camera, bank, frame: int | None):
+        """Of every pixel: the shell (H * W, 4), where the avatar should be in it (H * W, 4), metres, how many
+        positions to look at there (H * W,), and whether the mesh is all about it (H * W,)."""
+        whole = shell(bank.vertices[0], self.canonical.faces, camera, margin=self.margin, cut=CUT)
+        vertices = baked.posed_vertices(self._at_moment(frame), self.canonical.faces, bank)
+        depth, _, _ = rasterize(vertices, self.baked.mesh.faces, camera)
         seen = depth[np.isfinite(depth)]
         pixel_size = float(np.median(seen) / camera.K[0, 0]) if len(seen) else 1.0
-        bounds, counts = baked.guided_bounds(bounds, depth, pixel_size)
-        return bounds.reshape(-1, 4).astype(np.float32), counts.ravel()
+        bounds, counts = baked.guided_bounds(whole, depth, pixel_size)
+        whole, bounds = (b.reshape(-1, 4).astype(np.float32) for b in (whole, bounds))
+        return whole, bounds, counts.ravel(), ndimage.minimum_filter(np.isfinite(depth), 3).ravel()
+
+    @torch.no_grad()
+    def _at_moment(self, frame: int | None) -> baked.Baked:
+        """The baked mesh with the residual motion of a training frame."""
+        if frame is None:
+            return self.baked
+        device = self.field.low.device
+        code = torch.as_tensor(self.codes[frame : frame + 1], dtype=torch.float32, device=device)
+        motion = self.field.residual(torch.as_tensor(self.baked.mesh.vertices, device=device), code)
+        return baked.shifted(self.baked, self.canonical, -motion.cpu().numpy())
 
     @torch.no_grad()
     def _trace(self, camera, pixel, offset, bounds, bank, frame, samples):

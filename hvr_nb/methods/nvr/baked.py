@@ -6,7 +6,7 @@ the blended joint transforms turn (linear blend skinning about the surface, as i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -55,6 +55,15 @@ def bind(mesh: Mesh, canonical: Canonical, *, cloth: bool) -> Baked:
     return Baked(
         mesh, face, bary, weights, offset.astype(np.float32), which, share[which, None], smooth, rest
     )
+
+
+def shifted(baked: Baked, canonical: Canonical, shift: np.ndarray) -> Baked:
+    """The same mesh with its vertices moved by small big-pose vectors (N, 3), metres."""
+    turn = loose.blend(baked.weights, canonical.A_big)[:, :, :3]
+    offset = baked.offset + np.einsum("nji,nj->ni", turn, shift)  # nearly a rotation: transposed is inverse
+    turn = loose.blend(baked.cloth_weights, canonical.A_big)[:, :, :3]
+    rest = baked.cloth_rest + np.einsum("nji,nj->ni", turn, shift[baked.cloth])
+    return replace(baked, offset=offset.astype(np.float32), cloth_rest=rest)
 
 
 def posed_vertices(baked: Baked, faces: np.ndarray, bank: PoseBank) -> np.ndarray:
