@@ -41,9 +41,8 @@ _NEEDED = tuple(
 )
 _NOISE = {"mixamorig", "bip", "m", "f", "avg", "skeleton", "character", "def", "jnt"}
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
-# limbs: SMPL joint -> the joint at the other end of its bone; the wrist turns with its forearm
-_BONES = {"hip": "knee", "knee": "ankle", "shoulder": "elbow", "elbow": "wrist"}
-_FOLLOWS = {"wrist": "elbow", "hand": "elbow"}
+# SMPL joints of each limb in order, and those that turn with the last bone at rest (hands, but not feet)
+_LIMBS = (((1, 4, 7), ()), ((2, 5, 8), ()), ((16, 18, 20), (20, 22)), ((17, 19, 21), (21, 23)))
 _SNAP = np.radians(20)  # a rest pose nearer than this to the axes faces along them
 
 
@@ -194,21 +193,23 @@ def _world_turns(rest: np.ndarray, turns: np.ndarray, found: dict[int, int], smp
         rest: (J, 3) joints of the file at rest. turns: (T, J, 3, 3) its world rotations since then.
         found: SMPL joint -> the file's. smpl: (24, 3) rest joints of the body. parents: 24.
     """
-    facing = _facing(rest, smpl, found)
-    world = np.empty((len(turns), 24, 3, 3))
-    for k, name in enumerate(SMPL_JOINT_NAMES):
-        if k not in found:  # stiff
-            world[:, k] = world[:, parents[k]]
-            continue
-        side, _, part = name.rpartition("_")
-        start = f"{side}_{_FOLLOWS.get(part, part)}"
-        end = f"{side}_{_BONES.get(start.rpartition('_')[2], '')}"
-        lay = facing
-        if side and end in SMPL_JOINT_NAMES and SMPL_JOINT_NAMES.index(end) in found:
-            a, b = SMPL_JOINT_NAMES.index(start), SMPL_JOINT_NAMES.index(end)
-            lay = _least_turn(facing @ (smpl[b] - smpl[a]), rest[found[b]] - rest[found[a]]) @ facing
-        world[:, k] = turns[:, found[k]] @ lay
+    lays, world = _lays(rest, found, smpl), np.empty((len(turns), 24, 3, 3))
+    for k in range(24):  # a joint that the file lacks is stiff
+        world[:, k] = turns[:, found[k]] @ lays[k] if k in found else world[:, parents[k]]
     return world
+
+
+def _lays(rest: np.ndarray, found: dict[int, int], smpl: np.ndarray) -> np.ndarray:
+    """(24, 3, 3) turn of each SMPL joint that lays the body at rest into the rest pose of the file."""
+    lays = np.repeat(_facing(rest, smpl, found)[None], 24, axis=0)
+    for limb, followers in _LIMBS:
+        lay = lays[limb[0]]
+        for a, b in zip(limb[:-1], limb[1:], strict=True):
+            if b in found:
+                lay = _least_turn(lay @ (smpl[b] - smpl[a]), rest[found[b]] - rest[found[a]]) @ lay
+            lays[a] = lay
+        lays[list(followers)] = lay
+    return lays
 
 
 def _facing(rest: np.ndarray, smpl: np.ndarray, found: dict[int, int]) -> np.ndarray:
