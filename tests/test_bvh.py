@@ -100,12 +100,12 @@ def test_a_body_goes_out_and_comes_back(model, body, tmp_path):
     assert len(read_bvh(path, fps=15)) == 4 and len(read_bvh(path, fps=30)) == 7
 
 
-def skeleton(model, pose, names=MIXAMO, *, turn=np.eye(3), scale=3.7, frames=5):
+def skeleton(model, pose, *, turn=(0, 0, 0), scale=3.7, frames=5):
     """The model's skeleton with ``pose`` as its rest pose, turned and scaled, under random rotations."""
     rng = np.random.default_rng(1)
     body = Body(np.zeros(10), pose[None, 0], pose[None, 1:].reshape(1, 69), np.zeros((1, 3)), default_camera(8, 8),
                 np.ones(1, bool))  # fmt: skip
-    rest = scale * posed(model, body)[1][0].astype(float) @ turn.T
+    rest = scale * Rotation.from_rotvec(turn).apply(posed(model, body)[1][0])
     offsets = rest - rest[[max(p, 0) for p in model.parents]]
     offsets[0] = 0
     rotations = (
@@ -117,7 +117,7 @@ def skeleton(model, pose, names=MIXAMO, *, turn=np.eye(3), scale=3.7, frames=5):
     places = np.repeat(offsets[None], frames, axis=0)
     places[:, 0] = rest[0] + scale * rng.standard_normal((frames, 3))
     return Bvh(
-        tuple(names), model.parents, offsets, places, rotations, {k: offsets[k] for k in range(24)}, 30.0
+        tuple(MIXAMO), model.parents, offsets, places, rotations, {k: offsets[k] for k in range(24)}, 30.0
     )
 
 
@@ -130,7 +130,7 @@ def a_pose():
 @pytest.mark.parametrize("turn", [(0, 0, 0), (0, np.pi, 0), (np.pi / 2, 0, 0), (0, 0.9, 0)])
 def test_limbs_point_where_the_file_s_do(model, tmp_path, turn):
     """A-pose at rest, other units, facing elsewhere at rest: bone directions come over, sizes too."""
-    bvh = skeleton(model, a_pose(), turn=Rotation.from_rotvec(turn).as_matrix())
+    bvh = skeleton(model, a_pose(), turn=turn)
     body = read_bvh(format_bvh(bvh, tmp_path / "a.bvh"), model=model)
     ours, (_, theirs) = posed(model, body)[1].astype(float), bvh.pose()
     for a, b in LIMBS:

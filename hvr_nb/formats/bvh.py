@@ -205,8 +205,9 @@ def _lays(rest: np.ndarray, found: dict[int, int], smpl: np.ndarray) -> np.ndarr
     for limb, followers in _LIMBS:
         lay = lays[limb[0]]
         for a, b in zip(limb[:-1], limb[1:], strict=True):
-            if b in found:
-                lay = _least_turn(lay @ (smpl[b] - smpl[a]), rest[found[b]] - rest[found[a]]) @ lay
+            bone = rest[found[b]] - rest[found[a]] if b in found else np.zeros(3)
+            if bone.any():
+                lay = _least_turn(lay @ (smpl[b] - smpl[a]), bone) @ lay
             lays[a] = lay
         lays[list(followers)] = lay
     return lays
