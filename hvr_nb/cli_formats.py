@@ -35,6 +35,9 @@ def add_export(commands) -> None:
     command = commands.add_parser("export", help="write a clip for another program")
     kinds = command.add_subparsers(dest="layout", required=True)
     zju = kinds.add_parser("zju", help="frames, masks, camera and body as an instant-nvr root")
+    zju.add_argument(
+        "--no-grids", action="store_true", help="leave out the skinning grids (5 to 15 MB a frame)"
+    )
     zju.set_defaults(act=_export_zju)
     bvh = kinds.add_parser("bvh", help="the body's motion as a BVH file")
     bvh.set_defaults(act=_export_bvh)
@@ -62,7 +65,7 @@ def _export_zju(args: argparse.Namespace) -> int:
     from hvr_nb.clip import Clip
     from hvr_nb.formats.zju_export import write_zju
 
-    print(write_zju(Clip.open(args.clip), args.target))
+    print(write_zju(Clip.open(args.clip), args.target, grids=not args.no_grids))
     return 0
 
 

@@ -32,7 +32,7 @@ def clip(tmp_path):
 
 def test_zju_out_and_in(clip, tmp_path, capsys):
     root, again = tmp_path / "root", tmp_path / "again"
-    assert main(["export", "zju", str(clip.folder), str(root)]) == 0
+    assert main(["export", "zju", str(clip.folder), str(root), "--no-grids"]) == 0
     assert (
         main(["import", "zju", str(root), str(again), "--start", "1", "--fps", "25", "--max-side", "24"]) == 0
     )
@@ -59,7 +59,7 @@ def test_bvh_out(clip, tmp_path, capsys):
 
 def test_what_is_there_is_not_replaced_and_errors_are_told(clip, tmp_path, capsys):
     root = tmp_path / "root"
-    assert main(["export", "zju", str(clip.folder), str(root)]) == 0
+    assert main(["export", "zju", str(clip.folder), str(root), "--no-grids"]) == 0
     assert main(["import", "zju", str(root), str(clip.folder)]) == 1
     assert main(["import", "zju", str(tmp_path / "nowhere"), str(tmp_path / "new")]) == 1
     assert main(["import", "people-snapshot", str(tmp_path / "nowhere"), str(tmp_path / "new")]) == 1

@@ -39,7 +39,7 @@ def clip(tmp_path_factory):
 
 @pytest.fixture
 def root(clip, tmp_path):
-    return write_zju(clip, tmp_path / "root")
+    return write_zju(clip, tmp_path / "root", grids=False)
 
 
 def content(path: Path) -> dict:
@@ -96,6 +96,31 @@ def test_the_layout_is_the_original_one(clip, root):
     assert np.load(root / "smpl-meta/weights.npy").shape == (6890, 24)
     mask = Image.open(root / "schp/00/000006.png")
     assert mask.mode == "P" and mask.getpalette()[15:18] == [128, 0, 128]
+
+
+def test_the_grids(clip, tmp_path):
+    """Distances and weights at known places, boxes 5 cm wider than the body, 2.5 cm apart."""
+    root, model = write_zju(clip, tmp_path / "root"), load_body_model()
+    row, vertices = content(root / "smpl_params/3.npy"), np.load(root / "smpl_vertices/3.npy").astype(float)
+    pose_space = (vertices - row["Th"]) @ Rotation.from_rotvec(row["Rh"][0]).as_matrix()
+    big = np.load(root / "smpl_lbs/bigpose_vertices.npy")
+    for grid, body in ((np.load(root / "smpl_lbs/bweights/3.npy"), pose_space),
+                       (np.load(root / "smpl_lbs/bigpose_bw.npy"), big)):  # fmt: skip
+        size = np.ptp(body, axis=0) + 0.1
+        assert grid.dtype == np.float32 and grid.shape[3] == 25
+        assert ((np.array(grid.shape[:3]) - 1) * 0.025 >= size - 1e-6).all()
+        assert ((np.array(grid.shape[:3]) - 3) * 0.025 < size).all()
+        np.testing.assert_allclose(grid[..., :24].sum(-1), 1, atol=1e-4)
+        corner = np.linalg.norm(body - (body.min(0) - 0.05), axis=1)
+        assert abs(grid[0, 0, 0, 24] - corner.min()) < 0.01
+        node = np.rint((body[2445] - body.min(0) + 0.05) / 0.025).astype(int)  # a finger of the left hand
+        nearest = grid[tuple(node)]
+        assert nearest[24] < 0.023 and nearest[[20, 22]].sum() > 0.9
+    uv = np.load(root / "bigpose_uv.npy")
+    assert uv.shape[:3] == np.load(root / "smpl_lbs/bigpose_bw.npy").shape[:3] and uv.shape[3] == 2
+    corner = model.uv_faces[(model.faces == 2445).any(1)].ravel()
+    node = np.rint((big[2445] - big.min(0) + 0.05) / 0.025).astype(int)
+    assert np.abs(uv[tuple(node)] - model.uv[corner]).max(1).min() < 0.05
 
 
 def test_the_older_names_and_masks_of_one_channel(clip, root, tmp_path):
@@ -226,13 +251,14 @@ def test_a_hostile_root_runs_nothing(root, tmp_path):
     assert not trap.exists()
 
 
-def test_values_come_out_of_object_arrays(tmp_path):
+def test_values_come_out_of_object_arrays(tmp_path, monkeypatch):
     value = {"a": [1, (2.5, "x")], "b": np.arange(6.0).reshape(2, 3), "c": np.array(["p", "q"]),
              "d": np.array([{"e": np.float32(2)}, None], object)}  # fmt: skip
     np.save(tmp_path / "v.npy", value, allow_pickle=True)
     got = read_values(tmp_path / "v.npy")
     assert got["a"] == [1, [2.5, "x"]] and got["d"] == [{"e": 2.0}, None] and got["c"].tolist() == ["p", "q"]
     np.testing.assert_array_equal(got["b"], value["b"])
+    monkeypatch.setattr("hvr_nb.safe_pickle.MAX_ITEMS", 10_000)
     bomb = ["x"]
     for _ in range(28):
         bomb = [bomb, bomb]

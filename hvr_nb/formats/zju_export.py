@@ -5,32 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 from scipy.ndimage import distance_transform_edt
+from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
-from hvr_nb import skinning
 from hvr_nb.body_model import BodyModel, load_body_model, posed
+from hvr_nb.canonical import make_canonical
 from hvr_nb.clip import Clip
 from hvr_nb.files import atomic, write_image
 from hvr_nb.formats.easymocap import from_standard, rest_pelvis
+from hvr_nb.formats.zju_grids import surface_uv, surface_weights, vertex_weights
 from hvr_nb.labels import LABEL_NAMES, from_atr, write_label_png
 from hvr_nb.types import Body, Camera, HvrError
 
 SUB = "00"  # name of the only camera
 
 
-def write_zju(clip: Clip, root: str | Path, *, model: BodyModel | None = None) -> Path:
+def write_zju(clip: Clip, root: str | Path, *, model: BodyModel | None = None, grids: bool = True) -> Path:
     """Export frames, camera, masks and body of a clip as an instant-nvr root.
 
     Written are `annots.npy`, `images/00`, `schp/00` (CIHP labels; `mask_cihp/images/00` for a clip
-    without labels), `smpl_params`, `smpl_vertices`, the rest skeleton and the big pose in `smpl_lbs`, and in
-    `smpl-meta` what that program wants of its body model. Its grids (`bigpose_bw`, `bweights`,
-    `bigpose_uv`) are made from these by its own preparation script. Soft masks become hard ones.
+    without labels), `smpl_params`, `smpl_vertices`, `smpl_lbs`, `bigpose_uv.npy` (where the model has
+    texture coordinates), and in `smpl-meta` what that program wants to find in its `data/smpl-meta`.
+    Soft masks become hard ones.
 
     Args:
         clip: has masks and body. root: a new or empty folder.
         model: None takes ``load_body_model()``.
+        grids: write `bigpose_bw`, `bweights` (5 to 15 MB a frame) and `bigpose_uv`; that program's own
+            preparation script makes them too.
 
     Raises:
         HvrError: something is missing in the clip, or the folder is not empty.
@@ -44,8 +47,8 @@ def write_zju(clip: Clip, root: str | Path, *, model: BodyModel | None = None) -
     for t, index in enumerate(tqdm(indices, desc=f"writing {root.name}", unit="frame")):
         write_image(root / _picture(index), clip.frames[t])
         _write_mask(root, index, clip, t)
-    _write_body(root, body, vertices, indices, model)
-    _write_rest(root, body, model)
+        _write_body(root, index, body, t, vertices[t], model, grids=grids)
+    _write_rest(root, body, model, grids=grids)
     rows = [{"ims": [_picture(index)]} for index in indices]
     _save(root / "annots.npy", {"cams": _cameras(body.camera), "ims": rows})  # last: the root is whole
     return root
@@ -87,28 +90,33 @@ def label_everywhere(labels: np.ndarray, person: np.ndarray) -> np.ndarray:
     return np.where(person, labels[row, column], 0).astype(np.uint8)
 
 
-def _write_body(root: Path, body: Body, vertices: np.ndarray, indices: list[int], model: BodyModel) -> None:
-    Rh, Th = from_standard(body.global_orient, body.transl, rest_pelvis(model, body.betas))
-    for t, index in enumerate(indices):
-        poses = np.concatenate([np.zeros(3), body.body_pose[t]])
-        _save(root / "smpl_params" / f"{index}.npy",
-              {"Rh": Rh[t][None], "Th": Th[t][None], "poses": poses[None], "shapes": body.betas[None]})  # fmt: skip
-        _save(root / "smpl_vertices" / f"{index}.npy", vertices[t].astype(np.float32))
+def _write_body(root: Path, index: int, body: Body, t: int, vertices: np.ndarray, model: BodyModel, *,
+                grids: bool) -> None:  # fmt: skip
+    """Parameters, vertices (V, 3) and perhaps the grid of one frame."""
+    Rh, Th = from_standard(body.global_orient[t], body.transl[t], rest_pelvis(model, body.betas))
+    poses = np.concatenate([np.zeros(3), body.body_pose[t]])
+    _save(root / "smpl_params" / f"{index}.npy",
+          {"Rh": Rh[None], "Th": Th[None], "poses": poses[None], "shapes": body.betas[None]})  # fmt: skip
+    _save(root / "smpl_vertices" / f"{index}.npy", vertices.astype(np.float32))
+    if grids:
+        unturned = Rotation.from_rotvec(Rh).inv().apply(vertices - Th)
+        _save(root / "smpl_lbs" / "bweights" / f"{index}.npy", vertex_weights(unturned, model))
 
 
-def _write_rest(root: Path, body: Body, model: BodyModel) -> None:
-    """The rest skeleton, the big pose and the body model's tables."""
-    with torch.no_grad():
-        rest, joints = model.shaped(torch.as_tensor(body.betas, dtype=torch.float32))
-        world, placed = skinning.forward_kinematics(skinning.big_pose_rotations(), joints, model.parents)
-        transforms = skinning.rest_relative(world, placed, joints)
-        big = skinning.apply(skinning.blend(transforms, model.weights), rest)[0]
-    parents = np.array(model.parents, np.int64)
-    faces, weights = model.faces.astype(np.uint32), model.weights.numpy()
-    for name, array in {"joints": joints.double().numpy(), "parents": parents, "faces": faces,
-                        "bigpose_vertices": big.double().numpy()}.items():  # fmt: skip
+def _write_rest(root: Path, body: Body, model: BodyModel, *, grids: bool) -> None:
+    """The rest skeleton, the big pose with its grids, and the body model's tables."""
+    canonical = make_canonical(body, model)
+    parents, faces = np.array(model.parents, np.int64), model.faces.astype(np.uint32)
+    big = canonical.vertices.astype(np.float64)
+    rest = {"joints": canonical.rest_joints.astype(np.float64), "parents": parents, "faces": faces,
+            "bigpose_vertices": big}  # fmt: skip
+    if grids:
+        rest["bigpose_bw"] = surface_weights(big, model)
+    for name, array in rest.items():
         _save(root / "smpl_lbs" / f"{name}.npy", array)
-    for name, array in {"faces": faces, "weights": weights, "parents": parents}.items():
+    if grids and model.uv is not None:
+        _save(root / "bigpose_uv.npy", surface_uv(big, model))
+    for name, array in {"faces": faces, "weights": model.weights.numpy(), "parents": parents}.items():
         _save(root / "smpl-meta" / f"{name}.npy", array)
 
 
