@@ -49,8 +49,11 @@ _PUBLIC = {
     "parse_person": "parsing",
     "parse_with_schp": "schp",
     "posed": "body_model",
+    "read_bvh": "formats.bvh",
     "read_keypoints": "formats.keypoints",
+    "read_people_snapshot": "formats.people_snapshot",
     "read_video": "video",
+    "read_zju": "formats.zju_mocap",
     "render_pictures": "render",
     "round_trip_error": "canonical",
     "save_mesh": "mesh",
@@ -61,8 +64,10 @@ _PUBLIC = {
     "to_uint8": "render",
     "turntable": "render",
     "undistort_images": "geometry",
+    "write_bvh": "formats.bvh",
     "write_player": "report",
     "write_video": "video",
+    "write_zju": "formats.zju_export",
 }
 __all__ = sorted(_PUBLIC)
 

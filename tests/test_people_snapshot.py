@@ -125,12 +125,13 @@ def test_distortion_is_taken_out_of_frames_and_keypoints(subject, film, tmp_path
     (lambda f: (f / "masks.hdf5").write_bytes(b"nothing"), "masks.hdf5: no masks"),
     (lambda f: shutil.copy(f / "masks.hdf5", f / "reconstructed_poses.hdf5"), "reconstructed_poses.hdf5: no pose"),
     (lambda f: (f / "camera.pkl").write_bytes(pickle.dumps({"camera_f": 1})), "camera.pkl is no camera"),
+    (lambda f: (f / "consensus.obj").write_text("v 1 2"), "consensus.obj holds"),
     (lambda f: (f / "female-9-test.mp4").unlink(), "holds 0 videos"),
 ])  # fmt: skip
 def test_damage_is_named(subject, tmp_path, spoil, words):
     spoil(subject)
     with pytest.raises(HvrError, match=words):
-        read_people_snapshot(subject, tmp_path / "clip")
+        read_people_snapshot(subject, tmp_path / "clip", model=load_body_model(OPEN_BODY))
     assert not (tmp_path / "clip").exists()
 
 

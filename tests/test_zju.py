@@ -224,7 +224,10 @@ def test_translations_are_millimetres_and_metres_are_noticed(clip, root, tmp_pat
     (lambda r: (r / "images/00/000003.png").unlink(), "000003.png is missing"),
     (lambda r: shutil.rmtree(r / "schp"), "no mask of images/00/000000.png"),
     (lambda r: shutil.rmtree(r / "smpl_params"), "new_params"),
+    (lambda r: (r / "schp/00/000000.png").write_bytes(b"x"), "schp/00/000000.png is missing or damaged"),
     (lambda r: (r / "smpl_params/3.npy").unlink(), "3.npy is missing"),
+    (lambda r: np.save(r / "smpl_params/3.npy", np.zeros(3)), "3.npy holds no Rh"),
+    (lambda r: np.save(r / "smpl_vertices/0.npy", np.zeros(3)), "vertices/0.npy has shape"),
     (lambda r: rewrite(r / "smpl_params/3.npy", lambda p: p.update(Th=np.zeros(2))), "3.npy: Rh, Th"),
     (lambda r: rewrite(r / "smpl_params/3.npy", lambda p: p.update(Th=np.full(3, np.nan))), "3.npy: Rh, Th"),
 ])  # fmt: skip

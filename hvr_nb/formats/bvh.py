@@ -94,6 +94,9 @@ def write_bvh(path: str | Path, body: Body, model: BodyModel, fps: float) -> Pat
         raise HvrError(f"{path}: a BVH motion is written as .bvh")
     if not fps > 0:
         raise HvrError(f"fps is {fps}; it must be positive")
+    if body.model_hash and body.model_hash != model.hash:
+        raise HvrError(f"the body was fitted with model {body.model_hash[:8]}, not {model.hash[:8]} ({model.name}); "
+                       "put that model back into data/models")  # fmt: skip
     rest = model.shaped(torch.as_tensor(body.betas, dtype=torch.float32))[1].double().numpy() * UNITS
     offsets = rest - rest[[max(p, 0) for p in model.parents]]
     offsets[0] = rest[0]

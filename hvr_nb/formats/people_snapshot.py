@@ -179,20 +179,19 @@ def _body(folder: Path, sequence: Sequence, model: BodyModel) -> Body:
 
 def _consensus(folder: Path) -> np.ndarray | None:
     """(V, 3) vertices of the clothed person in T-pose, metres, where the folder has them."""
-    path = folder / "consensus.obj"
-    if path.exists():
-        lines = (
-            line.split() for line in path.read_text(errors="replace").splitlines() if line.startswith("v ")
-        )
-        values = [words[1:4] for words in lines]
-    elif (path := folder / "consensus.pkl").exists():
-        values = dict(read_values(path)).get("v_personal", ())
-    else:
+    obj, pkl = folder / "consensus.obj", folder / "consensus.pkl"
+    path = obj if obj.exists() else pkl
+    if not path.exists():
         return None
     try:
+        if path == pkl:
+            values = read_values(path)["v_personal"]
+        else:
+            lines = path.read_text(errors="replace").splitlines()
+            values = [line.split()[1:4] for line in lines if line.startswith("v ")]
         vertices = np.asarray(values, np.float64).reshape(-1, 3)
-    except (ValueError, TypeError) as error:
-        raise HvrError(f"{path} holds no vertices ({error}); get it again") from error
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise HvrError(f"{path} holds no vertices ({error!r}); get it again") from error
     if len(vertices) < 4 or not np.isfinite(vertices).all():
         raise HvrError(f"{path} holds {len(vertices)} usable vertices; get it again")
     return vertices

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
@@ -156,8 +155,7 @@ def _read_masks(root: Path, shot: Shot) -> Masks:
     """Silhouettes, 0 or 255, and CIHP labels where the masks are label pictures, at the masks' own size."""
     folder = mask_folder(root, shot.pictures[0])
     stems = [Path(picture).stem for picture in shot.pictures]
-    with Image.open(folder / f"{stems[0]}.png") as first:
-        width, height = first.size
+    height, width = read_image(folder / f"{stems[0]}.png", remedy="get the mask again").shape[:2]
     masks = import_masks(folder, stems, (len(stems), height, width), allow_empty=True)
     floor = DEEPCAP_PERSON if "deepcap" in str(root).lower() and masks.labels is None else 0
     name = folder.relative_to(root).parts[0]
@@ -233,7 +231,7 @@ def _params(path: Path) -> dict[str, np.ndarray]:
     content = read_values(path)
     try:
         row = {key: np.array(content[key], np.float64).ravel() for key in ("Rh", "Th", "poses", "shapes")}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise HvrError(f"{path} holds no Rh, Th, poses and shapes ({error!r}); check the file") from error
     if row["Rh"].size == 9:
         row["Rh"] = Rotation.from_matrix(row["Rh"].reshape(3, 3)).as_rotvec()
