@@ -52,8 +52,11 @@ _PUBLIC = {
     "parse_with_schp": "schp",
     "portrait": "render",
     "posed": "body_model",
+    "read_bvh": "formats.bvh",
     "read_keypoints": "formats.keypoints",
+    "read_people_snapshot": "formats.people_snapshot",
     "read_video": "video",
+    "read_zju": "formats.zju_mocap",
     "render_pictures": "render",
     "round_trip_error": "canonical",
     "save_mesh": "mesh",
@@ -66,9 +69,11 @@ _PUBLIC = {
     "turntable": "render",
     "undistort_images": "geometry",
     "whole_frame": "render",
+    "write_bvh": "formats.bvh",
     "write_image": "files",
     "write_player": "report",
     "write_video": "video",
+    "write_zju": "formats.zju_export",
 }
 __all__ = sorted(_PUBLIC)
 

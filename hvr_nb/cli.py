@@ -1,4 +1,4 @@
-"""``python -m hvr_nb demo``, ``... run VIDEO`` and ``... batch VIDEO VIDEO ...``."""
+"""``python -m hvr_nb demo``, ``... run VIDEO``, ``... batch VIDEO VIDEO ...``, ``... import``, ``... export``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hvr_nb.cli_formats import add_export, add_import
 from hvr_nb.types import HvrError
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +43,8 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--force", action="store_true", help="run also what has not changed")
         command.add_argument("--timeout", type=float, default=0, help="seconds a cell may take; 0 = no limit")
         command.add_argument("--notebooks", type=Path, default=ROOT / "notebooks", help=argparse.SUPPRESS)
+    add_import(commands)
+    add_export(commands)
     return top
 
 
@@ -59,7 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_command(args: argparse.Namespace) -> int:
-    """Run the demo, or the videos of ``run`` or ``batch``, and print what became of them; the exit code."""
+    """Run the demo, an import or export, or the videos of ``run`` or ``batch``, and print what became of it."""
+    if "act" in args:
+        return args.act(args)
     from hvr_nb.batch import run_videos, summary
 
     if args.command == "demo":

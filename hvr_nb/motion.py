@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hvr_nb.formats.amass import place_motion, read_motion
+from hvr_nb.formats.bvh import read_bvh
 from hvr_nb.types import Body
 
 # (body_pose joint, axis, amplitude in radians, cycles): joints 1..23 of SMPL, axis-angle.
@@ -22,12 +23,13 @@ def novel_poses(body: Body, motion_file: str | Path = "", *, frames: int, fps: f
 
     Args:
         body: a fitted body; its betas, camera and first frame's place are kept.
-        motion_file: AMASS-style npz; "" makes the arms wave and one leg step, from the pose of the
+        motion_file: AMASS-style npz, or a BVH file; "" makes the arms wave and one leg step, from the pose of the
             first frame.
         fps: rate the motion is resampled to.
     """
     if motion_file:
-        motion = read_motion(motion_file, fps=fps)
+        read = read_bvh if Path(motion_file).suffix.lower() == ".bvh" else read_motion
+        motion = read(motion_file, fps=fps)
         return place_motion(motion.frame(slice(0, frames)), body)
     phase = np.sin(np.linspace(0.0, 2 * np.pi, frames, endpoint=False))
     half = np.sin(np.linspace(0.0, np.pi, frames, endpoint=False))

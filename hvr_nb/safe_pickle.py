@@ -23,7 +23,8 @@ from hvr_nb.types import HvrError
 
 MAX_FILE = 1 << 30  # bytes; SMPL with 300 shape components is a quarter of this
 MAX_DENSE = 1 << 26  # entries of a sparse matrix made dense
-MAX_DEPTH = 32  # chumpy expressions inside each other
+MAX_DEPTH = 32  # chumpy expressions, or lists and dictionaries, inside each other
+MAX_ITEMS = 5_000_000  # values in the lists and dictionaries of one file
 _DTYPE = re.compile(r"[<>|=]?([biufc](1|2|4|8|16)|[SU]\d{1,5}|O8?)")
 _CHUMPY = re.compile(r"chumpy(\.[A-Za-z_]\w*)*")
 _SPARSE_MODULE = re.compile(r"scipy\.sparse(\._?[a-z]+)?")
@@ -174,7 +175,7 @@ class _Reader(pickle._Unpickler):
         plain = isinstance(module, str) and isinstance(name, str) and _NAME.fullmatch(name)
         if plain and (_CHUMPY.fullmatch(module) or _is_sparse(module, name)):
             return type(name, (_Record,), {})
-        raise HvrError(f"it asks for {module}.{name}, which a body model has no use for")
+        raise HvrError(f"it asks for {module}.{name}, which numbers have no use for")
 
     def _load_bytearray8(self):
         """BYTEARRAY8, without allocating what the file only claims to hold."""
@@ -286,6 +287,49 @@ def read_smpl_pickle(path: str | Path) -> dict[str, np.ndarray]:
     if not isinstance(content, dict):
         raise HvrError(f"{path} holds a {type(content).__name__}, not the arrays of a body model")
     return _arrays(content, path)
+
+
+def read_values(path: str | Path):
+    """What a pickle, or an .npy file with a pickle in it, holds: dictionaries, lists, numbers, text, arrays.
+
+    Args:
+        path: a .pkl of any protocol, or an .npy that numpy wrote of any object; a plain array (...) too.
+
+    Raises:
+        HvrError: the file is missing, too big, damaged, or asks for anything but such values.
+    """
+    path = Path(path)
+    size = path.stat().st_size if path.is_file() else 0
+    if not 0 < size <= MAX_FILE:
+        raise HvrError(f"{path} is missing or has {size} bytes, not 1 to {MAX_FILE}; check the path")
+    try:
+        data = path.read_bytes()
+        content = _read_member(data) if path.suffix == ".npy" else _unpickle(data)
+        return _nested(content, [MAX_ITEMS])
+    except HvrError as error:
+        raise HvrError(f"{path} was refused: {error}; get the file again from its makers") from None
+    except Exception as error:  # noqa: BLE001  a hostile or damaged file can fail in any way
+        raise HvrError(f"{path} cannot be read ({error!r}); get it again") from error
+
+
+def _nested(value, left: list[int], depth: int = 0):
+    """A value with arrays in place of their stand-ins; ``left`` counts down the values still allowed."""
+    left[0] -= 1
+    if depth > MAX_DEPTH or left[0] < 0:
+        raise ValueError("values nested too deeply, or too many")
+    if isinstance(value, _Array) and value.value is not None:
+        value = value.value
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            return _nested(value.tolist(), left, depth + 1)
+        return value if value.ndim else value.item()
+    if isinstance(value, dict):
+        return {str(k): _nested(v, left, depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_nested(v, left, depth + 1) for v in value]
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        return value
+    return _dense(value, {})
 
 
 def read_smpl_npz(path: str | Path) -> dict[str, np.ndarray]:

@@ -29,7 +29,7 @@ LAYERS = {
     5: {"methods", "formats"},
     6: {"subject", "viewing", "pictures", "plots", "shading", "skeletons", "report", "batch", "render",
         "coverage", "evaluate", "motion"},
-    7: {"cli", "demo", "__main__"},
+    7: {"cli", "cli_formats", "demo", "__main__"},
 }  # fmt: skip
 
 

@@ -56,6 +56,11 @@ def read_motion(path: str | Path, *, fps: float | None = None, up: Literal["y", 
     rate = float(arrays.get("mocap_framerate", arrays.get("mocap_frame_rate", 60.0)))
     if not 0 < rate < 10_000:
         raise HvrError(f"{path}: a frame rate of {rate} is not possible; correct mocap_framerate")
+    return at_rate(body, rate, fps)
+
+
+def at_rate(body: Body, rate: float, fps: float | None) -> Body:
+    """A motion of ``rate`` frames per second at ``fps`` of them, by slerp; None changes nothing."""
     if fps is None or fps == rate:
         return body
     if fps <= 0:

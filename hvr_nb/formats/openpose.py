@@ -56,12 +56,15 @@ def _people(file: Path) -> list[np.ndarray]:
     out = []
     for flat in flats:
         joints = joint_array(flat, file, (25, 18))
-        if len(joints) == 18:
-            body25 = np.zeros((25, 3))
-            body25[list(_COCO18)] = joints
-            joints = body25
-        out.append(with_means(joints))
+        out.append(coco18_to_body25(joints) if len(joints) == 18 else with_means(joints))
     return out
+
+
+def coco18_to_body25(joints: np.ndarray) -> np.ndarray:
+    """(25, 3) BODY_25 from OpenPose's COCO-18 (18, 3): mid-hip as a mean, feet unknown (0)."""
+    out = np.zeros((25, 3))
+    out[list(_COCO18)] = joints
+    return with_means(out)
 
 
 def write_openpose(folder: str | Path, keypoints: Keypoints, *, names: list[str]) -> Path:

@@ -1,0 +1,95 @@
+"""``python -m hvr_nb import ...`` and ``... export ...``: clips from and to the layouts of other programs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hvr_nb.types import HvrError
+
+
+def add_import(commands) -> None:
+    """Add the ``import`` command to the subparsers of the command line."""
+    command = commands.add_parser(
+        "import", help="make a clip from another program's data, ready for 04_canonical"
+    )
+    kinds = command.add_subparsers(dest="layout", required=True)
+    zju = kinds.add_parser("zju", help="one camera of a ZJU-MoCap, MonoCap or instant-nvr root")
+    zju.add_argument("source", metavar="ROOT", type=Path, help="folder with annots.npy")
+    zju.add_argument("--camera", type=int, default=0, help="which camera, from 0")
+    zju.add_argument("--fps", type=float, default=30.0, help="frames per second of the frames taken")
+    zju.set_defaults(act=_import_zju)
+    snapshot = kinds.add_parser("people-snapshot", help="a People-Snapshot sequence (needs h5py)")
+    snapshot.add_argument("source", metavar="DIR", type=Path, help="folder of one sequence")
+    snapshot.set_defaults(act=_import_people_snapshot)
+    for kind in (zju, snapshot):
+        kind.add_argument("clip", metavar="CLIP", type=Path, help="clip folder to write")
+        kind.add_argument("--start", type=int, default=0, help="first frame to take")
+        kind.add_argument("--stop", type=int, default=0, help="frame after the last; 0: to the end")
+        kind.add_argument("--stride", type=int, default=1, help="take every n-th frame")
+        kind.add_argument("--max-side", type=int, default=0, help="shrink larger frames, pixels; 0: never")
+
+
+def add_export(commands) -> None:
+    """Add the ``export`` command to the subparsers of the command line."""
+    command = commands.add_parser("export", help="write a clip for another program")
+    kinds = command.add_subparsers(dest="layout", required=True)
+    zju = kinds.add_parser("zju", help="frames, masks, camera and body as an instant-nvr root")
+    zju.add_argument(
+        "--no-grids", action="store_true", help="leave out the skinning grids (5 to 15 MB a frame)"
+    )
+    zju.set_defaults(act=_export_zju)
+    bvh = kinds.add_parser("bvh", help="the body's motion as a BVH file")
+    bvh.set_defaults(act=_export_bvh)
+    for kind, target, what in ((zju, "ROOT", "new folder to write"), (bvh, "FILE", ".bvh file to write")):
+        kind.add_argument("clip", metavar="CLIP", type=Path, help="clip folder")
+        kind.add_argument("target", metavar=target, type=Path, help=what)
+
+
+def _import_zju(args: argparse.Namespace) -> int:
+    from hvr_nb.formats.zju_mocap import read_zju
+
+    frames = slice(args.start, args.stop or None, args.stride)
+    return _made(read_zju(args.source, _new(args.clip), camera=args.camera, frames=frames, fps=args.fps,
+                          max_side=args.max_side))  # fmt: skip
+
+
+def _import_people_snapshot(args: argparse.Namespace) -> int:
+    from hvr_nb.formats.people_snapshot import read_people_snapshot
+
+    return _made(read_people_snapshot(args.source, _new(args.clip), start=args.start, stop=args.stop,
+                                      stride=args.stride, max_side=args.max_side))  # fmt: skip
+
+
+def _export_zju(args: argparse.Namespace) -> int:
+    from hvr_nb.clip import Clip
+    from hvr_nb.formats.zju_export import write_zju
+
+    print(write_zju(Clip.open(args.clip), args.target, grids=not args.no_grids))
+    return 0
+
+
+def _export_bvh(args: argparse.Namespace) -> int:
+    from hvr_nb.body_model import load_body_model
+    from hvr_nb.clip import Clip
+    from hvr_nb.formats.bvh import write_bvh
+
+    clip = Clip.open(args.clip)
+    clip.require("body")
+    if args.target.exists():
+        raise HvrError(f"{args.target} exists; give another name")
+    print(write_bvh(args.target, clip.body, load_body_model(), clip.fps))
+    return 0
+
+
+def _new(folder: Path) -> Path:
+    """A clip folder that holds nothing yet: artefacts of another clip are not replaced."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise HvrError(f"{folder} is not empty; give a new clip folder")
+    return folder
+
+
+def _made(clip) -> int:
+    print(clip)
+    print(f"next: python -m hvr_nb run {clip.folder / 'frames'} --clip {clip.folder} --from 04")
+    return 0
