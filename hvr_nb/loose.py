@@ -54,14 +54,18 @@ def move(points: np.ndarray, frame: np.ndarray, distance: np.ndarray, big: np.nd
          world: np.ndarray) -> None:  # fmt: skip
     """Carry loose samples on from where the nearest skin put them, in place.
 
+    Their distance becomes that of the big pose: a skirt keeps its place there, while its distance from
+    the posed legs changes with every step.
+
     Args:
-        points: (R, S, 3) world metres. frame: (R,) index into ``world``. distance: (R, S) metres.
-        big: (R, S, 3) big-pose points, changed. canonical: a ``canonical.Canonical``.
+        points: (R, S, 3) world metres. frame: (R,) index into ``world``.
+        distance: (R, S) metres from the posed skin, changed. big: (R, S, 3) big-pose points, changed.
+        canonical: a ``canonical.Canonical``.
         world: (T, 24, 3, 4) rest pose to world.
     """
     if numba is not None:
-        _move(points, frame, distance, big, canonical.field_weights, canonical.origin, canonical.spacing,
-              canonical.A_big, world)  # fmt: skip
+        _move(points, frame, distance, big, canonical.field_weights, canonical.field_distance, canonical.origin,
+              canonical.spacing, canonical.A_big, world)  # fmt: skip
         return
     share = looseness(distance)
     for t in np.unique(frame):
@@ -70,25 +74,31 @@ def move(points: np.ndarray, frame: np.ndarray, distance: np.ndarray, big: np.nd
         for _ in range(STEPS):
             weights = weights_at(found, canonical)
             found = apply(blend(weights, canonical.A_big), undo(blend(weights, world[t]), points[some]))
+        where = ((found - canonical.origin) / canonical.spacing).T
+        there = map_coordinates(canonical.field_distance, where, order=1, mode="nearest")
+        distance[some] += share[some] * (there - distance[some])
         big[some] += share[some][:, None] * (found - big[some])
 
 
-def _weights_loop(x, y, z, field, origin, spacing, out):
-    """Trilinear skin weights at one point into ``out`` (24,); the edge's values outside the grid."""
+def _weights_loop(x, y, z, field, far, origin, spacing, out):
+    """Trilinear skin weights at one point into ``out`` (24,), and the distance; the edge's values outside."""
     fx = min(max((x - origin[0]) / spacing, 0.0), field.shape[0] - 1.001)
     fy = min(max((y - origin[1]) / spacing, 0.0), field.shape[1] - 1.001)
     fz = min(max((z - origin[2]) / spacing, 0.0), field.shape[2] - 1.001)
     i, j, k = int(fx), int(fy), int(fz)
     tx, ty, tz = fx - i, fy - j, fz - k
     out[:] = 0
+    distance = 0.0
     for c in range(8):
         a, b, d = c & 1, (c >> 1) & 1, (c >> 2) & 1
         w = (tx if a else 1 - tx) * (ty if b else 1 - ty) * (tz if d else 1 - tz)
+        distance += w * far[i + a, j + b, k + d]
         for n in range(24):
             out[n] += w * field[i + a, j + b, k + d, n]
+    return distance
 
 
-def _loose_loop(points, frame, distance, big, field, origin, spacing, A_big, A_posed):
+def _loose_loop(points, frame, distance, big, field, far, origin, spacing, A_big, A_posed):
     """Move the big-pose points (R, S, 3) of loose samples to where the smooth field says."""
     for r in numba.prange(points.shape[0]):
         w, B, P = np.empty(24), np.empty((3, 4)), np.empty((3, 4))
@@ -100,7 +110,7 @@ def _loose_loop(points, frame, distance, big, field, origin, spacing, A_big, A_p
                 continue
             x, y, z = big[r, s, 0], big[r, s, 1], big[r, s, 2]
             for _ in range(STEPS):
-                _weights(x, y, z, field, origin, spacing, w)
+                _weights(x, y, z, field, far, origin, spacing, w)
                 B[:], P[:] = 0, 0
                 for n in range(24):
                     if w[n] > 0:
@@ -122,6 +132,8 @@ def _loose_loop(points, frame, distance, big, field, origin, spacing, A_big, A_p
                 x = B[0, 0] * inner[0] + B[0, 1] * inner[1] + B[0, 2] * inner[2] + B[0, 3]
                 y = B[1, 0] * inner[0] + B[1, 1] * inner[1] + B[1, 2] * inner[2] + B[1, 3]
                 z = B[2, 0] * inner[0] + B[2, 1] * inner[1] + B[2, 2] * inner[2] + B[2, 3]
+            there = _weights(x, y, z, field, far, origin, spacing, w)
+            distance[r, s] += share * (there - distance[r, s])
             big[r, s, 0] += share * (x - big[r, s, 0])
             big[r, s, 1] += share * (y - big[r, s, 1])
             big[r, s, 2] += share * (z - big[r, s, 2])

@@ -87,7 +87,8 @@ def warp_rays(points: np.ndarray, frame: np.ndarray, bank: PoseBank, canonical: 
         frame: (R,) index of each ray's frame in the bank.
 
     Returns:
-        big-pose points (R, S, 3), signed distance to the body (R, S) metres, nearest face
+        big-pose points (R, S, 3), signed distance to the body (R, S) metres (to the big pose where
+        cloth is loose: there the surface keeps its place in the big pose), nearest face
         (R, S) int32 and barycentric coordinates in it (R, S, 3).
     """
     points = np.ascontiguousarray(points, np.float32)

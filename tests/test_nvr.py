@@ -171,6 +171,16 @@ def test_a_mesh_that_misleads_leaves_no_holes(avatar, clip):
     assert inside.sum() > 50 and (misled.alpha[inside] > 0.9).mean() > 0.98
 
 
+def test_cloth_off_the_skin_can_follow_smooth_weights(tmp_path, model, colours):
+    loose = train(make_clip(tmp_path / "doll", model, colours), cloth=True)
+    back = nvr.load(tmp_path / "doll" / "avatars" / "nvr")
+    assert loose.cloth and back.cloth
+    clip = Clip.open(tmp_path / "doll")
+    picture = back.render(clip.camera, back.body.frame(0), frame=0)
+    assert body_psnr(back, picture, clip.frames[0], clip.masks.alpha[0]) > 14
+    assert iou(picture.alpha > 0.5, clip.masks.alpha[0] > 127) > 0.8
+
+
 def test_any_pose_can_be_given_as_arrays(avatar, clip):
     pose = np.zeros(72)
     picture = avatar.render(clip.camera, (pose, np.array([0, 0.2, -3.0])))

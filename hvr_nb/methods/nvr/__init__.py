@@ -17,7 +17,7 @@ import torch
 from hvr_nb.body_model import load_body_model
 from hvr_nb.canonical import Canonical, make_canonical
 from hvr_nb.methods.nvr.avatar import Avatar, half_precision, load, pick_device
-from hvr_nb.methods.nvr.data import load_pictures, outline_fit, trained_frames
+from hvr_nb.methods.nvr.data import big_reach, load_pictures, outline_fit, trained_frames
 from hvr_nb.methods.nvr.fit import FitOptions, Moving, make_step, pose_rate
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.occupancy import Occupancy
@@ -33,8 +33,9 @@ __all__ = ["GIVES", "NEEDS", "Avatar", "load", "reconstruct"]
 
 
 def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float = 1.0, hold_out: int = 0,
-                device: str = "auto", seed: int = 0, refine_pose: bool = True, checkpoint_every: int = 1000,
-                model_file: str = "", field: FieldOptions | None = None, **weights) -> Avatar:  # fmt: skip
+                device: str = "auto", seed: int = 0, refine_pose: bool = True, cloth: bool = False,
+                checkpoint_every: int = 1000, model_file: str = "", field: FieldOptions | None = None,
+                **weights) -> Avatar:  # fmt: skip
     """Train the avatar of a clip and save it into ``<clip>/avatars/nvr``.
 
     A run that was stopped goes on from its checkpoint and ends the same as if it had not been.
@@ -44,6 +45,8 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
         hold_out: every n-th frame is kept out of training (0 = none).
         device: "cpu", "cuda" or "auto". seed: of initialisation and sampling.
         refine_pose: correct the body's poses while training, where it stands out of the silhouettes.
+        cloth: let clothes off the skin follow smooth weights instead of the nearest limb's (``hvr_nb.loose``);
+            twice the time, and no gain in figures on the synthetic skirt (docs/benchmarks.md).
         checkpoint_every: steps between checkpoints.
         model_file: the body model of 03_body; "" takes the one ``load_body_model`` finds.
         field: sizes of the fields. weights: overrides of ``FitOptions``.
@@ -65,13 +68,13 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
     margin, misfit = outline_fit(pictures, first.vertices, canonical.faces, which[::8])
     options = FitOptions(iters=iters, rays=rays, **weights)
     options = replace(options, pose_lr=pose_rate(options.pose_lr, misfit) if refine_pose else 0.0)
-    moving = Moving(body, which, pictures, model, canonical, margin, device=target)
+    moving = Moving(body, which, pictures, model, canonical, margin, cloth=cloth, device=target)
     avatar_field = AvatarField(canonical.bounds, len(which), sizes, seed=seed, device=target)
     pose = PoseCorrection(model.parents, len(which)).to(target)
-    occupancy = Occupancy(canonical, margin=margin)
+    occupancy = Occupancy(canonical, margin=big_reach(margin, cloth))
     step, state = make_step(avatar_field, pose, moving, occupancy, options, target)
     call = {"image_scale": image_scale, "hold_out": hold_out, "seed": seed, "model_hash": model.hash,
-            "fit": asdict(options), "field": asdict(sizes), "misfit": misfit}  # fmt: skip
+            "fit": asdict(options), "field": asdict(sizes), "misfit": misfit, "cloth": cloth}  # fmt: skip
     folder = Path(clip.folder) / "avatars" / "nvr"
     history = train(step, state, iters=iters, seed=seed, checkpoint=folder / "checkpoint.pt",
                     every=checkpoint_every, identity=_identity(clip, call, avatar_field), desc="nvr")  # fmt: skip
@@ -104,4 +107,4 @@ def _finish(field, occupancy, canonical, moving, body, model, history, call, mod
                       transl=moving.transl)  # fmt: skip
     held = np.setdiff1d(np.arange(count), moving.which)
     return Avatar(everyone, occupancy.grid, canonical, refined, codes, model, moving.margin, held, history,
-                  call, model_file)  # fmt: skip
+                  call, moving.cloth, model_file)  # fmt: skip

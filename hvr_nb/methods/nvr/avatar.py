@@ -19,7 +19,7 @@ from hvr_nb.clip import read_json, read_npz, write_json, write_npz
 from hvr_nb.fields import reading_backend
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods.nvr import baked
-from hvr_nb.methods.nvr.data import CUT, is_loose
+from hvr_nb.methods.nvr.data import CUT, big_reach
 from hvr_nb.methods.nvr.fit import FAR_OUT
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.occupancy import LiveGrid
@@ -61,6 +61,7 @@ class Avatar:
     held_out: np.ndarray  # frames kept out of training
     history: dict  # of training: step, seconds, psnr_body, ...
     options: dict  # what ``reconstruct`` was called with
+    cloth: bool = False  # whether cloth off the skin follows ``hvr_nb.loose``
     model_file: str = ""  # path of the body model, "" for the one load_body_model finds
 
     def render(self, camera: Camera, pose, *, frame: int | None = None,
@@ -114,8 +115,10 @@ class Avatar:
     @functools.cached_property
     def baked(self) -> baked.Baked:
         """The avatar as a mesh that follows the body; made when first asked for."""
-        mesh = canonical_mesh(self.field, self.canonical, margin=self.margin, resolution=baked.RESOLUTION)
-        return baked.bind(mesh, self.canonical, cloth=is_loose(self.margin))
+        mesh = canonical_mesh(
+            self.field, self.canonical, margin=big_reach(self.margin, self.cloth), resolution=baked.RESOLUTION
+        )
+        return baked.bind(mesh, self.canonical, cloth=self.cloth)
 
     @functools.cached_property
     def _normals(self) -> np.ndarray:
@@ -124,7 +127,7 @@ class Avatar:
     def _bank(self, pose):
         """The posed body of one picture, ready for queries."""
         return pose_bank(self.model, self.canonical, self.body.betas, *_pose(pose), device=self.field.low.device,
-                         cloth=is_loose(self.margin))  # fmt: skip
+                         cloth=self.cloth)  # fmt: skip
 
     def _baked_vertices(self, bank) -> np.ndarray:
         return baked.posed_vertices(self.baked, self.canonical.faces, bank)
@@ -158,7 +161,7 @@ class Avatar:
         z, _ = positions(bounds, samples, 0.5)
         points = origin.astype(np.float32) + z[..., None] * direction[:, None]
         live = live_samples(points, np.zeros(len(pixel), np.int64), bank, self.canonical, self._normals,
-                            self.grid, margin=self.margin)  # fmt: skip
+                            self.grid, margin=big_reach(self.margin, self.cloth))  # fmt: skip
         if live is None:
             return 0, 0, 0
         device = self.field.low.device
@@ -188,10 +191,12 @@ class Avatar:
         Args:
             frame: None for the big pose. resolution: marching-cubes cells along the longest side.
         """
-        mesh = canonical_mesh(self.field, self.canonical, margin=self.margin, resolution=resolution)
+        mesh = canonical_mesh(
+            self.field, self.canonical, margin=big_reach(self.margin, self.cloth), resolution=resolution
+        )
         if frame is None:
             return mesh
-        bound = baked.bind(mesh, self.canonical, cloth=is_loose(self.margin))
+        bound = baked.bind(mesh, self.canonical, cloth=self.cloth)
         vertices = baked.posed_vertices(bound, self.canonical.faces, self._bank(self.body.frame(frame)))
         return replace(mesh, vertices=vertices)
 
@@ -217,8 +222,8 @@ class Avatar:
         write_npz(folder / "body.npz", self.body, {})
         write_json(folder / "options.json", {
             "schema": SCHEMA, "method": "nvr", "model_hash": self.model.hash, "margin": self.margin,
-            "model_file": self.model_file, "field": asdict(self.field.options), "frames": len(self.codes),
-            "held_out": [int(k) for k in self.held_out], "options": self.options, "history": self.history,
+            "cloth": self.cloth, "model_file": self.model_file, "field": asdict(self.field.options),
+            "frames": len(self.codes), "held_out": [int(k) for k in self.held_out], "options": self.options, "history": self.history,
             "backend": self.field.grid.backend,
         })  # fmt: skip
         return folder
@@ -256,7 +261,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Avatar:
     grid = LiveGrid(weights.low, weights.cell, weights.state)
     return Avatar(field, grid, canonical, body, weights.codes, model, options["margin"],
                   np.asarray(options["held_out"], np.int64), options["history"], options["options"],
-                  options["model_file"])  # fmt: skip
+                  options.get("cloth", False), options["model_file"])  # fmt: skip
 
 
 def half_precision(field: AvatarField) -> None:

@@ -13,12 +13,12 @@ from hvr_nb.types import Body, Camera, HvrError
 
 CUT = 0.04  # metres behind the first skin where rays end
 MARGINS = (0.035, 0.12)  # metres, least and most that the shell is inflated
-LOOSE_FROM = 0.05  # metres of margin from which on clothes are taken to hang off the body
+SKIRT = 0.3  # metres from the big-pose skin that loose clothes may be
 
 
-def is_loose(margin: float) -> bool:
-    """Whether clothes that need this margin follow the smooth field of ``hvr_nb.loose``."""
-    return margin > LOOSE_FROM
+def big_reach(margin: float, cloth: bool) -> float:
+    """How far from the big-pose skin the surface may be, metres: a skirt spans the turned-out legs."""
+    return SKIRT if cloth else margin
 
 
 @dataclass(frozen=True)

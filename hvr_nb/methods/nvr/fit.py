@@ -12,7 +12,7 @@ from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical
 from hvr_nb.fields import RowAdam
 from hvr_nb.mesh import vertex_normals
-from hvr_nb.methods.nvr.data import Pictures, cast_rays, is_loose, renew_bounds
+from hvr_nb.methods.nvr.data import Pictures, big_reach, cast_rays, renew_bounds
 from hvr_nb.methods.nvr.network import AvatarField
 from hvr_nb.methods.nvr.occupancy import Occupancy
 from hvr_nb.methods.nvr.pose import PoseCorrection, apply_correction, spread_to_all
@@ -55,9 +55,9 @@ class Moving:
     """Poses that change when corrections are folded in, with the bank and rays made from them."""
 
     def __init__(self, body: Body, which: np.ndarray, pictures: Pictures, model: BodyModel,
-                 canonical: Canonical, margin: float, *, device="cpu"):  # fmt: skip
+                 canonical: Canonical, margin: float, *, cloth: bool = False, device="cpu"):  # fmt: skip
         self.which, self.pictures, self.model, self.canonical = which, pictures, model, canonical
-        self.margin, self.betas, self.device = margin, body.betas, device
+        self.margin, self.cloth, self.betas, self.device = margin, cloth, body.betas, device
         self.poses, self.transl = body.poses.astype(np.float64), body.transl.astype(np.float64)
         self._pose()
         self.rays = cast_rays(pictures, self.bank.vertices, canonical.faces, which, margin=margin)
@@ -65,7 +65,7 @@ class Moving:
     def _pose(self) -> None:
         self.bank = pose_bank(self.model, self.canonical, self.betas, self.poses[self.which],
                               self.transl[self.which], device=self.device,
-                              cloth=is_loose(self.margin))  # fmt: skip
+                              cloth=self.cloth)  # fmt: skip
 
     def move(self, turn: np.ndarray, shift: np.ndarray) -> None:
         """Fold corrections of the trained frames in; frames between them move along."""
@@ -186,7 +186,7 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, moving
 
     points = batch.origin + batch.depth[..., None] * batch.direction[:, None]
     live = live_samples(points, batch.frames[batch.slot], moving.bank, moving.canonical, normals, occupancy.grid,
-                        margin=moving.margin)  # fmt: skip
+                        margin=big_reach(moving.margin, moving.cloth))  # fmt: skip
     height = torch.full((batch.depth.size,), FAR_OUT, device=device)
     known = torch.zeros(batch.depth.size, dtype=torch.bool, device=device)
     colour = torch.zeros(batch.depth.size, 3, device=device)
