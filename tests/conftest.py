@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import hvr_nb  # noqa: F401  (before torch: it says how waiting threads behave)
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
