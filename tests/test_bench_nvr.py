@@ -11,7 +11,7 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from bench_nvr.curve import seconds_to  # noqa: E402
+from bench_nvr.curve import picture, seconds_to  # noqa: E402
 from bench_nvr.reference import ReferenceSizes, tiny_sizes  # noqa: E402
 from bench_nvr.reference_grid import PRIMES, GridSizes, HashEmbedder, next_prime  # noqa: E402
 from bench_nvr.reference_step import SAMPLES, distortion, make_reference, through_box  # noqa: E402
@@ -113,6 +113,9 @@ def test_time_to_a_level_lies_between_two_looks():
     assert seconds_to(columns, "unseen", 24) == pytest.approx(18)
     assert seconds_to(columns, "unseen", 19) == 10
     assert np.isnan(seconds_to(columns, "unseen", 26))
+    drawn = picture(columns | {"train": np.array([21.0, 26, 27])}, "two curves")
+    assert drawn.shape == (420, 900, 3) and drawn.dtype == np.uint8
+    assert (drawn[0, 0] == 255).all() and (drawn < 128).any()
 
 
 def test_short_run(data):

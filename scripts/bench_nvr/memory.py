@@ -19,13 +19,15 @@ SIDES = ("data", "ours", "reference")
 STEPS = 3  # taken at the measured number of samples
 
 
-def peak_in_child(script: Path, options: list[str], side: str) -> float:
-    """Megabytes at most in use by a process of ``script`` that only does ``run_side(side)``."""
-    done = subprocess.run([sys.executable, str(script), *options, "--memory-of", side], capture_output=True,
-                          text=True)  # fmt: skip
-    if done.returncode:
-        raise SystemExit(f"measuring the memory of {side} failed:\n{done.stderr}")
-    return float(done.stdout.split()[-1])
+def peaks_in_children(script: Path, options: list[str]) -> dict[str, float]:
+    """Megabytes at most in use by processes of ``script`` that only do ``run_side``, by side."""
+    running = {side: subprocess.Popen([sys.executable, str(script), *options, "--memory-of", side],
+                                      stdout=subprocess.PIPE, text=True) for side in SIDES}  # fmt: skip
+    printed = {side: child.communicate()[0] for side, child in running.items()}
+    failed = [side for side, child in running.items() if child.returncode]
+    if failed:
+        raise SystemExit(f"measuring the memory of {' and '.join(failed)} failed; the error stands above")
+    return {side: float(text.split()[-1]) for side, text in printed.items()}
 
 
 def run_side(side: str, scene, sizes, *, samples: int, warm: int) -> float:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from bench_synthetic import true_clip
 
 from hvr_nb.body_model import BodyModel, load_body_model
 from hvr_nb.canonical import Canonical
@@ -36,6 +35,8 @@ def make_clip(data: Path, *, motion: str, frames: int, size: int, seed: int) -> 
                              seed=seed)  # fmt: skip
     folder = data / "clips" / f"bench_{source.name}_true"
     if not (folder / "clip.json").exists() or not Clip.open(folder).has("canonical"):
+        from bench_synthetic import true_clip  # slow to import
+
         true_clip(folder, source)
     return folder
 
