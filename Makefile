@@ -11,7 +11,7 @@ export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 MODELS := data/models/blazepose/pose_landmark_full.tflite
 ARGS ?=
 
-.PHONY: help env models demo test lint lab run batch body bench-demo bench-real clean
+.PHONY: help env models demo test lint lab run batch body bench-demo bench-real bench-nvr bench-nvr-scaling clean
 help:        ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 env: .venv/.ready  ## build .venv with the pinned packages
@@ -34,6 +34,10 @@ bench-demo: env models  ## synthetic subject, full quality: estimated chain and 
 	$(PY) scripts/bench_synthetic.py $(ARGS)
 bench-real: env models  ## the footage under HVR_SHARED_DATA or ../shared/data (slow)
 	$(PY) scripts/bench_real.py $(ARGS)
+bench-nvr: env     ## the avatar's training against a re-creation of Instant-NVR's (slow, 6 GB of memory)
+	$(PY) scripts/bench_nvr.py $(ARGS)
+bench-nvr-scaling: env  ## the avatar's training and rendering against picture size, frames and levels
+	$(PY) scripts/bench_nvr_scaling.py $(ARGS)
 clean:             ## remove the environment and caches; data/ stays
 	rm -rf .venv .cache
 

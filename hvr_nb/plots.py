@@ -56,6 +56,27 @@ def plot_confidence(keypoints: Keypoints, *, width: int = 1200, height: int = 32
     return _pixels(figure)
 
 
+def plot_curves(curves: dict[str, tuple[np.ndarray, np.ndarray]], *, x: str, y: str, title: str = "",
+                marks: tuple[float, ...] = (), width: int = 900, height: int = 420) -> np.ndarray:  # fmt: skip
+    """Several curves in one panel.
+
+    Args:
+        curves: name -> (N,) positions and (N,) values. x, y: what the axes show, with units.
+        marks: heights of dashed lines across the panel.
+    """
+    figure, (axes,) = _figure(width, height)
+    for name, (along, values) in curves.items():
+        axes.plot(along, values, marker="o", markersize=3, linewidth=1.5, label=name)
+    for mark in marks:
+        axes.axhline(mark, color="#888888", linewidth=0.8, linestyle="--")
+    axes.set_xlabel(x, fontsize=9)
+    axes.set_ylabel(y, fontsize=9)
+    axes.set_title(title, fontsize=10, loc="left", fontweight="bold")
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=9)
+    return _pixels(figure)
+
+
 def _figure(width: int, height: int, *, rows: int = 1):
     """A figure outside pyplot, so that no notebook state is touched, and its ``rows`` axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+import hvr_nb  # noqa: F401  (before torch: it says how waiting threads behave)
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
