@@ -223,7 +223,8 @@ class Avatar:
         write_json(folder / "options.json", {
             "schema": SCHEMA, "method": "nvr", "model_hash": self.model.hash, "margin": self.margin,
             "cloth": self.cloth, "model_file": self.model_file, "field": asdict(self.field.options),
-            "frames": len(self.codes), "held_out": [int(k) for k in self.held_out], "options": self.options, "history": self.history,
+            "frames": len(self.codes), "held_out": [int(k) for k in self.held_out],
+            "options": self.options, "history": self.history,
             "backend": self.field.grid.backend,
         })  # fmt: skip
         return folder

@@ -102,7 +102,7 @@ def cast_rays(pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which
 
 def renew_bounds(rays: RaySet, pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray,
                  *, margin: float) -> RaySet:  # fmt: skip
-    """The same rays with near and far of moved bodies (N, V, 3); a ray that now misses keeps its old bounds."""
+    """The same rays with near and far of moved bodies (N, V, 3); a ray that now misses keeps its own."""
     bounds = rays.bounds.copy()
     for k, t in enumerate(which):
         part = slice(rays.start[k], rays.start[k + 1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -60,7 +60,8 @@ class Moving:
         self.margin, self.cloth, self.betas, self.device = margin, cloth, body.betas, device
         self.poses, self.transl = body.poses.astype(np.float64), body.transl.astype(np.float64)
         self._pose()
-        self.rays = cast_rays(pictures, self.bank.vertices, canonical.faces, which, margin=margin)
+        self.first = cast_rays(pictures, self.bank.vertices, canonical.faces, which, margin=margin)
+        self.rays = self.first
 
     def _pose(self) -> None:
         self.bank = pose_bank(self.model, self.canonical, self.betas, self.poses[self.which],
@@ -75,19 +76,18 @@ class Moving:
 
     def _renew(self) -> None:
         self._pose()
-        self.rays = renew_bounds(self.rays, self.pictures, self.bank.vertices, self.canonical.faces,
+        self.rays = renew_bounds(self.first, self.pictures, self.bank.vertices, self.canonical.faces,
                                  self.which, margin=self.margin)  # fmt: skip
 
     def state_dict(self) -> dict:
-        """Poses, and the rays' bounds, which remember the bodies before."""
-        arrays = {"poses": self.poses, "transl": self.transl, "bounds": self.rays.bounds}
+        """The poses; the rays follow from them."""
+        arrays = {"poses": self.poses, "transl": self.transl}
         return {name: torch.from_numpy(a.copy()) for name, a in arrays.items()}
 
     def load_state_dict(self, state: dict) -> None:
         """Put back what ``state_dict`` gave."""
         self.poses, self.transl = state["poses"].numpy().copy(), state["transl"].numpy().copy()
-        self._pose()
-        self.rays = replace(self.rays, bounds=state["bounds"].numpy().copy())
+        self._renew()
 
 
 def pose_rate(largest: float, misfit: float) -> float:
