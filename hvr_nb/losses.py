@@ -33,3 +33,25 @@ def second_difference(codes: Tensor) -> Tensor:
     if len(codes) < 3:
         return codes.sum() * 0
     return ((codes[2:] - 2 * codes[1:-1] + codes[:-2]) ** 2).mean()
+
+
+def structure(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """One minus the structural similarity of small patches, each seen as one window.
+
+    Wang et al., "Image quality assessment: from error visibility to structural similarity", 2004,
+    equation 13 with range 1: it asks for the contrast of a patch where squared errors allow a blur.
+
+    Args:
+        pred, target: (P, N, 3) in 0..1. weight: (P, N) bool, pixels that count.
+    """
+    share = weight.float() / weight.sum(1, keepdim=True).clamp(min=1)
+
+    def mean(x):
+        return (share[..., None] * x).sum(1)
+
+    a, b = mean(pred), mean(target)
+    variances = mean((pred - a[:, None]) ** 2), mean((target - b[:, None]) ** 2)
+    covariance = mean((pred - a[:, None]) * (target - b[:, None]))
+    c1, c2 = 0.01**2, 0.03**2
+    similarity = (2 * a * b + c1) * (2 * covariance + c2) / ((a**2 + b**2 + c1) * (sum(variances) + c2))
+    return 1 - similarity.mean()

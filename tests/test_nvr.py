@@ -181,6 +181,14 @@ def test_cloth_off_the_skin_can_follow_smooth_weights(tmp_path, model, colours):
     assert iou(picture.alpha > 0.5, clip.masks.alpha[0] > 127) > 0.8
 
 
+def test_training_with_patches_runs_and_keeps_its_quality(tmp_path, model, colours):
+    clip = make_clip(tmp_path / "doll", model, colours)
+    patched = train(clip, structure=0.05, patch_side=5)
+    picture = patched.render(clip.camera, patched.body.frame(0), frame=0)
+    assert body_psnr(patched, picture, clip.frames[0], clip.masks.alpha[0]) > 17
+    assert patched.options["fit"]["structure"] == 0.05
+
+
 def test_any_pose_can_be_given_as_arrays(avatar, clip):
     pose = np.zeros(72)
     picture = avatar.render(clip.camera, (pose, np.array([0, 0.2, -3.0])))

@@ -12,12 +12,12 @@ from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical
 from hvr_nb.fields import RowAdam
 from hvr_nb.mesh import vertex_normals
+from hvr_nb.methods.nvr.batch import Batch, draw
 from hvr_nb.methods.nvr.data import Pictures, big_reach, cast_rays, renew_bounds
 from hvr_nb.methods.nvr.network import AvatarField
 from hvr_nb.methods.nvr.occupancy import Occupancy
 from hvr_nb.methods.nvr.pose import PoseCorrection, apply_correction, spread_to_all
-from hvr_nb.methods.nvr.samples import live_samples, positions
-from hvr_nb.rays import pixel_rays
+from hvr_nb.methods.nvr.samples import live_samples
 from hvr_nb.types import Body
 from hvr_nb.warp import at_samples, pose_bank, surface_weights
 
@@ -45,6 +45,11 @@ class FitOptions:
     pose_prior: float = 1.0
     pose_smooth: float = 10.0
     distortion: float = 0.5
+    structure: float = (
+        0.0  # of small patches; 0.02 costs 0.4 dB and 0.005 SSIM at equal steps (docs/benchmarks.md)
+    )
+    patches: int = 4  # frames of a step whose rays hold such a patch
+    patch_side: int = 8  # pixels
     pose_from: int = 150
     fold_every: int = 250
     occupancy_from: int = 250
@@ -113,7 +118,7 @@ def make_step(field: AvatarField, pose: PoseCorrection, moving: Moving, occupanc
 
     def step(k: int, rng: np.random.Generator) -> dict[str, float]:
         _schedule(k, options, field, (by_row, dense))
-        batch = _draw(moving, options, rng)
+        batch = draw(moving.rays, moving.pictures.camera, options, rng)
         loss, log = _loss(k, batch, field, pose, moving, occupancy, normals, options, device)
         dense.zero_grad(set_to_none=True)
         loss.backward()
@@ -146,37 +151,6 @@ def _schedule(k: int, options: FitOptions, field: AvatarField, optimisers) -> No
     reached = 4 + (len(levels) - 4) * share / max(options.fine_by, 1e-6)
     field.open.copy_((reached - levels).clamp(0, 1))
     field.beta.fill_(soft * (hard / soft) ** min(1.0, 2 * share))
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Rays of one step, R in all from F frames."""
-
-    frames: np.ndarray  # (F,) indices into the trained frames
-    slot: np.ndarray  # (R,) index into ``frames``
-    direction: np.ndarray  # (R, 3)
-    origin: np.ndarray  # (3,)
-    depth: np.ndarray  # (R, S) camera depth, metres
-    step: np.ndarray  # (R, S) metres along the ray
-    rgb: np.ndarray  # (R, 3) 0..1
-    alpha: np.ndarray  # (R,) 0..1
-    background: np.ndarray  # (R, 3) 0..1
-
-
-def _draw(moving: Moving, options: FitOptions, rng: np.random.Generator) -> Batch:
-    rays = moving.rays
-    frames = rng.choice(len(moving.which), min(options.frames, len(moving.which)), replace=False)
-    each = options.rays // len(frames)
-    slot = np.repeat(np.arange(len(frames)), each)
-    low, high = rays.start[frames][slot], rays.start[frames + 1][slot]
-    pick = low + (rng.random(len(slot)) * (high - low)).astype(np.int64)
-    origin, direction = pixel_rays(moving.pictures.camera, rays.pixel[pick])
-    jitter = rng.random((len(pick), options.samples), dtype=np.float32)
-    depth, spacing = positions(rays.bounds[pick], options.samples, jitter)
-    along = np.broadcast_to(spacing * np.linalg.norm(direction, axis=1, keepdims=True), depth.shape)
-    return Batch(frames, slot, direction, origin.astype(np.float32), depth, along.astype(np.float32),
-                 rays.rgb[pick] / np.float32(255), rays.alpha[pick] / np.float32(255),
-                 rng.random((len(pick), 3), dtype=np.float32))  # fmt: skip
 
 
 def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, moving: Moving, occupancy: Occupancy,
@@ -228,6 +202,9 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, moving
             + options.opacity * losses.opacity_loss(opacity, alpha, certain)
             + options.distortion * volrend.distortion(weights, along, tensor(batch.step)).mean()
             + penalty)  # fmt: skip
+    if len(batch.patch):
+        pairs = (x[tensor(batch.patch)] for x in (pred, target))
+        loss = loss + options.structure * losses.structure(*pairs, tensor(batch.filmed))
     with torch.no_grad():
         inside = alpha > 0.5
         error = ((pred - target) ** 2)[inside].mean() if inside.any() else torch.tensor(1.0)
