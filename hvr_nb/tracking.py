@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from tqdm import tqdm
 
 from hvr_nb.blazepose import LANDMARKS, Pose, crop, detect, follow_pose, roi_to_image
@@ -23,6 +24,7 @@ MIN_VISIBLE, MIN_VISIBLE_SHORT = 0.55, 0.65  # mean visibility of a real person;
 MAX_BONE_CV = 0.25  # spread of 3D bone lengths; a real person has 0.04 to 0.15
 MIN_INSIDE = 0.4  # part of the core joints inside the image
 MAX_COLOUR = 45.0  # Lab distance of clothes that may still be one person's
+_NOT_JOINED = 10.0  # more than any two pieces of one person cost
 
 
 @dataclass
@@ -64,7 +66,7 @@ def follow_people(frames: np.ndarray, *, fps: float, most: int = 6) -> list[Trac
     pieces = _forward(frames, max(1, round(fps / 3)), most)
     for piece in pieces:
         _extend_back(frames, piece, pieces)
-    people = _join([piece for piece in pieces if is_person(piece, len(frames), fps=fps)])
+    people = _join([piece for piece in pieces if is_person(piece, len(frames), fps=fps)], fps)
     return sorted(people, key=lambda person: -prominence(person, frames.shape[1:3]))
 
 
@@ -207,20 +209,43 @@ def bone_spread(track: Track) -> float:
     return float((length.std(0) / np.maximum(length.mean(0), 1e-6)).mean())
 
 
-def _join(pieces: list[Track]) -> list[Track]:
-    """Join pieces, in order of time, that may be one person who was lost or left and came back."""
-    people: list[Track] = []
-    for piece in sorted(pieces, key=lambda p: (p.frames[0], -p.side)):
-        free = [p for p in people if not p.poses.keys() & piece.poses.keys()]
-        fits = [(np.linalg.norm(p.colour - piece.colour), i) for i, p in enumerate(free)
-                if 0.4 < piece.side / p.side < 2.5]  # fmt: skip
-        best = min(fits, default=(np.inf, -1))
-        if best[0] > MAX_COLOUR:
-            people.append(piece)
-            continue
-        free[best[1]].poses |= piece.poses
-        free[best[1]].colours |= piece.colours
-    return people
+def _join(pieces: list[Track], fps: float) -> list[Track]:
+    """Join pieces that may be one person who was hidden or left and came back.
+
+    Every end of a piece is assigned to at most one later beginning, all together: by the clothes, and
+    among people in the same clothes by where the way of the one who was lost leads.
+    """
+    pieces = sorted(pieces, key=lambda p: (p.frames[0], -p.side))
+    costs = np.array([[_join_cost(a, b, fps) for b in pieces] for a in pieces]).reshape((len(pieces),) * 2)
+    later = dict(zip(*linear_sum_assignment(np.minimum(costs, _NOT_JOINED)), strict=True))
+    people = [Track(dict(piece.poses), dict(piece.colours)) for piece in pieces]
+    joined = set()
+    for i, j in reversed(sorted(later.items())):
+        if costs[i, j] < _NOT_JOINED:
+            people[i].poses |= people[j].poses
+            people[i].colours |= people[j].colours
+            joined.add(j)
+    return [person for i, person in enumerate(people) if i not in joined]
+
+
+def _join_cost(before: Track, after: Track, fps: float) -> float:
+    """Small where two pieces are one person; infinite where they cannot be."""
+    gap = after.frames[0] - before.frames[-1]
+    colour = float(np.linalg.norm(before.colour - after.colour)) / MAX_COLOUR
+    if gap <= 0 or colour > 1 or not 0.4 < after.side / before.side < 2.5:
+        return np.inf
+    if gap > fps:  # nobody keeps walking straight on for longer than a second unseen
+        return colour + 1.0
+    strayed = np.linalg.norm(_expected(before, gap) - after.poses[after.frames[0]].next_roi[:2]) / before.side
+    return colour + min(1.0, float(strayed))
+
+
+def _expected(track: Track, frames: int) -> np.ndarray:
+    """(2,) the centre of a track's region ``frames`` after its end, at the speed of its last half dozen."""
+    last = track.frames[-6:]
+    centres = np.stack([track.poses[t].next_roi[:2] for t in last])
+    speed = (centres[-1] - centres[0]) / max(last[-1] - last[0], 1)
+    return centres[-1] + speed * frames
 
 
 def prominence(track: Track, shape: tuple) -> float:
