@@ -27,17 +27,17 @@ class Floor:
     normal: np.ndarray  # (3,) unit
     offset: float  # metres
 
-    def level(self, above: float) -> tuple[np.ndarray, np.ndarray]:
-        """R (3, 3), t (3,) of ``R x + t``: the normal turned to Y, the plane to height ``above``."""
+    def level(self) -> tuple[np.ndarray, np.ndarray]:
+        """R (3, 3), t (3,) of ``R x + t``: the normal turned to Y, the plane to height 0."""
         axis = np.cross(self.normal, [0, 1.0, 0])
         size = np.linalg.norm(axis)
         angle = np.arctan2(size, self.normal[1])
         R = Rotation.from_rotvec(axis / size * angle).as_matrix() if size > 1e-12 else np.eye(3)
-        return R, np.array([0, above - self.offset, 0])
+        return R, np.array([0, -self.offset, 0])
 
-    def back(self, above: float) -> tuple[np.ndarray, np.ndarray]:
+    def back(self) -> tuple[np.ndarray, np.ndarray]:
         """R, t of the way back from the level world."""
-        R, t = self.level(above)
+        R, t = self.level()
         return R.T, -R.T @ t
 
 
@@ -116,7 +116,7 @@ def ankle_height(
     return float(part * np.mean(lengths) / 0.491)
 
 
-def on_floor(joints: np.ndarray, floor: Floor, above: float) -> np.ndarray:
-    """Joints (T, J, 3) in the world whose floor is level and ``above`` metres under the feet's joints."""
-    R, t = floor.level(above)
+def on_floor(joints: np.ndarray, floor: Floor) -> np.ndarray:
+    """Joints (T, J, 3) in the world whose floor is level, at height 0."""
+    R, t = floor.level()
     return joints @ R.T + t

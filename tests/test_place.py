@@ -8,12 +8,13 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
-from hvr_nb import place
+from hvr_nb import bones, place
 from hvr_nb.body_model import LANDMARK_VERTICES, load_body_model, posed
 from hvr_nb.floor import fit_floor, foot_contacts, on_floor
 from hvr_nb.geometry import camera_centre, default_camera, look_at, project, to_camera
 from hvr_nb.joint_sets import H36M17_FEET, H36M17_PARENTS
 from hvr_nb.pose_metrics import bone_length_spread, bone_lengths, foot_skate
+from hvr_nb.root_way import root_trajectory
 from hvr_nb.subject.motion import walking_motion
 from hvr_nb.types import MONOCULAR_R, Body, HvrError
 
@@ -78,12 +79,12 @@ def off(root: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 def test_the_way_of_a_synthetic_person(model):
     joints, points, camera, at, _ = filmed(stroll(model))
-    assert off(place.root_trajectory(joints, points, camera, fps=FPS), at).max() < 2
+    assert off(root_trajectory(joints, points, camera, fps=FPS), at).max() < 2
     joints, points, camera, at, _ = filmed(stroll(model), pixels=2.0)
-    root = place.root_trajectory(joints, points, camera, fps=FPS)
+    root = root_trajectory(joints, points, camera, fps=FPS)
     assert off(root, at).mean() < 15 and off(root, at).max() < 50  # 5.5 m away
     joints, points, camera, at, _ = filmed(stroll(model), pixels=2.0, metres=0.03)
-    root = place.root_trajectory(joints, points, camera, fps=FPS)
+    root = root_trajectory(joints, points, camera, fps=FPS)
     assert off(root, at).mean() < 120  # two per cent of the distance
     across = np.linalg.norm((root - at[:, 0])[:, :2], axis=1)
     assert across.mean() < 0.06  # most of it is along the line of sight
@@ -95,9 +96,9 @@ def test_the_way_of_a_synthetic_person(model):
 def test_the_way_of_captured_motion(shared_data, model, name):
     world = captured(shared_data, model, name)
     joints, points, camera, at, _ = filmed(world)
-    assert off(place.root_trajectory(joints, points, camera, fps=FPS), at).mean() < 2
+    assert off(root_trajectory(joints, points, camera, fps=FPS), at).mean() < 2
     joints, points, camera, at, _ = filmed(world, pixels=2.0)
-    assert off(place.root_trajectory(joints, points, camera, fps=FPS), at).mean() < 20
+    assert off(root_trajectory(joints, points, camera, fps=FPS), at).mean() < 20
 
 
 def test_unknown_points_wild_points_and_lenses(model):
@@ -106,18 +107,18 @@ def test_unknown_points_wild_points_and_lenses(model):
     points[:, [7, 8, 10], 2] = 0
     points[5, 3, :2] += 200
     points[40:44, [13, 16], :2] -= 150
-    root = place.root_trajectory(joints, points, camera, fps=FPS)
+    root = root_trajectory(joints, points, camera, fps=FPS)
     assert off(root, at).max() < 60 and off(root, at).mean() < 12
     joints[50] = np.nan
-    assert np.isfinite(place.root_trajectory(joints, points, camera, fps=FPS)).all()
+    assert np.isfinite(root_trajectory(joints, points, camera, fps=FPS)).all()
     joints, points, camera, at, _ = filmed(stroll(model))
     bent = replace(camera, dist=np.array([-0.2, 0.05, 0.001, -0.002, 0.0]))
     points[..., :2] = cv2.projectPoints(at.reshape(-1, 3), np.zeros(3), np.zeros(3), bent.K, bent.dist)[
         0
     ].reshape(*at.shape[:2], 2)
-    assert off(place.root_trajectory(joints, points, bent, fps=FPS), at).max() < 5
-    assert off(place.root_trajectory(joints, points, camera, fps=FPS), at).mean() > 20
-    one = place.root_trajectory(joints[:1], points[:1], bent, fps=FPS)
+    assert off(root_trajectory(joints, points, bent, fps=FPS), at).max() < 5
+    assert off(root_trajectory(joints, points, camera, fps=FPS), at).mean() > 20
+    one = root_trajectory(joints[:1], points[:1], bent, fps=FPS)
     assert off(one, at[:1]).max() < 5
 
 
@@ -131,18 +132,21 @@ def test_the_size_from_a_height_or_bones(model):
                             default_camera(64, 64), np.ones(3, bool), model.hash))  # fmt: skip
     sole = float(rest[0, FEET, 1].mean() - model.v_template[:, 1].min())
     height = float(model.v_template[HEAD_TOP, 1] - model.v_template[:, 1].min())
-    assert place.metric_scale(0.8 * rest, height=height) == pytest.approx(1.25, rel=0.03)
+    assert bones.metric_scale(0.8 * rest, height=height) == pytest.approx(1.25, rel=0.03)
     assert abs(sole / height - 0.039) < 0.01 and tall >= height
     lengths = bone_lengths(world, H36M17_PARENTS)[0]
-    assert place.metric_scale(world / 3, lengths=lengths) == pytest.approx(3.0, rel=1e-3)
+    assert bones.metric_scale(world / 3, lengths=lengths) == pytest.approx(3.0, rel=1e-3)
     some = np.full(17, np.nan)
     some[2] = lengths[2]
-    assert place.metric_scale(world * 2, lengths=some) == pytest.approx(0.5, rel=1e-3)
-    assert place.metric_scale(world) == 1.0
+    assert bones.metric_scale(world * 2, lengths=some) == pytest.approx(0.5, rel=1e-3)
+    assert bones.metric_scale(world) == 1.0
     joints, points, camera, at, _ = filmed(world)
     placed = place.place_in_world(joints / 1.3, points, camera, fps=FPS, lengths=lengths)
     assert placed.scale == pytest.approx(1.3, rel=1e-3)
     half = place.place_in_world(joints, points, camera, fps=FPS, lengths=lengths / 2)
+    np.testing.assert_allclose(
+        bone_lengths(placed.joints, H36M17_PARENTS), np.tile(lengths, (60, 1)), atol=1e-9
+    )
     away = [np.linalg.norm(p.root - camera_centre(p.camera), axis=1).mean() for p in (placed, half)]
     assert away[0] == pytest.approx(2 * away[1], rel=0.02)  # half the size is half as far
 
@@ -150,15 +154,15 @@ def test_the_size_from_a_height_or_bones(model):
 def test_bones_of_one_length():
     rng = np.random.default_rng(0)
     joints = rng.normal(0, 0.3, (20, 17, 3))
-    fixed = place.fix_bone_lengths(joints)
+    fixed = bones.fix_bone_lengths(joints)
     assert bone_length_spread(joints, H36M17_PARENTS) > 10
     assert bone_length_spread(fixed, H36M17_PARENTS) < 1e-9
     np.testing.assert_allclose(fixed[:, 0], joints[:, 0])
-    np.testing.assert_allclose(bone_lengths(fixed, H36M17_PARENTS)[3], place.median_lengths(joints))
-    bones = [x - x[:, list(H36M17_PARENTS)] for x in (fixed, joints)]
-    assert np.abs(np.cross(*bones))[:, 1:].max() < 1e-12 and (bones[0] * bones[1]).sum(2)[:, 1:].min() > 0
-    np.testing.assert_allclose(place.fix_bone_lengths(fixed), fixed, atol=1e-12)
-    known = place.fix_bone_lengths(joints, lengths=np.arange(17.0))
+    np.testing.assert_allclose(bone_lengths(fixed, H36M17_PARENTS)[3], bones.median_lengths(joints))
+    pair = [x - x[:, list(H36M17_PARENTS)] for x in (fixed, joints)]
+    assert np.abs(np.cross(*pair))[:, 1:].max() < 1e-12 and (pair[0] * pair[1]).sum(2)[:, 1:].min() > 0
+    np.testing.assert_allclose(bones.fix_bone_lengths(fixed), fixed, atol=1e-12)
+    known = bones.fix_bone_lengths(joints, lengths=np.arange(17.0))
     np.testing.assert_allclose(bone_lengths(known, H36M17_PARENTS)[0], np.arange(17.0))
 
 
@@ -211,9 +215,9 @@ def test_the_floor_through_resting_feet(degrees):
     floor = fit_floor(points, LEVEL)
     assert np.degrees(np.arccos(np.clip(floor.normal @ turn[:, 1], -1, 1))) < 0.5
     assert floor.offset == pytest.approx(-1.3, abs=0.02)
-    level = on_floor(points[10:, None], floor, 0.07)
-    assert np.abs(level[..., 1] - 0.07).mean() < 0.012
-    R, t = floor.back(0.07)
+    level = on_floor(points[10:, None], floor)
+    assert np.abs(level[..., 1]).mean() < 0.012
+    R, t = floor.back()
     np.testing.assert_allclose(level @ R.T + t, points[10:, None], atol=1e-9)
 
 
@@ -253,13 +257,33 @@ def test_captured_people_stand_on_the_floor_where_they_are_seen(shared_data, mod
     assert np.degrees(np.arccos(placed.floor.normal @ up)) < 4
     truth = foot_contacts(world[:, FEET], fps=FPS)
     assert (placed.contacts == truth).mean() > 0.8
-    loose = joints + place.root_trajectory(joints, points, camera, fps=FPS)[:, None]
+    loose = joints + root_trajectory(joints, points, camera, fps=FPS)[:, None]
     assert foot_skate(placed.joints, truth, H36M17_FEET) < 0.8 * foot_skate(
         loose, truth, H36M17_FEET, up=(0, -1, 0)
     )
     assert bone_length_spread(placed.joints, H36M17_PARENTS) < 1e-9
     standing = placed.joints[:, FEET, 1][placed.contacts]
     assert 0.04 < np.median(standing) < 0.1 and standing.std() < 0.03
+
+
+def test_two_people_stand_on_one_floor_in_one_world(shared_data, model):
+    first = captured(shared_data, model, "07_01")
+    both = [
+        first,
+        first * 0.8 + [1.0, 0, 0.3],
+    ]  # the second is smaller, at the first's side, on the same floor
+    middle = first[:, 0].mean(0)
+    true = look_at(middle + [1.0, 0.5, 5.5], middle, default_camera(1280, 720, focal=1100))
+    level = replace(true, R=MONOCULAR_R.copy(), t=np.zeros(3))
+    at = [to_camera(w, true) for w in both]
+    points = [np.concatenate([project(w, true), np.ones((*w.shape[:2], 1))], 2) for w in both]
+    placed = place.place_people([x - x[:, :1] for x in at], points, level, fps=FPS)
+    np.testing.assert_array_equal(placed[0].camera.R, placed[1].camera.R)
+    apart = np.linalg.norm(placed[0].root - placed[1].root, axis=1)
+    assert np.abs(apart - np.linalg.norm(at[0][:, 0] - at[1][:, 0], axis=1)).mean() < 0.08
+    # a height of 1.6 m makes the smaller one larger and puts it farther away
+    tall = place.place_people([x - x[:, :1] for x in at], points, level, fps=FPS, heights=[0.0, 1.6])
+    assert tall[0].scale == 1.0 < tall[1].scale and (tall[1].root - placed[1].root)[:, 2].mean() < -0.2
 
 
 def test_somebody_in_the_air_has_no_floor(model):
@@ -273,13 +297,13 @@ def test_somebody_in_the_air_has_no_floor(model):
 def test_bad_input_is_named(model):
     joints, points, camera, _, _ = filmed(stroll(model, frames=5))
     calls = {
-        r"must both be \(T, J, 3\)": lambda: place.root_trajectory(joints, points[:, :16], camera, fps=FPS),
-        "no frame has two joints": lambda: place.root_trajectory(joints, points * (1, 1, 0), camera, fps=FPS),
-        "must be positive": lambda: place.metric_scale(joints, height=-1),
-        "none of the 17": lambda: place.metric_scale(joints, lengths=np.full(17, np.nan)),
-        "only understood of Human3.6M": lambda: place.metric_scale(joints[:, :3], (-1, 0, 1), height=1.7),
-        "no frame has all joints": lambda: place.fix_bone_lengths(np.full((2, 17, 3), np.nan)),
-        "do not form trees": lambda: place.fix_bone_lengths(joints[:, :3], (-1, 2, 1)),
+        r"must both be \(T, J, 3\)": lambda: root_trajectory(joints, points[:, :16], camera, fps=FPS),
+        "no frame has two joints": lambda: root_trajectory(joints, points * (1, 1, 0), camera, fps=FPS),
+        "must be positive": lambda: bones.metric_scale(joints, height=-1),
+        "none of the 17": lambda: bones.metric_scale(joints, lengths=np.full(17, np.nan)),
+        "only understood of Human3.6M": lambda: bones.metric_scale(joints[:, :3], (-1, 0, 1), height=1.7),
+        "no frame has all joints": lambda: bones.fix_bone_lengths(np.full((2, 17, 3), np.nan)),
+        "do not form trees": lambda: bones.fix_bone_lengths(joints[:, :3], (-1, 2, 1)),
     }
     for message, call in calls.items():
         with pytest.raises(HvrError, match=message):
