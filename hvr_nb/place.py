@@ -20,8 +20,8 @@ from hvr_nb.root_way import bending, rays_of, root_trajectory, solve_chain
 from hvr_nb.types import Camera
 
 _ACROSS, _ALONG = 0.02, 0.1  # metres the feet may move the root across and along the line of sight
-_PIN, _LIFT = 0.005, 0.03  # metres a standing foot may slide in one frame, and be above or below the floor
-_BEND = 0.004  # metres, a kink of the correction in one frame
+_SLIDE, _LIFT = 0.15, 0.03  # m/s a standing foot may slide; metres it may be above or below the floor
+_BEND = 3.6  # m/s^2 of the correction
 _NEAR_FLOOR = 0.1  # metres from the floor at which a foot may stand
 
 
@@ -84,6 +84,7 @@ class _Loose:
     contacts: np.ndarray  # (T, F)
     scale: float
     ankle: float  # metres of a standing foot's joint above the floor
+    fps: float
 
 
 def _place_loosely(joints: np.ndarray, points: np.ndarray, camera: Camera, fps: float, height: float,
@@ -98,7 +99,7 @@ def _place_loosely(joints: np.ndarray, points: np.ndarray, camera: Camera, fps: 
     world = (joints + root[:, None] - camera.t) @ camera.R
     across = _speed_across(points[:, list(feet)], root[:, 2], camera, fps)
     contacts = foot_contacts(world[:, list(feet)], fps=fps, across=across)
-    return _Loose(world, contacts, scale, ankle_height(world, parents, feet, part=ANKLE))
+    return _Loose(world, contacts, scale, ankle_height(world, parents, feet, part=ANKLE), fps)
 
 
 def _common_floor(people: list[_Loose], camera: Camera, feet: tuple[int, ...]) -> Floor | None:
@@ -112,12 +113,12 @@ def _stand(person: _Loose, floor: Floor | None, camera: Camera, feet: tuple[int,
         return Placed(person.world, person.world[:, 0], camera, person.contacts, person.scale, None)
     world, levelled = on_floor(person.world, floor), align_camera(camera, 1.0, *floor.back())
     contacts = person.contacts & (np.abs(world[:, list(feet), 1] - person.ankle) < _NEAR_FLOOR)
-    world = pin_feet(world, contacts, levelled, feet=feet, above=person.ankle)
+    world = pin_feet(world, contacts, levelled, fps=person.fps, feet=feet, above=person.ankle)
     return Placed(world, world[:, 0], levelled, contacts, person.scale, floor)
 
 
-def pin_feet(joints: np.ndarray, contacts: np.ndarray, camera: Camera, *, feet: tuple[int, ...] = H36M17_FEET,
-             above: float = 0.0) -> np.ndarray:  # fmt: skip
+def pin_feet(joints: np.ndarray, contacts: np.ndarray, camera: Camera, *, fps: float,
+             feet: tuple[int, ...] = H36M17_FEET, above: float = 0.0) -> np.ndarray:  # fmt: skip
     """Joints (T, J, 3) in the world, moved as a whole in each frame so that standing feet stay where they are.
 
     The whole way is solved at once: it bends little, and it hardly leaves the line of sight, along which
@@ -125,6 +126,7 @@ def pin_feet(joints: np.ndarray, contacts: np.ndarray, camera: Camera, *, feet: 
 
     Args:
         contacts: (T, F) bool, which of ``feet`` stands. camera: where the frames were seen from, in this world.
+        fps: frames per second.
         above: metres of a standing foot's joint above the floor, which is at y = 0.
     """
     usable = np.isfinite(joints).all((1, 2))
@@ -135,12 +137,12 @@ def pin_feet(joints: np.ndarray, contacts: np.ndarray, camera: Camera, *, feet: 
     along = sight[:, :, None] * sight[:, None]
     matrix = (np.eye(3) - along) / _ACROSS**2 + along / _ALONG**2
     vector = np.zeros((len(joints), 3))
-    chain = bending(len(joints)) / _BEND**2
+    chain = bending(len(joints)) * (fps**2 / _BEND) ** 2
     for f, foot in enumerate(feet):
         stands = contacts[:, f].astype(float)
         matrix[:, 1, 1] += stands / _LIFT**2
         vector[:, 1] += stands / _LIFT**2 * (above - safe[:, foot, 1])
-        steps = stands[1:] * stands[:-1] / _PIN**2
+        steps = stands[1:] * stands[:-1] * (fps / _SLIDE) ** 2
         moved = np.diff(safe[:, foot], axis=0) * steps[:, None]
         vector[:-1] += moved
         vector[1:] -= moved

@@ -232,13 +232,13 @@ def test_pinned_feet_take_a_drift_out_of_the_way():
     camera = look_at([0, 0.8, 1.5], [0, 0.8, -4.0], default_camera(1280, 720))
     drift = 0.06 * np.sin(np.arange(90) / 9.0)[:, None] * [0.1, 0.0, 1.0]  # along the line of sight
     spoilt = truth + drift[:, None]
-    pinned = place.pin_feet(spoilt, contacts, camera, above=0.07)
+    pinned = place.pin_feet(spoilt, contacts, camera, fps=FPS, above=0.07)
     skate = [foot_skate(x, contacts, H36M17_FEET) for x in (truth, spoilt, pinned)]
     assert skate[0] == pytest.approx(0, abs=1e-9) and skate[2] < 0.2 * skate[1]
     assert np.abs(pinned - truth).max() < 0.045 < np.abs(spoilt - truth).max()
     np.testing.assert_allclose(pinned - pinned[:, :1], spoilt - spoilt[:, :1], atol=1e-12)  # moved as a whole
-    np.testing.assert_allclose(place.pin_feet(truth, contacts, camera, above=0.07), truth, atol=1e-9)
-    nothing = place.pin_feet(spoilt, np.zeros_like(contacts), camera)
+    np.testing.assert_allclose(place.pin_feet(truth, contacts, camera, fps=FPS, above=0.07), truth, atol=1e-9)
+    nothing = place.pin_feet(spoilt, np.zeros_like(contacts), camera, fps=FPS)
     np.testing.assert_allclose(nothing, spoilt, atol=1e-12)
 
 
