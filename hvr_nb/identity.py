@@ -62,7 +62,7 @@ def link_people(people: list[list[np.ndarray]]) -> list[dict[int, int]]:
     for t, everybody in enumerate(people):
         free = [i for i, points in enumerate(everybody) if (points[:, 2] > 0).any()]
         for followed in (True, False):  # first those seen a frame ago, then those who were hidden
-            some = [p for p in known if (t - p.last == 1) == followed and p.last < t]
+            some = [p for p in known if (t - p.last == 1) == followed and p.last < t] if free else []
             scores = np.array([[_score(p, everybody[i], t) for i in free] for p in some])
             for row, column in _pairs(scores.reshape(len(some), len(free))):
                 some[row].see(everybody[free[column]], t, free[column])

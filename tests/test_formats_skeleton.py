@@ -5,6 +5,7 @@ import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
 
+from hvr_nb.formats import skeleton_glb
 from hvr_nb.formats.bvh import read_bvh
 from hvr_nb.formats.bvh_file import parse_bvh
 from hvr_nb.formats.skeleton import (
@@ -179,6 +180,43 @@ def test_trimesh_opens_the_glb(tmp_path):
     assert mesh.bounds[1, 0] == pytest.approx(arm, abs=1e-3) and mesh.bounds[0, 1] == pytest.approx(
         0, abs=0.03
     )
+
+
+def test_the_mesh_in_the_glb_moves_with_the_joints(tmp_path):
+    """Skinned as the glTF specification says: world matrix of a joint times its inverse bind matrix."""
+    track = wild()
+    gltf, data = skeleton_glb._open(write_skeleton_glb(tmp_path / "x.glb", track))
+    assert len(data) == gltf["buffers"][0]["byteLength"] and len(data) % 4 == 0
+    primitive = gltf["meshes"][0]["primitives"][0]["attributes"]
+    rest, inverse = (skeleton_glb._array(gltf, data, i) for i in
+                     (primitive["POSITION"], gltf["skins"][0]["inverseBindMatrices"]))  # fmt: skip
+    view = gltf["bufferViews"][gltf["accessors"][primitive["JOINTS_0"]]["bufferView"]]
+    owner = np.frombuffer(data, np.uint16, 4 * len(rest), view["byteOffset"]).reshape(-1, 4)[:, 0]
+    frame = 17
+    output = {(c["target"]["node"], c["target"]["path"]): skeleton_glb._array(
+        gltf, data, gltf["animations"][0]["samplers"][c["sampler"]]["output"])[frame]
+        for c in gltf["animations"][0]["channels"]}  # fmt: skip
+    world = {}
+
+    def pose(node, above):
+        local = np.eye(4)
+        local[:3, :3] = Rotation.from_quat(output[node, "rotation"]).as_matrix()
+        local[:3, 3] = output.get((node, "translation"), gltf["nodes"][node]["translation"])
+        world[node] = above @ local
+        for child in gltf["nodes"][node].get("children", ()):
+            pose(child, world[node])
+
+    pose(0, np.eye(4))
+    skin = [world[k] @ inverse[k].reshape(4, 4).T for k in range(len(inverse))]
+    moved = np.stack([skin[k] @ [*p, 1.0] for k, p in zip(owner, rest, strict=True)])[:, :3]
+    tips = moved.reshape(-1, 8, 3, 3)[:, [0, 7], 2]  # of each spindle: where it begins, where it ends
+    ends = {
+        tuple(np.round(track.joints[frame, [p, j]].ravel(), 3))
+        for j, p in enumerate(H36M17_PARENTS)
+        if p >= 0
+    }
+    for tip in tips.reshape(-1, 6):
+        assert min(np.abs(np.array(end) - tip).max() for end in ends) < 1e-3
 
 
 def test_times_of_a_single_frame_and_unknown_joints(tmp_path):
