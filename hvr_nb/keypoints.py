@@ -1,4 +1,4 @@
-"""Frames to the 2D joints of one person, and the network's silhouettes of it.
+"""Frames to the 2D joints of one person or of everybody, and the network's silhouettes.
 
 Four looks at every frame (forward and backward in time, plain and mirrored) are repaired and
 merged; how far they differ is the confidence. `specs/perception.md` 1.
@@ -62,16 +62,44 @@ def detect_keypoints(frames: np.ndarray, *, fps: float, person: int = 0) -> Keyp
     Raises:
         HvrError: nobody is there, or fewer people than ``person`` asks for.
     """
-    people = follow_people(frames, fps=fps)
-    keypoints = track_keypoints(frames, people[person], fps=fps) if 0 <= person < len(people) else None
-    if not people or (keypoints and keypoints.points[keypoints.found][..., 2].mean() < LEAST_SURE):
-        raise HvrError(
-            f"no person found in the {len(frames)} frames; check that somebody is in view, at "
-            "least about 1/12 of the picture high and seen from head to hips"
-        )
+    tracks = follow_people(frames, fps=fps)
+    keypoints = track_keypoints(frames, tracks[person], fps=fps) if 0 <= person < len(tracks) else None
+    if not tracks or (keypoints and not _is_sure(keypoints)):
+        raise _nobody(frames)
     if keypoints is None:
-        raise HvrError(f"person {person} was asked for, {len(people)} found; give 0 to {len(people) - 1}")
+        raise HvrError(f"person {person} was asked for, {len(tracks)} found; give 0 to {len(tracks) - 1}")
     return keypoints
+
+
+def detect_people(frames: np.ndarray, *, fps: float) -> list[Keypoints]:
+    """The 2D joints of everybody in a video, each over the whole clip with its own ``found``.
+
+    The order is that of ``detect_keypoints``'s ``person``: by size and completeness over the clip.
+    ``hvr_nb.identity.first_complete`` and ``person_at`` choose one of them.
+
+    Args:
+        frames: (T, H, W, 3) uint8 RGB. fps: frames per second.
+
+    Raises:
+        HvrError: nobody is there.
+    """
+    people = [track_keypoints(frames, track, fps=fps) for track in follow_people(frames, fps=fps)]
+    people = [person for person in people if _is_sure(person)]
+    if not people:
+        raise _nobody(frames)
+    return people
+
+
+def _is_sure(person: Keypoints) -> bool:
+    """Whether somebody real was followed."""
+    return bool(person.points[person.found][..., 2].mean() >= LEAST_SURE)
+
+
+def _nobody(frames: np.ndarray) -> HvrError:
+    return HvrError(
+        f"no person found in the {len(frames)} frames; check that somebody is in view, at "
+        "least about 1/12 of the picture high and seen from head to hips"
+    )
 
 
 def track_keypoints(frames: np.ndarray, track: Track, *, fps: float) -> Keypoints:

@@ -312,6 +312,25 @@ def read_values(path: str | Path):
         raise HvrError(f"{path} cannot be read ({error!r}); get it again") from error
 
 
+def read_npz_values(path: str | Path) -> dict:
+    """The members of an npz by name, arrays (...) or whatever values numpy pickled into them; as ``read_values``.
+
+    Raises:
+        HvrError: as ``read_values``.
+    """
+    path, left = Path(path), [MAX_ITEMS]
+    try:
+        with zipfile.ZipFile(path) as file:
+            if sum(info.file_size for info in file.infolist()) > MAX_FILE:
+                raise HvrError(f"its arrays have more than {MAX_FILE} bytes")
+            members = {name.removesuffix(".npy"): _read_member(file.read(name)) for name in file.namelist()}
+        return {name: _nested(value, left) for name, value in members.items()}
+    except HvrError as error:
+        raise HvrError(f"{path} was refused: {error}; get the file again from its makers") from None
+    except Exception as error:  # noqa: BLE001  a hostile or damaged file can fail in any way
+        raise HvrError(f"{path} cannot be read ({error!r}); get it again") from error
+
+
 def _nested(value, left: list[int], depth: int = 0):
     """A value with arrays in place of their stand-ins; ``left`` counts down the values still allowed."""
     left[0] -= 1

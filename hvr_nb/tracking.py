@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from tqdm import tqdm
 
 from hvr_nb.blazepose import LANDMARKS, Pose, crop, detect, follow_pose, roi_to_image
@@ -23,6 +24,10 @@ MIN_VISIBLE, MIN_VISIBLE_SHORT = 0.55, 0.65  # mean visibility of a real person;
 MAX_BONE_CV = 0.25  # spread of 3D bone lengths; a real person has 0.04 to 0.15
 MIN_INSIDE = 0.4  # part of the core joints inside the image
 MAX_COLOUR = 45.0  # Lab distance of clothes that may still be one person's
+ALIKE = 10.0  # Lab distance of clothes that do not tell two people apart
+_APART, _STRAYED = 0.35, 0.1  # of the side of a region: two people apart, one off its way
+_LONGEST_DOUBT = 30  # frames two tracks may be on one person until the younger one goes
+_NOT_JOINED = 10.0  # more than any two pieces of one person cost
 
 
 @dataclass
@@ -64,7 +69,7 @@ def follow_people(frames: np.ndarray, *, fps: float, most: int = 6) -> list[Trac
     pieces = _forward(frames, max(1, round(fps / 3)), most)
     for piece in pieces:
         _extend_back(frames, piece, pieces)
-    people = _join([piece for piece in pieces if is_person(piece, len(frames), fps=fps)])
+    people = _join([piece for piece in pieces if is_person(piece, len(frames), fps=fps)], fps)
     return sorted(people, key=lambda person: -prominence(person, frames.shape[1:3]))
 
 
@@ -111,19 +116,39 @@ def near(a: np.ndarray, b: np.ndarray, *, part: float = 0.2) -> bool:
 
 
 def _doubles(tracks: list[Track], t: int) -> list[Track]:
-    """Tracks that have slipped onto another track's person: of two, the one whose clothes changed."""
+    """Tracks that have slipped onto another track's person."""
     lost: list[Track] = []
     for i, a in enumerate(tracks):
         for b in tracks[i + 1 :]:
             if a in lost or b in lost or not near(a.poses[t].next_roi, b.poses[t].next_roi, part=0.08):
                 continue
-            change = [np.linalg.norm(x.colours[t] - x.colour) for x in (a, b)]
-            younger = a if len(a.poses) < len(b.poses) else b
-            worse = a if change[0] > change[1] else b
-            slipped = worse if abs(change[0] - change[1]) > 5 else younger
-            _forget_slip(slipped, a if slipped is b else b, t)
-            lost.append(slipped)
+            slipped = _slipped(a, b, t)
+            if slipped is not None:
+                _forget_slip(slipped, a if slipped is b else b, t)
+                lost.append(slipped)
     return lost
+
+
+def _slipped(a: Track, b: Track, t: int) -> Track | None:
+    """Which of two tracks on one person is the wrong one; None where that must wait.
+
+    The one whose clothes changed, else the one that left the way it was going before they met, else
+    the younger one.
+    """
+    change = [np.linalg.norm(x.colours[t] - x.colour) for x in (a, b)]
+    if abs(change[0] - change[1]) > 5 and np.linalg.norm(a.colour - b.colour) > ALIKE:
+        return a if change[0] > change[1] else b
+    met = t
+    while met >= 0 and met in a.poses and met in b.poses:
+        if not near(a.poses[met].next_roi, b.poses[met].next_roi, part=_APART):
+            break
+        met -= 1
+    if met not in a.poses or met not in b.poses or t - met > _LONGEST_DOUBT:
+        return a if len(a.poses) < len(b.poses) else b
+    strayed = [np.linalg.norm(_expected(x, t, until=met) - x.poses[t].next_roi[:2]) / x.side for x in (a, b)]
+    if abs(strayed[0] - strayed[1]) < _STRAYED:
+        return None
+    return a if strayed[0] > strayed[1] else b
 
 
 def _forget_slip(track: Track, other: Track, t: int) -> None:
@@ -207,20 +232,45 @@ def bone_spread(track: Track) -> float:
     return float((length.std(0) / np.maximum(length.mean(0), 1e-6)).mean())
 
 
-def _join(pieces: list[Track]) -> list[Track]:
-    """Join pieces, in order of time, that may be one person who was lost or left and came back."""
-    people: list[Track] = []
-    for piece in sorted(pieces, key=lambda p: (p.frames[0], -p.side)):
-        free = [p for p in people if not p.poses.keys() & piece.poses.keys()]
-        fits = [(np.linalg.norm(p.colour - piece.colour), i) for i, p in enumerate(free)
-                if 0.4 < piece.side / p.side < 2.5]  # fmt: skip
-        best = min(fits, default=(np.inf, -1))
-        if best[0] > MAX_COLOUR:
-            people.append(piece)
-            continue
-        free[best[1]].poses |= piece.poses
-        free[best[1]].colours |= piece.colours
-    return people
+def _join(pieces: list[Track], fps: float) -> list[Track]:
+    """Join pieces that may be one person who was hidden or left and came back.
+
+    Every end of a piece is assigned to at most one later beginning, all together: by the clothes, and
+    among people in the same clothes by where the way of the one who was lost leads.
+    """
+    pieces = sorted(pieces, key=lambda p: (p.frames[0], -p.side))
+    costs = np.array([[_join_cost(a, b, fps) for b in pieces] for a in pieces]).reshape((len(pieces),) * 2)
+    later = dict(zip(*linear_sum_assignment(np.minimum(costs, _NOT_JOINED)), strict=True))
+    people = [Track(dict(piece.poses), dict(piece.colours)) for piece in pieces]
+    joined = set()
+    for i, j in reversed(sorted(later.items())):
+        if costs[i, j] < _NOT_JOINED:
+            people[i].poses |= people[j].poses
+            people[i].colours |= people[j].colours
+            joined.add(j)
+    return [person for i, person in enumerate(people) if i not in joined]
+
+
+def _join_cost(before: Track, after: Track, fps: float) -> float:
+    """Small where two pieces are one person; infinite where they cannot be."""
+    gap = after.frames[0] - before.frames[-1]
+    colour = float(np.linalg.norm(before.colour - after.colour)) / MAX_COLOUR
+    if gap <= 0 or colour > 1 or not 0.4 < after.side / before.side < 2.5:
+        return np.inf
+    if gap > fps:  # nobody keeps walking straight on for longer than a second unseen
+        return colour + 1.0
+    begin = after.frames[0]
+    expected = _expected(before, begin, until=before.frames[-1])
+    strayed = np.linalg.norm(expected - after.poses[begin].next_roi[:2]) / before.side
+    return colour + min(1.0, float(strayed))
+
+
+def _expected(track: Track, t: int, *, until: int) -> np.ndarray:
+    """(2,) the centre of a track's region in frame t, at the speed of the half dozen frames before ``until``."""
+    last = [frame for frame in track.frames if frame <= until][-6:]
+    centres = np.stack([track.poses[frame].next_roi[:2] for frame in last])
+    speed = (centres[-1] - centres[0]) / max(last[-1] - last[0], 1)
+    return centres[-1] + speed * (t - last[-1])
 
 
 def prominence(track: Track, shape: tuple) -> float:

@@ -40,21 +40,32 @@ def read_alphapose(path: str | Path, *, size: tuple[int, int], names: list[str] 
     content = load_json(path)
     if not isinstance(content, list) or not content:
         raise HvrError(f"{path} is not a list of people; give AlphaPose's own alphapose-results.json")
+    return keypoints_of(content, path, size=size, names=names, count=count, person=person, source="alphapose")
+
+
+def keypoints_of(entries: list[dict], path: Path, *, size: tuple[int, int], names: list[str] | None,
+                 count: int, person: int, source: str) -> Keypoints:  # fmt: skip
+    """One person of a flat list of people, each with ``image_id`` and ``keypoints``; as ``read_alphapose``.
+
+    Args:
+        entries: where every one has a track number ``idx``, those say who is who.
+        path: the file they are from, for the messages. source: who measured them.
+    """
     try:
-        stems = [Path(str(entry["image_id"])).stem for entry in content]
-        flats = [entry["keypoints"] for entry in content]
+        stems = [Path(str(entry["image_id"])).stem for entry in entries]
+        flats = [entry["keypoints"] for entry in entries]
     except (KeyError, TypeError) as error:
         raise HvrError(f"{path} is not an AlphaPose file ({error} missing); check the path") from error
     names = frame_names(names, count, stems)
     people: list[list[np.ndarray]] = [[] for _ in names]
     ids: list[list[int]] = [[] for _ in names]
-    for stem, flat, entry in zip(stems, flats, content, strict=True):
+    for stem, flat, entry in zip(stems, flats, entries, strict=True):
         index = frame_index(stem, names)
         if index is not None:
             people[index].append(_body25(joint_array(flat, path, (17, 26, 136))))
             ids[index].append(_track(entry))
     tracked = all(number >= 0 for frame in ids for number in frame)
-    return pick_person(people, size=size, person=person, source="alphapose", ids=ids if tracked else None)
+    return pick_person(people, size=size, person=person, source=source, ids=ids if tracked else None)
 
 
 def _body25(joints: np.ndarray) -> np.ndarray:

@@ -7,12 +7,9 @@ import re
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
-from hvr_nb.blazepose import box_iou
+from hvr_nb.identity import joint_box, link_people
 from hvr_nb.types import COCO17_FROM_BODY25, HvrError, Keypoints
-
-MIN_IOU = 0.1  # of the boxes of one person in two frames
 
 
 def load_json(path: Path):
@@ -98,7 +95,7 @@ def pick_person(people: list[list[np.ndarray]], *, size: tuple[int, int], person
     Raises:
         HvrError: nobody, or not so many people.
     """
-    tracks = _by_id(people, ids) if ids is not None else _follow(people)
+    tracks = _by_id(people, ids) if ids is not None else _linked(people)
     tracks.sort(key=lambda track: -sum(_prominence(joints) for joints in track.values()))
     if not 0 <= person < len(tracks):
         raise HvrError(f"person {person} was asked for, the {source} keypoints show {len(tracks)} "
@@ -107,22 +104,14 @@ def pick_person(people: list[list[np.ndarray]], *, size: tuple[int, int], person
     boxes = np.full((len(people), 4), np.nan)
     for t, joints in tracks[person].items():
         points[t] = joints
-        boxes[t] = _box(joints).clip(0, (size[0], size[1]) * 2)
+        boxes[t] = joint_box(joints).clip(0, (size[0], size[1]) * 2)
     points[..., 2] = points[..., 2].clip(0, 1)
     found = (points[..., 2] > 0).any(1)
     return Keypoints(points, np.zeros(points.shape[:2], bool), found, boxes, source=source)
 
 
-def _box(joints: np.ndarray) -> np.ndarray:
-    """(4,) box of the known joints, a tenth wider on each side."""
-    known = joints[joints[:, 2] > 0, :2]
-    low, high = known.min(0), known.max(0)
-    margin = 0.1 * (high - low).max()
-    return np.concatenate([low - margin, high + margin])
-
-
 def _prominence(joints: np.ndarray) -> float:
-    box = _box(joints)
+    box = joint_box(joints)
     return float(np.prod(box[2:] - box[:2]) * joints[:, 2].clip(0, 1).mean() ** 2)
 
 
@@ -135,21 +124,5 @@ def _by_id(people: list[list[np.ndarray]], ids: list[list[int]]) -> list[dict[in
     return list(tracks.values())
 
 
-def _follow(people: list[list[np.ndarray]]) -> list[dict[int, np.ndarray]]:
-    """Tracks by the overlap of boxes with each track's last one, best pairs of a frame together."""
-    tracks: list[dict[int, np.ndarray]] = []
-    last: list[np.ndarray] = []
-    for t, everybody in enumerate(people):
-        here = [joints for joints in everybody if (joints[:, 2] > 0).any()]
-        boxes = np.array([_box(joints) for joints in here]).reshape(-1, 4)
-        overlap = np.array([box_iou(box, boxes) for box in last]).reshape(len(last), len(here))
-        pairs = {int(j): int(i) for i, j in zip(*linear_sum_assignment(-overlap), strict=True)
-                 if overlap[i, j] >= MIN_IOU}  # fmt: skip
-        for j, joints in enumerate(here):
-            if j not in pairs:
-                pairs[j] = len(tracks)
-                tracks.append({})
-                last.append(boxes[j])
-            tracks[pairs[j]][t] = joints
-            last[pairs[j]] = boxes[j]
-    return tracks
+def _linked(people: list[list[np.ndarray]]) -> list[dict[int, np.ndarray]]:
+    return [{t: people[t][i] for t, i in places.items()} for places in link_people(people)]
