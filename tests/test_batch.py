@@ -242,7 +242,9 @@ time.sleep(300)
     clip, video = tmp_path / "c", video_file(tmp_path / "a.mp4", "5")
     command = [sys.executable, "-m", "hvr_nb", "run", str(video), "--clip", str(clip), "--notebooks",
                str(notebooks)]  # fmt: skip
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.PIPE, text=True)
+    # A job in the background of a shell ignores the interrupt and hands that down; here it must count.
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # fmt: skip
     deadline = time.monotonic() + 120
     while not (clip / "pid").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
