@@ -23,7 +23,7 @@ REACH = 0.01  # metres before and behind the mesh within which the avatar's surf
 BESIDE = 0.012  # metres beside the mesh that rays still look at
 OUTLINE = (12, 0.1)  # positions on rays beside the mesh's outline, if it is not deeper there, metres
 MIDDLE = (8, 0.035)  # the same for rays that meet the mesh
-MANY = 24  # positions on rays that cross the whole shell
+MANY = 24  # positions on rays with two stretches, or across the whole shell
 
 
 @dataclass(frozen=True)
@@ -93,23 +93,26 @@ def guided_bounds(bounds: np.ndarray, depth: np.ndarray, pixel_size: float) -> t
             it is not. pixel_size: metres a pixel spans at the person.
 
     Returns:
-        (H, W, 4): a short stretch about the mesh; ``bounds`` where the mesh is deep about a pixel
-        (a hand before the trunk); inf, -inf, inf, inf away from the mesh.
+        (H, W, 4): a short stretch about the mesh; two where it is deep about a pixel (a hand before
+        the trunk), about its nearest and farthest place; inf, -inf, inf, inf away from the mesh.
         (H, W) uint8 how many positions these rays need.
     """
     there = np.isfinite(depth)
-    out, count = bounds.copy(), np.where(np.isfinite(bounds[..., 0]), MANY, 0).astype(np.uint8)
+    behind = np.where(there, depth, -np.inf)
+    known = np.isfinite(bounds[..., 0])
+    out, count = np.empty_like(bounds), np.zeros(depth.shape, np.uint8)
+    out[:] = (np.inf, -np.inf, np.inf, np.inf)
     beside = 1 + 2 * max(1, int(np.ceil(BESIDE / pixel_size)))
-    touched = ndimage.maximum_filter(there, beside)
-    out[~touched], count[~touched] = (np.inf, -np.inf, np.inf, np.inf), 0
-    middle = ndimage.minimum_filter(there, 3)
     # Beside an outline the surface bends away: a ray between pixels may meet it deeper than they do.
-    for where, size, reach, (few, longest) in ((touched, beside, REACH + pixel_size, OUTLINE),
-                                               (middle, 3, REACH, MIDDLE)):  # fmt: skip
-        near = ndimage.minimum_filter(depth, size) - reach
-        far = ndimage.maximum_filter(np.where(there, depth, -np.inf), size) + reach
-        short = where & (count > 0)
-        short[short] = far[short] - near[short] < longest
+    for where, size, reach, (few, longest) in ((known, beside, REACH + pixel_size, OUTLINE),
+                                               (known & ndimage.minimum_filter(there, 3), 3, REACH, MIDDLE)):  # fmt: skip
+        near, far = ndimage.minimum_filter(depth, size) - reach, ndimage.maximum_filter(behind, size) + reach
+        span = np.where(where & np.isfinite(near), far - near, np.inf)
+        if few == OUTLINE[0]:
+            deep = np.isfinite(span) & (span >= longest)
+            out[deep] = np.stack([near, near + longest / 2, far - longest / 2, far], -1)[deep]
+            count[deep] = MANY
+        short = span < longest
         out[short] = np.stack([near, far, far, far], -1)[short]
         count[short] = few
     return out, count
