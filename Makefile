@@ -11,7 +11,7 @@ export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 MODELS := data/models/blazepose/pose_landmark_full.tflite
 ARGS ?=
 
-.PHONY: help env models demo test lint lab run batch body bench-demo bench-real clean
+.PHONY: help env models demo test lint lab run batch body bench-demo bench-real bench-pose3d train-lifter clean
 help:        ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 env: .venv/.ready  ## build .venv with the pinned packages
@@ -34,6 +34,10 @@ bench-demo: env models  ## synthetic subject, full quality: estimated chain and 
 	$(PY) scripts/bench_synthetic.py $(ARGS)
 bench-real: env models  ## the footage under HVR_SHARED_DATA or ../shared/data (slow)
 	$(PY) scripts/bench_real.py $(ARGS)
+bench-pose3d: env models  ## the lifter on motion capture (HVR_SHARED_DATA) and on measured 2D joints
+	$(PY) scripts/bench_pose3d.py $(ARGS)
+train-lifter: env  ## learn the lifter's weights again from motion capture (HVR_SHARED_DATA, slow)
+	$(PY) scripts/train_lifter.py $(ARGS)
 clean:             ## remove the environment and caches; data/ stays
 	rm -rf .venv .cache
 

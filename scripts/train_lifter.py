@@ -17,20 +17,12 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 
 from train_lifter.bank import load_bank, motion_files, subject_of
-from train_lifter.learn import CHANNELS, WIDTHS, draw_batch, make_network, train
+from train_lifter.judge import HELD_OUT, draw_takes, judge
+from train_lifter.learn import CHANNELS, WIDTHS, make_network, train
 
 from hvr_nb.lift.checkpoints import LIFTER_FILE, save_lifter
 
 ROOT = Path(__file__).parents[1]
-HELD_OUT = ("02", "08")
-
-
-def measure(model, files: list[Path], *, seed: int = 12345, count: int = 256) -> float:
-    """MPJPE in mm on noisy windows of unchanged held-out motion."""
-    x, y = draw_batch(load_bank(files), (seed,), count, model.receptive_field, natural=True)
-    with torch.inference_mode():
-        p = model(x)
-    return 1000 * float((p[:, 0] - p[:, 0, :1] - y[:, model.receptive_field // 2]).norm(dim=-1).mean())
 
 
 def main() -> None:
@@ -58,7 +50,8 @@ def main() -> None:
     save_lifter(args.out, model)
     print(f"loss {np.mean(losses[:20]):.4f} to {np.mean(losses[-200:]):.4f}")
     if held:
-        print(f"held_out_mpjpe_mm={measure(model, held):.1f}")
+        takes = draw_takes(load_bank(held), seed=12345, count=100)
+        print(f"held_out_mpjpe_mm={judge(takes, weights=args.out)['mpjpe']:.1f}")
 
 
 if __name__ == "__main__":

@@ -208,7 +208,9 @@ class Stmo(nn.Module):
                  joints_out: int = 17):  # fmt: skip
         super().__init__()
         if math.prod(strides) != frames:
-            raise HvrError(f"strides {tuple(strides)} fold {math.prod(strides)} frames into one, not {frames}")
+            raise HvrError(
+                f"strides {tuple(strides)} fold {math.prod(strides)} frames into one, not {frames}"
+            )
         self.frames = frames
         self.encoder = FrameEncoder(2 * joints_in, hidden, channels)
         self.Transformer = _Transformer(Encoder(layers, channels, hidden, heads), frames, channels)

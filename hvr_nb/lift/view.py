@@ -35,7 +35,9 @@ def look_straight(rays: Tensor, conf: Tensor, pace: float | Tensor) -> tuple[Ten
     known = (conf > 0).to(rays.dtype)
     weight = known * (0.05 + conf)
     weight[..., _TRUNK] *= _TRUNK_WEIGHT
-    centre = _smooth(torch.cat([(weight[..., None] * rays).sum(2), weight.sum(2)[..., None]], 2), _CENTRE_SPAN)
+    centre = _smooth(
+        torch.cat([(weight[..., None] * rays).sum(2), weight.sum(2)[..., None]], 2), _CENTRE_SPAN
+    )
     R = _look_at(centre[..., :2] / centre[..., 2:].clamp_min(1e-12))
     turned = torch.cat([rays, torch.ones_like(rays[..., :1])], -1) @ R.transpose(2, 3)
     flat = turned[..., :2] / turned[..., 2:].clamp_min(0.05)
@@ -78,7 +80,9 @@ def _smooth(values: Tensor, span: float) -> Tensor:
     frames = values.shape[1]
     reach = math.ceil(3 * span)
     taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=values.dtype) / span) ** 2)
-    near = torch.nn.functional.conv1d(values.transpose(1, 2).reshape(-1, 1, frames), taps.view(1, 1, -1), padding=reach)
+    near = torch.nn.functional.conv1d(
+        values.transpose(1, 2).reshape(-1, 1, frames), taps.view(1, 1, -1), padding=reach
+    )
     near = near.view(len(values), -1, frames).transpose(1, 2)
     return near + 1e-4 * _far(values)
 

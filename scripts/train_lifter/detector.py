@@ -69,7 +69,9 @@ def _slow_noise(shape: tuple[int, ...], span: float, generator: torch.Generator)
     return out.view(count, joints, channels, frames).permute(0, 3, 1, 2)
 
 
-def _hide(b: int, rng: np.random.Generator, rate: float, lost: Tensor, guess: Tensor, frames: int, pace: float):
+def _hide(
+    b: int, rng: np.random.Generator, rate: float, lost: Tensor, guess: Tensor, frames: int, pace: float
+):
     """Hide limb groups of clip ``b`` for a while: lost, or guessed at with low confidence."""
     for _ in range(rng.poisson(rate)):
         group = list(LIMB_GROUPS[_FALLS[rng.integers(len(_FALLS))]])

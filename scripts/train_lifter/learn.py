@@ -37,10 +37,10 @@ def make_network(widths: tuple[int, ...] = WIDTHS, channels: int = CHANNELS) -> 
     return model
 
 
-def draw_batch(bank: Bank, seed: tuple[int, ...], count: int, frames: int, *, natural: bool = False):
+def draw_batch(bank: Bank, seed: tuple[int, ...], count: int, frames: int):
     """Inputs (count, frames, 18, 3) and targets (count, frames, 17, 3): metres from the hips, virtual axes."""
     rng = np.random.default_rng(seed)
-    people = draw_people(bank, rng, count, frames, natural=natural)
+    people = draw_people(bank, rng, count, frames)
     views = film(people, rng)
     pixels, conf = spoil(views, people.pace, rng)
     rays = believed_rays(views, pixels, conf, rng)

@@ -89,7 +89,9 @@ def _moves(bank: Bank, rng: np.random.Generator, count: int, frames: int, pace: 
             rows, part = _clock(bank, rng, len(mixed), frames, pace[mixed])
             other = _between(bank.turns[:, [9, *arm]], rows, part)
             arms = other[:, :, :1].transpose(-1, -2) @ other[:, :, 1:]
-            turns[mixed[:, None, None], torch.arange(frames)[:, None], list(arm)] = turns[mixed][:, :, 9:10] @ arms
+            turns[mixed[:, None, None], torch.arange(frames)[:, None], list(arm)] = (
+                turns[mixed][:, :, 9:10] @ arms
+            )
     return root, turns, place
 
 
@@ -99,7 +101,9 @@ def _wobble(rng: np.random.Generator, count: int, frames: int, pace: np.ndarray)
     spread[list(LIMB_JOINTS)] = 0.16
     scale = spread * rng.gamma(1.0, 1.0, (count, 1, 24, 1))
     time = np.arange(frames)[None, :, None, None] / pace[:, None, None, None]
-    rate, phase = rng.uniform(0, 0.6, (2, count, 1, 24, 1)) * np.array([2 * np.pi, 10.0])[:, None, None, None, None]
+    rate, phase = (
+        rng.uniform(0, 0.6, (2, count, 1, 24, 1)) * np.array([2 * np.pi, 10.0])[:, None, None, None, None]
+    )
     size = rng.normal(0, 1, (count, 1, 24, 3)) * scale
     v = torch.from_numpy((size * np.cos(rate * time + phase)).astype(np.float32))
     angle = v.norm(dim=-1, keepdim=True).clamp_min(1e-6)
@@ -130,7 +134,7 @@ def draw_people(bank: Bank, rng: np.random.Generator, count: int, frames: int, *
     """
     pace = np.where(rng.random(count) < 0.7, rng.uniform(11, 19, count), rng.uniform(4, 30, count))
     if natural:
-        pace = rng.choice([12.0, 12.5, 15.0, 16.7], count)
+        pace = rng.choice([24.0, 25.0, 30.0, 50.0], count)
         rows, part = _clock(bank, rng, count, frames, pace)
         root, turns, place = (_between(a, rows, part) for a in (bank.root, bank.turns, bank.place))
     else:
