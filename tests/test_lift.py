@@ -177,7 +177,10 @@ def test_published_networks_run_on_the_screen(tmp_path, walk, kind):
         path, model = tmp_path / "detectron_coco.bin", TemporalModel(widths=(3, 3), channels=8).eval()
         torch.save({"model_pos": model.state_dict()}, path)
     else:
-        path, model = tmp_path / "in_the_wild.pth", Stmo(9, 1, channels=16, hidden=16, strides=(1, 3, 3)).eval()
+        path, model = (
+            tmp_path / "in_the_wild.pth",
+            Stmo(9, 1, channels=16, hidden=16, strides=(1, 3, 3)).eval(),
+        )
         torch.save({"module." + k: v for k, v in model.state_dict().items()}, path)
     points, _, camera = walk
     points = points.copy()
@@ -188,6 +191,10 @@ def test_published_networks_run_on_the_screen(tmp_path, walk, kind):
     assert out.joints.shape == (FRAMES, 17, 3) and out.source == path.name and np.isfinite(out.joints).all()
     x = torch.from_numpy((points[20:29, :, :2] - [320, 240]) / 320).float()[None]
     with torch.inference_mode():
-        y = model(x)[0, 0] if kind == "temporal" else model(x.permute(0, 3, 1, 2)[..., None])[0][0, :, 0, :, 0].T
+        y = (
+            model(x)[0, 0]
+            if kind == "temporal"
+            else model(x.permute(0, 3, 1, 2)[..., None])[0][0, :, 0, :, 0].T
+        )
     assert np.allclose(out.joints[24], (y - y[:1]).numpy(), atol=1e-5)
     assert not np.allclose(out.joints, lift_keypoints(points, fps=FPS, camera=camera, weights=path).joints)

@@ -20,7 +20,7 @@ from hvr_nb.threads import one_thread
 from hvr_nb.types import COCO17_FROM_BODY25, Camera, HvrError, Joints3D
 
 KNOWN = 0.05  # confidence from which a joint counts as seen
-LEAST_JOINTS = 6  # of the twelve limb joints, for a frame to be valid
+LEAST_JOINTS = 4  # of the twelve limb joints, for a frame to be valid
 NEAR = 0.25  # seconds around a frame in which they must be seen
 _WINDOWS = 64  # of P-STMO at a time
 

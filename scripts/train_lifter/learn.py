@@ -113,7 +113,7 @@ def train(model: TemporalModel, files: list[Path], *, steps: int, batch: int = 1
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
         _average(mean, model, min(KEEP, step / (step + 10)))
         if step % 50 == 0:
             bar.set_postfix(loss=f"{np.mean(losses[-50:]):.4f}")
