@@ -50,7 +50,7 @@ def test_people_have_steady_bones_and_symmetric_limbs(held):
         bones = (crowd.joints - crowd.joints[:, :, list(H36M_PARENTS)])[:, :, 1:].norm(dim=-1)
         legs_and_arms = [1, 2, 4, 5, 11, 12, 14, 15]
         assert bones[:, :, legs_and_arms].std(1).max() < 0.005
-            left, right = bones[:, :, [4, 5, 11, 12]].mean(1), bones[:, :, [1, 2, 14, 15]].mean(1)
+        left, right = bones[:, :, [4, 5, 11, 12]].mean(1), bones[:, :, [1, 2, 14, 15]].mean(1)
         assert (left - right).abs().max() < 0.02
         assert 1.2 < float((bones[:, 0, [1, 2, 6, 7]]).sum(1).mean()) < 1.7
     assert [H36M_MIRROR[j] for j in H36M_MIRROR] == list(range(17))
@@ -122,5 +122,7 @@ def test_judging_is_done_in_pixels_and_metres(held, tmp_path):
     figures = judge.judge(takes, weights=path)
     assert set(figures) == {"mpjpe", "pa_mpjpe", "mean_pose"}
     assert figures["pa_mpjpe"] < figures["mpjpe"] and 50 < figures["mean_pose"] < 500
-    rows = judge.judge(takes, weights=path, change=lambda p, fps: p * [1, 1, 0.5], rows=lambda fps: slice(2, 4))
+    rows = judge.judge(
+        takes, weights=path, change=lambda p, fps: p * [1, 1, 0.5], rows=lambda fps: slice(2, 4)
+    )
     assert np.isfinite(list(rows.values())).all()
