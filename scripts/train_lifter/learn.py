@@ -26,12 +26,12 @@ from train_lifter.people import draw_people
 
 WIDTHS, CHANNELS = (3, 3, 3, 1), 352
 VELOCITY, BONES = 0.3, 0.2  # weights beside the position error
-WARM_UP, KEEP = 200, 0.999
+WARM_UP, KEEP, DROPOUT = 200, 0.999, 0.05
 
 
 def make_network(widths: tuple[int, ...] = WIDTHS, channels: int = CHANNELS) -> TemporalModel:
     """The lifter: 17 joints and one row of sizes in, 17 joints out."""
-    model = TemporalModel(18, FEATURES, 17, widths=widths, channels=channels, dropout=0.05)
+    model = TemporalModel(18, FEATURES, 17, widths=widths, channels=channels, dropout=DROPOUT)
     with torch.no_grad():
         model.shrink.weight.mul_(0.1)  # start near the mean pose
     return model
