@@ -26,7 +26,7 @@ from train_lifter.people import draw_people
 
 WIDTHS, CHANNELS = (3, 3, 3, 1), 352
 VELOCITY, BONES = 0.3, 0.2  # weights beside the position error
-WARM_UP, KEEP, DROPOUT = 200, 0.999, 0.05
+WARM_UP, KEEP, DROPOUT = 100, 0.998, 0.0
 
 
 def make_network(widths: tuple[int, ...] = WIDTHS, channels: int = CHANNELS) -> TemporalModel:

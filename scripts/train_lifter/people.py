@@ -98,7 +98,7 @@ def _moves(bank: Bank, rng: np.random.Generator, count: int, frames: int, pace: 
 def _wobble(rng: np.random.Generator, count: int, frames: int, pace: np.ndarray) -> Tensor:
     """Small slow turns (B, T, 24, 3, 3) of every bone by itself."""
     spread = np.full((24, 1), 0.05)
-    spread[list(LIMB_JOINTS)] = 0.16
+    spread[list(LIMB_JOINTS)] = 0.12
     scale = spread * rng.gamma(1.0, 1.0, (count, 1, 24, 1))
     time = np.arange(frames)[None, :, None, None] / pace[:, None, None, None]
     rate, phase = (
@@ -132,7 +132,7 @@ def draw_people(bank: Bank, rng: np.random.Generator, count: int, frames: int, *
     Args:
         natural: leave motions as captured (to measure); else recombine and change them (to learn).
     """
-    pace = np.where(rng.random(count) < 0.7, rng.uniform(11, 19, count), rng.uniform(4, 30, count))
+    pace = np.where(rng.random(count) < 0.85, rng.uniform(11, 19, count), rng.uniform(4, 30, count))
     if natural:
         pace = rng.choice([24.0, 25.0, 30.0, 50.0], count)
         rows, part = _clock(bank, rng, count, frames, pace)
@@ -163,7 +163,7 @@ def draw_people(bank: Bank, rng: np.random.Generator, count: int, frames: int, *
 
 def _lean(rng: np.random.Generator, count: int) -> Tensor:
     """A constant lean (B, 1, 3, 3) about a horizontal axis: mostly none, now and then to lying."""
-    angle = np.where(rng.random(count) < 0.12, rng.uniform(-1.6, 1.6, count), rng.normal(0, 0.06, count))
+    angle = np.where(rng.random(count) < 0.06, rng.uniform(-1.6, 1.6, count), rng.normal(0, 0.06, count))
     around = rng.uniform(0, 2 * np.pi, count)
     c, s, x, z = np.cos(angle), np.sin(angle), np.cos(around), np.sin(around)
     rows = np.array([[c + x * x * (1 - c), -z * s, x * z * (1 - c)], [z * s, c, -x * s],
