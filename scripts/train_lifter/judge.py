@@ -10,6 +10,8 @@ import numpy as np
 
 from hvr_nb.geometry import default_camera
 from hvr_nb.lift import lift_keypoints
+from hvr_nb.lift.apply import KNOWN, LEAST_JOINTS
+from hvr_nb.lift.layout import COCO_LIMBS
 from hvr_nb.metrics import mpjpe, pa_mpjpe
 from hvr_nb.types import Camera
 from train_lifter.bank import Bank
@@ -32,7 +34,7 @@ class Take:
 
 def draw_takes(bank: Bank, *, seed: int, count: int, frames: int = 90, clean: bool = False,
                **errors: float) -> list[Take]:  # fmt: skip
-    """Captured motion, as it is, on random bodies before random cameras.
+    """Captured motion, as it is, on random bodies before random cameras; clips that show nobody are left out.
 
     Args:
         clean: exact 2D joints, those out of the picture included. errors: options of ``spoil``.
@@ -45,8 +47,9 @@ def draw_takes(bank: Bank, *, seed: int, count: int, frames: int = 90, clean: bo
         pixels, conf = views.pixels, conf * 0 + 1
     points = np.concatenate([pixels.numpy(), conf.numpy()[..., None]], -1)
     joints = (views.joints - views.joints[:, :, :1]).numpy()
-    return [Take(points[b], joints[b], default_camera(*(int(n) for n in views.size[b]), focal=float(views.focal[b])),
+    takes = [Take(points[b], joints[b], default_camera(*(int(n) for n in views.size[b]), focal=float(views.focal[b])),
                  float(people.pace[b])) for b in range(count)]  # fmt: skip
+    return [take for take in takes if ((take.points[:, COCO_LIMBS, 2] > KNOWN).sum(1) >= LEAST_JOINTS).any()]
 
 
 def judge(takes: list[Take], *, weights: Path | None = None, camera: bool = True, flip: bool = True,
