@@ -11,7 +11,8 @@ export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 MODELS := data/models/blazepose/pose_landmark_full.tflite
 ARGS ?=
 
-.PHONY: help env models demo test lint lab run batch body bench-demo bench-real bench-nvr bench-nvr-scaling clean
+.PHONY: help env models demo test lint lab run batch body bench-demo bench-real bench-nvr bench-nvr-scaling \
+        bench-pose3d train-lifter clean
 help:        ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 env: .venv/.ready  ## build .venv with the pinned packages
@@ -38,6 +39,10 @@ bench-nvr: env     ## the avatar's training against a re-creation of Instant-NVR
 	$(PY) scripts/bench_nvr.py $(ARGS)
 bench-nvr-scaling: env  ## the avatar's training and rendering against picture size, frames and levels
 	$(PY) scripts/bench_nvr_scaling.py $(ARGS)
+bench-pose3d: env models  ## the lifter on motion capture (HVR_SHARED_DATA) and on measured 2D joints
+	$(PY) scripts/bench_pose3d.py $(ARGS)
+train-lifter: env  ## learn the lifter's weights again from motion capture (HVR_SHARED_DATA, slow)
+	$(PY) scripts/train_lifter.py $(ARGS)
 clean:             ## remove the environment and caches; data/ stays
 	rm -rf .venv .cache
 

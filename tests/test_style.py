@@ -22,7 +22,7 @@ LAYERS = {
     2: {"clip", "body_model", "skinning", "nearest", "rays", "fields", "fields_tcnn", "volrend", "losses",
         "metrics", "pose_metrics", "joint_sets"},
     3: {"keypoints", "blazepose", "cleanup", "tracking", "identity", "place", "floor", "bones", "root_way",
-        "masks", "temporal", "crf", "matting", "parsing", "body_parts", "colour_model", "labels", "schp",
+        "lift", "masks", "temporal", "crf", "matting", "parsing", "body_parts", "colour_model", "labels", "schp",
         "fit", "fit_init", "fit_terms", "kinematics", "landmarks", "normal", "pose_prior", "silhouette",
         "canonical", "harmonic", "loose", "warp", "warp_torch"},
     4: {"train"},

@@ -23,6 +23,7 @@ REACH = 0.01  # metres before and behind the mesh within which the avatar's surf
 BESIDE = 0.012  # metres beside the mesh that rays still look at
 OUTLINE = (12, 0.1)  # positions on rays beside the mesh's outline, if it is not deeper there, metres
 MIDDLE = (8, 0.035)  # the same for rays that meet the mesh
+DEEP = 0.2  # metres: of a deeper range, only so much is looked at, half about either end
 MANY = 24  # positions on rays with two stretches, or across the whole shell
 
 
@@ -97,22 +98,26 @@ def guided_bounds(bounds: np.ndarray, depth: np.ndarray, pixel_size: float) -> t
         the trunk), about its nearest and farthest place; inf, -inf, inf, inf away from the mesh.
         (H, W) uint8 how many positions these rays need.
     """
-    there = np.isfinite(depth)
-    behind = np.where(there, depth, -np.inf)
-    known = np.isfinite(bounds[..., 0])
     out, count = np.empty_like(bounds), np.zeros(depth.shape, np.uint8)
     out[:] = (np.inf, -np.inf, np.inf, np.inf)
-    beside = 1 + 2 * max(1, int(np.ceil(BESIDE / pixel_size)))
+    known = np.isfinite(bounds[..., 0])
     # Beside an outline the surface bends away: a ray between pixels may meet it deeper than they do.
-    for where, size, reach, (few, longest) in ((known, beside, REACH + pixel_size, OUTLINE),
-                                               (known & ndimage.minimum_filter(there, 3), 3, REACH, MIDDLE)):  # fmt: skip
-        near, far = ndimage.minimum_filter(depth, size) - reach, ndimage.maximum_filter(behind, size) + reach
-        span = np.where(where & np.isfinite(near), far - near, np.inf)
-        if few == OUTLINE[0]:
-            deep = np.isfinite(span) & (span >= longest)
-            out[deep] = np.stack([near, near + longest / 2, far - longest / 2, far], -1)[deep]
-            count[deep] = MANY
-        short = span < longest
-        out[short] = np.stack([near, far, far, far], -1)[short]
-        count[short] = few
+    near, far = _range(depth, 1 + 2 * max(1, int(np.ceil(BESIDE / pixel_size))), REACH + pixel_size)
+    deep = known & np.isfinite(near)
+    gap = np.where(
+        deep, np.maximum(far - near - DEEP, 0) / 2, 0
+    )  # of a hand before the trunk, the air between
+    out[deep] = np.stack([near, (near + far) / 2 - gap, (near + far) / 2 + gap, far], -1)[deep]
+    count[deep] = np.where(far - near < OUTLINE[1], OUTLINE[0], MANY)[deep]
+    near, far = _range(depth, 3, REACH)
+    short = known & ndimage.minimum_filter(np.isfinite(depth), 3)
+    short[short] = (far - near)[short] < MIDDLE[1]
+    out[short] = np.stack([near, far, far, far], -1)[short]
+    count[short] = MIDDLE[0]
     return out, count
+
+
+def _range(depth: np.ndarray, size: int, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """Nearest and farthest depth (H, W) in a square about every pixel, widened by ``reach`` metres."""
+    behind = np.where(np.isfinite(depth), depth, -np.inf)
+    return ndimage.minimum_filter(depth, size) - reach, ndimage.maximum_filter(behind, size) + reach

@@ -1,0 +1,179 @@
+"""Weights of the lifters: the project's own, and files of VideoPose3D and P-STMO that a user owns.
+
+Sizes are read from the tensors (`specs/pose3d_pamir.md` A8, A11). Nothing of a file is run: tensors come
+through torch's restricted loader, and the random states that old files carry are thrown away unread.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hvr_nb.body_model import ASSETS
+from hvr_nb.clip import atomic
+from hvr_nb.lift.stmo import Stmo
+from hvr_nb.lift.temporal import TemporalModel
+from hvr_nb.types import HvrError
+
+LIFTER_FILE = ASSETS / "lifter.npz"
+WANTED = (
+    "wanted is VideoPose3D's pretrained_h36m_detectron_coco.bin, P-STMO's PSTMOS_no_refine_48_5137_in_the_wild.pth "
+    "(both take COCO joints), or a lifter .npz of this project"
+)
+_FORMAT = "hvr-lifter-1"
+_HALVED = 1024  # tensors with more values are stored as float16
+_STRIDES = {243: (3, 3, 3, 3, 3), 81: (3, 3, 3, 3), 27: (3, 3, 3), 9: (1, 3, 3), 351: (3, 9, 13)}
+_OTHER_INPUT = re.compile(r"cpn-ft|h36m_cpn|h36m_gt|3dhp|humaneva", re.I)  # files that take other joints
+_RANDOM_STATE = [f"numpy.{name}" for name in (
+    "random.__RandomState_ctor", "random._pickle.__randomstate_ctor", "random._pickle.__bit_generator_ctor",
+    "random._pickle.__generator_ctor", "random.mtrand.__randomstate_ctor", "random._mt19937.MT19937",
+    "ndarray", "dtype", "core.multiarray._reconstruct", "_core.multiarray._reconstruct",
+    "core.multiarray.scalar", "_core.multiarray.scalar")] + ["_codecs.encode"]  # fmt: skip
+
+
+class _Ignored:
+    """Stands in for whatever is no tensor."""
+
+    def __init__(self, *_args, **_kwargs):
+        pass
+
+    def __setstate__(self, _state):
+        pass
+
+
+def save_lifter(path: str | Path, model: TemporalModel) -> Path:
+    """Write a network as npz: large tensors float16, the statistics float32."""
+    arrays = {key: value.detach().cpu().numpy() for key, value in model.state_dict().items()
+              if not key.endswith("num_batches_tracked")}  # fmt: skip
+    arrays = {k: v.astype(np.float16 if v.size > _HALVED else np.float32) for k, v in arrays.items()}
+    path = Path(path)
+    with atomic(path) as partial, open(partial, "wb") as file:
+        np.savez_compressed(file, format=np.array(_FORMAT), causal=np.array(model.causal), **arrays)
+    return path
+
+
+def load_lifter(path: str | Path = LIFTER_FILE) -> TemporalModel:
+    """The project's own network, ready to use.
+
+    Raises:
+        HvrError: the file is missing, damaged or not written by ``save_lifter``.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise HvrError(f"{path} is missing; run `make train-lifter`, or give the path of a checkpoint")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except (ValueError, OSError, EOFError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise HvrError(f"{path} cannot be read as a lifter ({error}); {WANTED}") from error
+    if str(arrays.pop("format", "")) != _FORMAT or "causal" not in arrays:
+        raise HvrError(f"{path} is an npz, but no lifter; {WANTED}")
+    causal = bool(arrays.pop("causal"))
+    state = {key: torch.from_numpy(value.astype(np.float32)) for key, value in arrays.items()}
+    return _temporal(state, path, causal=causal, features=3)
+
+
+def load_checkpoint(path: str | Path, *, part: Literal["pose", "trajectory"] = "pose",
+                    causal: bool = False) -> TemporalModel | Stmo:  # fmt: skip
+    """A network from a file: VideoPose3D, P-STMO or the project's own, its sizes read from its tensors.
+
+    Args:
+        path: .bin (a dictionary with ``model_pos``), .pth (tensors, perhaps prefixed ``module.``) or .npz.
+        part: "trajectory" takes the root's network of a semi-supervised VideoPose3D file.
+        causal: the VideoPose3D file was trained so (the tensors do not say).
+
+    Raises:
+        HvrError: the file is missing, holds code, or is another network; the message names the file wanted.
+    """
+    path = Path(path)
+    if path.suffix == ".npz":
+        return load_lifter(path)
+    if _OTHER_INPUT.search(path.name):
+        raise HvrError(f"{path.name} takes other joints than COCO's 17 (its name says so); {WANTED}")
+    content = _tensors(path)
+    if "model_pos" in content or "model_traj" in content:
+        state = content.get("model_pos" if part == "pose" else "model_traj")
+        if not isinstance(state, dict):
+            raise HvrError(f"{path} has no {part} network; {WANTED}")
+        return _temporal(_plain(state, path), path, causal=causal, features=2)
+    state = _plain(content, path)
+    if "expand_conv.weight" in state:
+        return _temporal(state, path, causal=causal, features=2)
+    if part == "trajectory":
+        raise HvrError(f"{path} has no trajectory network; a semi-supervised VideoPose3D file has one")
+    return _stmo(state, path)
+
+
+def _tensors(path: Path) -> dict:
+    """A torch file's dictionary, read without running anything of it."""
+    if not path.is_file():
+        raise HvrError(f"{path} is missing; {WANTED}")
+    try:
+        with torch.serialization.safe_globals([(_Ignored, name) for name in _RANDOM_STATE]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch reports a wrong file by many types
+        raise HvrError(f"{path} is no checkpoint of tensors ({type(error).__name__}); {WANTED}") from error
+    if not isinstance(content, dict):
+        raise HvrError(f"{path} holds a {type(content).__name__}, no network; {WANTED}")
+    return content
+
+
+def _plain(state: dict, path: Path) -> dict[str, Tensor]:
+    """The tensors of a state dict without prefixes and counters."""
+    if not state or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
+        raise HvrError(f"{path} holds no state dict; {WANTED}")
+    return {k.removeprefix("module."): v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+
+
+def _temporal(state: dict, path: Path, *, causal: bool, features: int) -> TemporalModel:
+    blocks = sum(bool(re.fullmatch(r"layers_conv\.\d+\.weight", key)) for key in state) // 2
+    try:
+        channels, values, first = state["expand_conv.weight"].shape
+        widths = (first, *(state[f"layers_conv.{2 * i}.weight"].shape[2] for i in range(blocks)))
+        joints_out = state["shrink.weight"].shape[0] // 3
+    except (KeyError, ValueError, IndexError) as error:
+        raise HvrError(f"{path} is no temporal convolution network ({error}); {WANTED}") from error
+    if features == 2 and values == 51:
+        raise HvrError(f"{path} takes three values a joint (an old d-pt-243.bin does); {WANTED}")
+    if values not in ((54,) if features == 3 else (34,)):
+        raise HvrError(f"{path} takes {values} values a frame, not those of 17 COCO joints; {WANTED}")
+    model = TemporalModel(values // features, features, joints_out, widths=widths, channels=channels,
+                          causal=causal)  # fmt: skip
+    return _fill(model, state, path)
+
+
+def _stmo(state: dict, path: Path) -> Stmo:
+    if "mask_token" in state:
+        raise HvrError(f"{path} is P-STMO's pre-training stage, which gives no 3D; {WANTED}")
+    try:
+        _, frames, channels = state["Transformer.pos_embedding"].shape
+        hidden, values, _ = state["encoder.fc_1.weight"].shape
+        joints_out = state["fcn.1.weight"].shape[0] // 3
+    except (KeyError, ValueError) as error:
+        raise HvrError(f"{path} is neither VideoPose3D nor P-STMO (no {error}); {WANTED}") from error
+    layers = len({key.split(".")[3] for key in state if key.startswith("Transformer.model.layers.")})
+    if frames not in _STRIDES or values != 34 or channels % 8:
+        raise HvrError(
+            f"{path}: {frames} frames of {values} values in {channels} channels are unknown; {WANTED}"
+        )
+    model = Stmo(
+        frames, layers, channels=channels, hidden=hidden, strides=_STRIDES[frames], joints_out=joints_out
+    )
+    return _fill(model, state, path)
+
+
+def _fill(model, state: dict, path: Path):
+    counters = {k: v for k, v in model.state_dict().items() if k.endswith("num_batches_tracked")}
+    try:
+        model.load_state_dict(state | counters, strict=True)
+    except RuntimeError as error:
+        raise HvrError(
+            f"{path} does not fit its own sizes ({' '.join(str(error).split())[:300]}); {WANTED}"
+        ) from error
+    return model.eval().requires_grad_(False)
