@@ -109,7 +109,8 @@ def test_the_texture_shows_what_was_filmed(avatar, texture):
     texels = find_texels(texture.uv, texture.uv_faces, 256)
     true = avatar.colors[avatar.canonical.faces[texels.face]].astype(float)
     plain = (true == true[:, :1]).all((1, 2))  # not across the boundary of the halves
-    near = np.abs(avatar.canonical.vertices[avatar.canonical.faces[texels.face], 0]).min(1) < 0.06  # pixels are 2 cm
+    place = avatar.canonical.vertices[avatar.canonical.faces[texels.face], 0]
+    near = np.abs(place).min(1) < 0.06  # pixels are 2 cm
     seen = texture.seen.ravel()[texels.flat]
     off = np.abs(texture.image.reshape(-1, 3)[texels.flat] - true[:, 0]).max(1)
     assert off[plain & seen & ~near].max() <= 6 and np.percentile(off[plain & ~near], 95) <= 40
