@@ -9,27 +9,23 @@ marked as unseen (the idea of specs/surface.md A12: at most 68 degrees off, best
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
-from scipy import ndimage, sparse
+from scipy import sparse
 from scipy.sparse.linalg import cg
 from tqdm import tqdm
 
-from hvr_nb.geometry import camera_centre, project, to_camera, undistort_images
-from hvr_nb.mesh import unique_edges, vertex_normals
+from hvr_nb.geometry import undistort_images
+from hvr_nb.mesh import unique_edges
 from hvr_nb.nearest import on_surface
-from hvr_nb.raster import rasterize, rasterize_pixels
+from hvr_nb.texture_align import mean_picture, shift_to
+from hvr_nb.texture_views import Texels, beyond_charts, find_texels, observe
 from hvr_nb.types import Camera, HvrError, Masks, Mesh
 from hvr_nb.unwrap import unwrap
 
 MOST = 60  # frames looked at; of more an even choice
 KEPT = 12  # best observations of a texel
-GRAZING = 0.37  # cosine of 68 degrees: flatter views do not count (specs/surface.md A12)
-UNDER = 0.0015  # metres: a point this far under what a pixel shows is hidden, the body under cloth too
-BEFORE = 0.015  # metres: nothing may stand so far before a point close by, for outlines mix colours
-FRINGE = 5  # pixels, side of the square that is close by
 OUTLIER = 18.0  # grey levels: an observation this far off counts half
 FINEST = 8  # times the weight of a view counts: 1 the mean of all, more the best views
 
@@ -55,17 +51,9 @@ class Texture:
         return np.where(self.seen, 255, np.where(self.surface, 128, 0)).astype(np.uint8)
 
 
-@dataclass(frozen=True)
-class Texels:
-    """The N texels of a texture of S x S that lie on the surface, row by row."""
-
-    flat: np.ndarray  # (N,) row * S + column
-    face: np.ndarray  # (N,) face of the mesh
-    bary: np.ndarray  # (N, 3) where in it
-
-
 def bake_texture(surface_of_frame: Callable[[int], Mesh], frames: np.ndarray, masks: Masks, camera: Camera,
-                 which: np.ndarray, *, size: int = 1024, rest: Mesh | None = None) -> Texture:  # fmt: skip
+                 which: np.ndarray, *, size: int = 1024, rest: Mesh | None = None,
+                 align: bool = True) -> Texture:  # fmt: skip
     """Colour a surface with what a clip shows of it.
 
     Args:
@@ -74,6 +62,7 @@ def bake_texture(surface_of_frame: Callable[[int], Mesh], frames: np.ndarray, ma
         which: (N,) frames to look at, at most ``MOST`` of them.
         size: side of the texture, texels. rest: the surface to unwrap, in a pose that holds the limbs apart;
             its own texture coordinates are kept. None unwraps the first frame's.
+        align: shift the frames over each other first (``hvr_nb.texture_align``).
 
     Raises:
         HvrError: there is no frame to look at, or none shows the surface.
@@ -88,12 +77,16 @@ def bake_texture(surface_of_frame: Callable[[int], Mesh], frames: np.ndarray, ma
     uv, uv_faces = rest.uv, rest.uv_faces
     if uv is None or uv_faces is None:
         uv, uv_faces = unwrap(rest.vertices, rest.faces, size=size)
+    meshes = [replace(surface_of_frame(int(k)), uv=uv, uv_faces=uv_faces) for k in which]
+    views = list(zip(meshes, pictures, alpha, strict=True))
+    small = max(size // 2, 64)  # for the mean, which is blurred
+    mean = mean_picture(views, find_texels(uv, uv_faces, small), clean, small) if align else ()
     texels = find_texels(uv, uv_faces, size)
     weight = np.zeros((len(texels.flat), KEPT), np.float32)
     colour = np.zeros((len(texels.flat), KEPT, 3), np.uint8)
-    for k, frame, inside in tqdm(zip(which, pictures, alpha, strict=True), desc="texture", unit="frame",
-                                 total=len(which), leave=False):  # fmt: skip
-        _keep(weight, colour, *observe(surface_of_frame(int(k)), texels, frame, inside, clean))
+    for mesh, frame, inside in tqdm(views, desc="texture", unit="frame", leave=False):
+        shift = shift_to(frame, inside, mesh, clean, *mean) if align else None
+        _keep(weight, colour, *observe(mesh, texels, frame, inside, clean, shift=shift))
     seen = weight.max(1) > 0
     if not seen.any():
         raise HvrError("no frame shows the surface; check that body, masks and camera belong to these frames")
@@ -103,64 +96,7 @@ def bake_texture(surface_of_frame: Callable[[int], Mesh], frames: np.ndarray, ma
     image, where = np.zeros((size * size, 3), np.uint8), np.zeros((2, size * size), bool)
     image[texels.flat], where[0, texels.flat], where[1, texels.flat] = np.clip(rgb + 0.5, 0, 255), seen, True
     seen, surface = where.reshape(2, size, size)
-    return Texture(_beyond_charts(image.reshape(size, size, 3), surface), seen, surface, uv, uv_faces)
-
-
-def find_texels(uv: np.ndarray, uv_faces: np.ndarray, size: int) -> Texels:
-    """Which texels of a texture lie on the surface, and where on it.
-
-    Args:
-        uv: (U, 2) texture coordinates. uv_faces: (F, 3). size: side, texels.
-    """
-    xy = np.stack([uv[:, 0], 1 - uv[:, 1]], 1) * size
-    _, face, bary = rasterize_pixels(xy, np.ones(len(uv)), uv_faces, size, size)
-    flat = np.flatnonzero(face.ravel() >= 0)
-    return Texels(flat, face.ravel()[flat], bary.reshape(-1, 3)[flat])
-
-
-def observe(mesh: Mesh, texels: Texels, frame: np.ndarray, alpha: np.ndarray, camera: Camera):
-    """What one picture shows of a surface.
-
-    Args:
-        mesh: the surface as it stands in the frame. frame: (H, W, 3) uint8. alpha: (H, W) uint8.
-
-    Returns:
-        (M,) texels that it shows, (M, 3) uint8 their colours, (M,) weights: squared cosine towards the
-        camera, and nearness.
-    """
-    nearest, _, _ = rasterize(mesh.vertices, mesh.faces, camera)
-    nearest = np.where(np.isfinite(nearest), nearest, 1e3).astype(np.float32)
-    about = ndimage.minimum_filter(nearest, FRINGE)
-    inside = cv2.erode((alpha > 250).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0)
-    depth = to_camera(mesh.vertices, camera)[:, 2]
-    toward = camera_centre(camera) - mesh.vertices
-    toward /= np.linalg.norm(toward, axis=1, keepdims=True)
-    facing = (vertex_normals(mesh.vertices, mesh.faces) * toward).sum(1)
-    front = (facing[mesh.faces].max(1) > GRAZING)[texels.face]
-    at = np.flatnonzero(front)
-    values = np.column_stack([np.nan_to_num(project(mesh.vertices, camera)), depth, facing]).astype(
-        np.float32
-    )
-    x, y, z, cosine = on_surface(values, mesh.faces, texels.face[at], texels.bary[at]).T
-    height, width = alpha.shape
-    row, col = np.clip(y, 0, height - 1).astype(int), np.clip(x, 0, width - 1).astype(int)
-    good = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (z > 0) & (cosine > GRAZING)
-    slope = (
-        np.sqrt(1 - np.minimum(cosine, 1) ** 2) / np.maximum(cosine, GRAZING) * z / camera.K[0, 0]
-    )  # per pixel
-    good &= z < _bilinear(nearest, x, y) + UNDER + slope / 4
-    good &= z < about[row, col] + BEFORE + FRINGE / 2 * slope
-    good &= inside[row, col] > 0
-    at, x, y, z, cosine = at[good], x[good], y[good], z[good], cosine[good]
-    return at, _bilinear(frame, x, y), (cosine / z) ** 2
-
-
-def _bilinear(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(M,) or (M, 3) values of a picture (H, W[, 3]) at pixel positions (M,), centres at +0.5."""
-    wide = 1024  # remap takes pictures, of less than 32768 a side
-    where = (np.resize(np.append(a - 0.5, 0).astype(np.float32), (len(a) // wide + 1, wide)) for a in (x, y))
-    out = cv2.remap(picture, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return out.reshape(-1, *picture.shape[2:])[: len(x)]
+    return Texture(beyond_charts(image.reshape(size, size, 3), surface), seen, surface, uv, uv_faces)
 
 
 def _keep(weight: np.ndarray, colour: np.ndarray, at: np.ndarray, seen: np.ndarray, new: np.ndarray) -> None:
@@ -210,9 +146,3 @@ def _fill(rgb: np.ndarray, seen: np.ndarray, texels: Texels, mesh: Mesh) -> None
             value[free, k] = cg(inner, right[:, k], x0=value[free, k], rtol=1e-4, maxiter=2000)[0]
     hole = ~seen
     rgb[hole] = on_surface(value.astype(np.float32), faces, texels.face[hole], texels.bary[hole])
-
-
-def _beyond_charts(image: np.ndarray, surface: np.ndarray) -> np.ndarray:
-    """The image with the gaps between charts in the colours of the nearest chart."""
-    row, col = ndimage.distance_transform_edt(~surface, return_distances=False, return_indices=True)
-    return image[row, col]

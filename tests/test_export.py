@@ -104,7 +104,7 @@ def test_meshes_agree_with_the_avatar_and_each_other(avatar, texture, exported):
 
 
 def test_the_texture_shows_what_was_filmed(avatar, texture):
-    from hvr_nb.texture_bake import find_texels
+    from hvr_nb.texture_views import find_texels
 
     texels = find_texels(texture.uv, texture.uv_faces, 256)
     true = avatar.colors[avatar.canonical.faces[texels.face]].astype(float)

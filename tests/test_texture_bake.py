@@ -8,7 +8,8 @@ import trimesh
 from hvr_nb.geometry import default_camera
 from hvr_nb.subject import make_subject, pose_subject, render_subject, rotating_motion, subject_camera
 from hvr_nb.subject.render import sample
-from hvr_nb.texture_bake import bake_texture, find_texels, robust_mean
+from hvr_nb.texture_bake import bake_texture, robust_mean
+from hvr_nb.texture_views import find_texels
 from hvr_nb.types import HvrError, Masks, Mesh
 
 
