@@ -80,7 +80,8 @@ def bake_texture(surface_of_frame: Callable[[int], Mesh], frames: np.ndarray, ma
     meshes = [replace(surface_of_frame(int(k)), uv=uv, uv_faces=uv_faces) for k in which]
     views = list(zip(meshes, pictures, alpha, strict=True))
     small = max(size // 2, 64)  # for the mean, which is blurred
-    mean = mean_picture(views, find_texels(uv, uv_faces, small), clean, small) if align else ()
+    once = tqdm(views, desc="mean of frames", unit="frame", leave=False, disable=not align)
+    mean = mean_picture(once, find_texels(uv, uv_faces, small), clean, small) if align else ()
     texels = find_texels(uv, uv_faces, size)
     weight = np.zeros((len(texels.flat), KEPT), np.float32)
     colour = np.zeros((len(texels.flat), KEPT, 3), np.uint8)
