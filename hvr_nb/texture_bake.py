@@ -19,7 +19,7 @@ from tqdm import tqdm
 from hvr_nb.geometry import undistort_images
 from hvr_nb.mesh import unique_edges
 from hvr_nb.nearest import on_surface
-from hvr_nb.texture_align import mean_picture, shift_to
+from hvr_nb.texture_align import find_shifts
 from hvr_nb.texture_views import Texels, beyond_charts, find_texels, observe
 from hvr_nb.types import Camera, HvrError, Masks, Mesh
 from hvr_nb.unwrap import unwrap
@@ -79,14 +79,15 @@ def bake_texture(surface_of_frame: Callable[[int], Mesh], frames: np.ndarray, ma
         uv, uv_faces = unwrap(rest.vertices, rest.faces, size=size)
     meshes = [replace(surface_of_frame(int(k)), uv=uv, uv_faces=uv_faces) for k in which]
     views = list(zip(meshes, pictures, alpha, strict=True))
-    small = max(size // 2, 64)  # for the mean, which is blurred
-    once = tqdm(views, desc="mean of frames", unit="frame", leave=False, disable=not align)
-    mean = mean_picture(once, find_texels(uv, uv_faces, small), clean, small) if align else ()
+    small = max(size // 2, 64)  # enough for means, which are blurred
+    shifts = (
+        find_shifts(views, find_texels(uv, uv_faces, small), clean, small) if align else [None] * len(views)
+    )
     texels = find_texels(uv, uv_faces, size)
     weight = np.zeros((len(texels.flat), KEPT), np.float32)
     colour = np.zeros((len(texels.flat), KEPT, 3), np.uint8)
-    for mesh, frame, inside in tqdm(views, desc="texture", unit="frame", leave=False):
-        shift = shift_to(frame, inside, mesh, clean, *mean) if align else None
+    bar = tqdm(zip(views, shifts, strict=True), total=len(views), desc="texture", unit="frame", leave=False)
+    for (mesh, frame, inside), shift in bar:
         _keep(weight, colour, *observe(mesh, texels, frame, inside, clean, shift=shift))
     seen = weight.max(1) > 0
     if not seen.any():

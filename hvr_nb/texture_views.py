@@ -96,6 +96,6 @@ def bilinear(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def beyond_charts(image: np.ndarray, surface: np.ndarray) -> np.ndarray:
-    """The image with the gaps between charts in the colours of the nearest chart."""
+    """The image (S, S, 3) with texels off the surface (S, S) bool in the colours of the nearest on it."""
     row, col = ndimage.distance_transform_edt(~surface, return_distances=False, return_indices=True)
     return image[row, col]
