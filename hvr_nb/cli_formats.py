@@ -41,7 +41,15 @@ def add_export(commands) -> None:
     zju.set_defaults(act=_export_zju)
     bvh = kinds.add_parser("bvh", help="the body's motion as a BVH file")
     bvh.set_defaults(act=_export_bvh)
-    for kind, target, what in ((zju, "ROOT", "new folder to write"), (bvh, "FILE", ".bvh file to write")):
+    avatar = kinds.add_parser(
+        "avatar", help="the trained avatar as .glb (skeleton and motion), .obj and .ply"
+    )
+    avatar.add_argument("--method", default="nvr", help="the method that trained it")
+    avatar.add_argument("--no-texture", action="store_true", help="vertex colours instead of a texture")
+    avatar.add_argument("--size", type=int, default=1024, help="side of the texture, pixels")
+    avatar.set_defaults(act=_export_avatar)
+    for kind, target, what in ((zju, "ROOT", "new folder to write"), (bvh, "FILE", ".bvh file to write"),
+                               (avatar, "FOLDER", "folder to write")):  # fmt: skip
         kind.add_argument("clip", metavar="CLIP", type=Path, help="clip folder")
         kind.add_argument("target", metavar=target, type=Path, help=what)
 
@@ -79,6 +87,26 @@ def _export_bvh(args: argparse.Namespace) -> int:
     if args.target.exists():
         raise HvrError(f"{args.target} exists; give another name")
     print(write_bvh(args.target, clip.body, load_body_model(), clip.fps))
+    return 0
+
+
+def _export_avatar(args: argparse.Namespace) -> int:
+    from hvr_nb.clip import Clip
+    from hvr_nb.export import avatar_texture, export_avatar, exported_files
+    from hvr_nb.files import refuse_foreign
+    from hvr_nb.methods import method
+
+    clip = Clip.open(args.clip)
+    load, folder = method(args.method).load, clip.folder / "avatars" / args.method
+    if not (folder / "options.json").is_file():
+        begun = " (its training was stopped)" if (folder / "checkpoint.pt").is_file() else ""
+        raise HvrError(f"{clip.folder} has no finished {args.method} avatar{begun}; run 05_train first")
+    if not 16 <= args.size <= 8192:
+        raise HvrError(f"--size is {args.size}; choose a texture of 16 to 8192 pixels")
+    refuse_foreign(args.target, exported_files(args.target))  # before the work, not after it
+    avatar = load(folder)
+    texture = None if args.no_texture else avatar_texture(avatar, clip.frames, clip.masks, size=args.size)
+    print(export_avatar(avatar, args.target, fps=clip.fps, texture=texture))
     return 0
 
 

@@ -31,6 +31,17 @@ def unique_edges(faces: np.ndarray) -> np.ndarray:
     return np.unique(np.sort(edges, axis=1), axis=0)
 
 
+def split_seams(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One vertex for each pair of position and texture coordinates, as files with one index a corner need.
+
+    Returns:
+        (N,) which vertex of the mesh each is, (F, 3) faces among them, (N, 2) texture coordinates.
+    """
+    corners = np.stack([mesh.faces.ravel(), mesh.uv_faces.ravel()], axis=1)
+    pairs, index = np.unique(corners, axis=0, return_inverse=True)
+    return pairs[:, 0], index.reshape(-1, 3), mesh.uv[pairs[:, 1]]
+
+
 def save_mesh(mesh: Mesh, path: str | Path) -> Path:
     """Write ``mesh`` as .ply, .obj or .glb; vertex colours or texture go along.
 
@@ -59,12 +70,10 @@ def _as_trimesh(mesh: Mesh, name: str):
 
     if mesh.texture is None or mesh.uv is None or mesh.uv_faces is None:
         return trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_colors=mesh.colors, process=False)
-    # One vertex per (position, uv) pair: files know a single index per corner.
-    corners = np.stack([mesh.faces.ravel(), mesh.uv_faces.ravel()], axis=1)
-    pairs, index = np.unique(corners, axis=0, return_inverse=True)
+    which, faces, uv = split_seams(mesh)
     material = trimesh.visual.material.SimpleMaterial(image=Image.fromarray(mesh.texture), name=name)
-    visual = trimesh.visual.TextureVisuals(uv=mesh.uv[pairs[:, 1]], material=material)
-    return trimesh.Trimesh(mesh.vertices[pairs[:, 0]], index.reshape(-1, 3), visual=visual, process=False)
+    visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
+    return trimesh.Trimesh(mesh.vertices[which], faces, visual=visual, process=False)
 
 
 def _replace(path: Path, data: bytes) -> None:

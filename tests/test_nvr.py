@@ -133,6 +133,15 @@ def test_meshes_follow_the_body(avatar, clip, model):
     np.testing.assert_allclose(posed_mesh.vertices.min(0), body.min(0), atol=0.1)
 
 
+def test_it_exports_with_its_texture(avatar, clip, tmp_path):
+    from hvr_nb.export import avatar_texture, export_avatar
+
+    assert avatar.skin_weights().shape == (len(avatar.surface().vertices), 24)
+    texture = avatar_texture(avatar, clip.frames, clip.masks, size=256)
+    made = export_avatar(avatar, tmp_path / "out", fps=clip.fps, texture=texture)
+    assert texture.seen_pct > 20 and made.loss["mean_mm"] < 6 and "avatar.glb" in made.files
+
+
 def test_outlines_are_smoothed_and_nothing_else(avatar, clip, model, colours):
     rough, smooth = (avatar.render(clip.camera, avatar.body.frame(0), antialias=a) for a in (False, True))
     changed = np.abs(rough.rgb - smooth.rgb).max(-1) > 0
@@ -175,6 +184,9 @@ def test_cloth_off_the_skin_can_follow_smooth_weights(tmp_path, model, colours):
     loose = train(make_clip(tmp_path / "doll", model, colours), cloth=True)
     back = nvr.load(tmp_path / "doll" / "avatars" / "nvr")
     assert loose.cloth and back.cloth
+    weights = back.skin_weights()
+    np.testing.assert_allclose(weights.sum(1), 1, atol=1e-5)
+    assert weights.min() >= 0
     clip = Clip.open(tmp_path / "doll")
     picture = back.render(clip.camera, back.body.frame(0), frame=0)
     assert body_psnr(back, picture, clip.frames[0], clip.masks.alpha[0]) > 14

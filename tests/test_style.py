@@ -24,11 +24,12 @@ LAYERS = {
     3: {"keypoints", "blazepose", "cleanup", "tracking", "identity", "place", "floor", "bones", "root_way",
         "lift", "masks", "temporal", "crf", "matting", "parsing", "body_parts", "colour_model", "labels", "schp",
         "fit", "fit_init", "fit_terms", "kinematics", "landmarks", "normal", "pose_prior", "silhouette",
-        "canonical", "harmonic", "loose", "warp", "warp_torch"},
+        "canonical", "harmonic", "loose", "warp", "warp_torch", "unwrap", "texture_views", "texture_align",
+        "texture_bake"},
     4: {"train"},
     5: {"methods", "formats"},
     6: {"subject", "viewing", "pictures", "plots", "shading", "skeletons", "pose_video", "report", "batch", "render",
-        "coverage", "evaluate", "motion"},
+        "coverage", "evaluate", "motion", "export"},
     7: {"cli", "cli_formats", "demo", "__main__"},
 }  # fmt: skip
 

@@ -107,10 +107,16 @@ class Avatar:
         bank = self._bank(pose)
         return baked.draw(self.baked, self._baked_vertices(bank), camera)
 
-    def surface(self, pose) -> Mesh:
-        """The baked mesh in a pose: vertices correspond between poses, colours of the mean moment."""
+    def surface(self, pose=None) -> Mesh:
+        """The baked mesh in a pose (None: the big pose): vertices correspond, colours of the mean moment."""
+        if pose is None:
+            return self.baked.mesh
         bank = self._bank(pose)
         return replace(self.baked.mesh, vertices=self._baked_vertices(bank))
+
+    def skin_weights(self) -> np.ndarray:
+        """(N, 24) float32 skin weights of the vertices of ``surface``; rows sum to one."""
+        return baked.skin_weights(self.baked)
 
     @functools.cached_property
     def baked(self) -> baked.Baked:

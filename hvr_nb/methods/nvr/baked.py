@@ -67,6 +67,13 @@ def shifted(baked: Baked, canonical: Canonical, shift: np.ndarray) -> Baked:
     return replace(baked, offset=offset.astype(np.float32), cloth_rest=rest)
 
 
+def skin_weights(baked: Baked) -> np.ndarray:
+    """(N, 24) float32 weights that linear blend skinning of the mesh comes nearest to it with; rows sum to one."""
+    out = baked.weights.copy()
+    out[baked.cloth] += baked.share.astype(np.float32) * (baked.cloth_weights - out[baked.cloth])
+    return out / out.sum(1, keepdims=True)
+
+
 def posed_vertices(baked: Baked, faces: np.ndarray, bank: PoseBank) -> np.ndarray:
     """(N, 3) world metres of a baked mesh in the first pose of a bank; faces: (F, 3) of the skin."""
     turn = loose.blend(baked.weights, bank.transforms[0])[:, :, :3]
