@@ -8,8 +8,9 @@ import torch
 
 from hvr_nb.body_model import LANDMARK_VERTICES, load_body_model, posed
 from hvr_nb.geometry import default_camera, project, to_camera
+from hvr_nb.joint_sets import H36M17_NAMES, H36M17_PARENTS
 from hvr_nb.lift import lift_keypoints, to_world
-from hvr_nb.lift.layout import COCO_MIRROR, H36M_MIRROR, H36M_NAMES, H36M_PARENTS, h36m_from_smpl
+from hvr_nb.lift.layout import COCO_MIRROR, H36M_MIRROR, h36m_from_smpl
 from hvr_nb.lift.stmo import Stmo
 from hvr_nb.lift.temporal import TemporalModel
 from hvr_nb.lift.view import look_straight
@@ -42,14 +43,14 @@ def walk():
 
 
 def test_layouts_belong_together():
-    assert len(H36M_NAMES) == len(H36M_PARENTS) == 17
-    for mirror, names in ((H36M_MIRROR, H36M_NAMES),):
+    assert len(H36M17_NAMES) == len(H36M17_PARENTS) == 17
+    for mirror, names in ((H36M_MIRROR, H36M17_NAMES),):
         assert [mirror[j] for j in mirror] == list(range(17))
         for j, name in enumerate(names):
             other = name.replace("left", "#").replace("right", "left").replace("#", "right")
             assert names[mirror[j]] == other
     assert [COCO_MIRROR[j] for j in COCO_MIRROR] == list(range(17))
-    assert {child for _, child in bones(H36M_NAMES)} == set(range(1, 17))
+    assert {child for _, child in bones(H36M17_NAMES)} == set(range(1, 17))
 
 
 @pytest.mark.parametrize("size", [(640, 480), (480, 853)])
@@ -62,7 +63,7 @@ def test_a_walk_is_lifted(size):
     error, constant = mpjpe(lifted.joints, true), mpjpe(np.broadcast_to(true.mean(0), true.shape), true)
     assert error < 70 and error < 0.5 * constant
     world = to_world(lifted, camera)
-    assert world.names == H36M_NAMES and (world.points[:, 10, 1] > world.points[:, 3, 1] + 1).all()  # Y up
+    assert world.names == H36M17_NAMES and (world.points[:, 10, 1] > world.points[:, 3, 1] + 1).all()  # Y up
 
 
 def test_without_a_camera(walk):

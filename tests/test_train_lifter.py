@@ -12,8 +12,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from train_lifter import bank, cameras, detector, judge, learn, people  # noqa: E402
 
+from hvr_nb.joint_sets import H36M17_PARENTS  # noqa: E402
 from hvr_nb.lift.checkpoints import save_lifter  # noqa: E402
-from hvr_nb.lift.layout import COCO_MIRROR, H36M_MIRROR, H36M_PARENTS  # noqa: E402
+from hvr_nb.lift.layout import COCO_MIRROR, H36M_MIRROR  # noqa: E402
 from hvr_nb.types import HvrError  # noqa: E402
 
 
@@ -47,7 +48,7 @@ def test_people_have_steady_bones_and_symmetric_limbs(held):
     for natural in (True, False):
         crowd = people.draw_people(held, np.random.default_rng(0), 6, 20, natural=natural)
         assert crowd.joints.shape == crowd.seen.shape == (6, 20, 17, 3)
-        bones = (crowd.joints - crowd.joints[:, :, list(H36M_PARENTS)])[:, :, 1:].norm(dim=-1)
+        bones = (crowd.joints - crowd.joints[:, :, list(H36M17_PARENTS)])[:, :, 1:].norm(dim=-1)
         legs_and_arms = [1, 2, 4, 5, 11, 12, 14, 15]
         assert bones[:, :, legs_and_arms].std(1).max() < 0.005
         left, right = bones[:, :, [4, 5, 11, 12]].mean(1), bones[:, :, [1, 2, 14, 15]].mean(1)

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hvr_nb.joint_sets import H36M17_NAMES
 from hvr_nb.lift.checkpoints import LIFTER_FILE, load_checkpoint
-from hvr_nb.lift.layout import COCO_LIMBS, COCO_MIRROR, H36M_MIRROR, H36M_NAMES
+from hvr_nb.lift.layout import COCO_LIMBS, COCO_MIRROR, H36M_MIRROR
 from hvr_nb.lift.stmo import Stmo
 from hvr_nb.lift.temporal import TemporalModel, pad_clip
 from hvr_nb.lift.view import PACE, look_straight, mirror_2d, mirror_3d, usual_rays
@@ -32,7 +33,7 @@ class Lifted:
     joints: np.ndarray  # (T, 17, 3) metres from the middle of the hips, camera axes (x right, y down, z away)
     confidence: np.ndarray  # (T,) 0..1, mean of the twelve limb joints' confidence
     valid: np.ndarray  # (T,) bool, False where too little was seen and the pose is a guess
-    names: tuple[str, ...] = H36M_NAMES
+    names: tuple[str, ...] = H36M17_NAMES
     source: str = ""  # the weights
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from hvr_nb.lift.layout import H36M_PARENTS
+from hvr_nb.joint_sets import H36M17_PARENTS
 from hvr_nb.lift.temporal import TemporalModel
 from hvr_nb.lift.view import FEATURES, look_straight
 from train_lifter.bank import Bank, load_bank
@@ -80,7 +80,7 @@ def error(predicted: Tensor, target: Tensor) -> Tensor:
     place = (predicted - target).norm(dim=-1).mean()
     speed = (predicted.diff(dim=1) - target.diff(dim=1)).norm(dim=-1).mean()
     child = list(range(1, 17))
-    parent = [H36M_PARENTS[j] for j in child]
+    parent = [H36M17_PARENTS[j] for j in child]
     ours, theirs = ((x[:, :, child] - x[:, :, parent]).norm(dim=-1) for x in (predicted, target))
     return place + VELOCITY * speed + BONES * (ours - theirs).abs().mean()
 
