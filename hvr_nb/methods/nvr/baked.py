@@ -111,11 +111,10 @@ def guided_bounds(bounds: np.ndarray, depth: np.ndarray, pixel_size: float) -> t
     # Beside an outline the surface bends away: a ray between pixels may meet it deeper than they do.
     near, far = _range(depth, 1 + 2 * max(1, int(np.ceil(BESIDE / pixel_size))), REACH + pixel_size)
     deep = known & np.isfinite(near)
-    gap = np.where(
-        deep, np.maximum(far - near - DEEP, 0) / 2, 0
-    )  # of a hand before the trunk, the air between
-    out[deep] = np.stack([near, (near + far) / 2 - gap, (near + far) / 2 + gap, far], -1)[deep]
-    count[deep] = np.where(far - near < OUTLINE[1], OUTLINE[0], MANY)[deep]
+    n, f = near[deep], far[deep]
+    gap = np.maximum(f - n - DEEP, 0) / 2  # of a hand before the trunk, the air between is left out
+    out[deep] = np.stack([n, (n + f) / 2 - gap, (n + f) / 2 + gap, f], -1)
+    count[deep] = np.where(f - n < OUTLINE[1], OUTLINE[0], MANY)
     near, far = _range(depth, 3, REACH)
     short = known & ndimage.minimum_filter(np.isfinite(depth), 3)
     short[short] = (far - near)[short] < MIDDLE[1]
