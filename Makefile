@@ -11,7 +11,7 @@ export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 MODELS := data/models/blazepose/pose_landmark_full.tflite
 ARGS ?=
 
-.PHONY: help env models demo test lint lab run batch body bench-demo bench-real bench-nvr bench-nvr-scaling clean
+.PHONY: help env models demo test lint lab run batch body bench-demo bench-real bench-nvr bench-nvr-scaling bench-surface clean
 help:        ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 env: .venv/.ready  ## build .venv with the pinned packages
@@ -38,6 +38,8 @@ bench-nvr: env     ## the avatar's training against a re-creation of Instant-NVR
 	$(PY) scripts/bench_nvr.py $(ARGS)
 bench-nvr-scaling: env  ## the avatar's training and rendering against picture size, frames and levels
 	$(PY) scripts/bench_nvr_scaling.py $(ARGS)
+bench-surface: env models  ## the clothed mesh against the true one, synthetic subjects (slow)
+	$(PY) scripts/bench_surface.py $(ARGS)
 clean:             ## remove the environment and caches; data/ stays
 	rm -rf .venv .cache
 

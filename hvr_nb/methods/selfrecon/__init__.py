@@ -118,7 +118,10 @@ def _identity(clip, call: dict) -> str:
 def _finish(fit: Fit, body: Body, history: dict, call: dict, model_file: str) -> Avatar:
     """The avatar on a mesh of half the triangle sides, with colours from all frames."""
     finer, faces = subdivision(fit.faces, len(fit.vertices))
-    vertices = (finer @ fit.vertices).astype(np.float32)
+    shrunk = (
+        finer[: len(fit.vertices)] @ fit.vertices
+    )  # subdivision draws vertices inwards: begin as far outside
+    vertices = (finer @ (2 * fit.vertices - shrunk)).astype(np.float32)
     colour, light = fit.colours(vertices, faces, np.arange(len(fit.film.which)))
     made = Surface(vertices, faces.astype(np.int32), colour.astype(np.float16), light,
                    fit.centres.astype(np.float32), fit.heights.astype(np.float16))  # fmt: skip

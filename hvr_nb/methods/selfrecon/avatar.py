@@ -14,7 +14,7 @@ from hvr_nb.body_model import BodyModel, load_body_model
 from hvr_nb.canonical import Canonical, make_canonical
 from hvr_nb.clip import read_json, read_npz, write_json, write_npz
 from hvr_nb.mesh import vertex_normals
-from hvr_nb.methods.selfrecon.binding import Binding, bind, carried, pose_skin, skin_weights
+from hvr_nb.methods.selfrecon.binding import Binding, bind_mesh, carried, pose_skin, skin_weights
 from hvr_nb.methods.selfrecon.colour import harmonics
 from hvr_nb.methods.selfrecon.motion import bumps
 from hvr_nb.methods.selfrecon.template import remeshed
@@ -114,7 +114,7 @@ class Avatar:
 
     @functools.cached_property
     def _binding(self) -> Binding:
-        return bind(self.made.vertices, self.canonical)
+        return bind_mesh(self.made.vertices, self.made.faces, self.canonical)
 
     @functools.cached_property
     def _bumps(self):

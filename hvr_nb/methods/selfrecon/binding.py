@@ -7,15 +7,19 @@ smooth weights of ``hvr_nb.loose``, so that a skirt spans the legs without teari
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from hvr_nb import loose
 from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical
+from hvr_nb.mesh import unique_edges
 from hvr_nb.nearest import nearest_surface, on_surface
+
+EVEN = 0.03  # metres along a mesh over which the weights of loose cloth are evened out
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,38 @@ def bind(points: np.ndarray, canonical: Canonical) -> Binding:
     rest = loose.undo(loose.blend(smooth, canonical.A_big), points[which])
     return Binding(face, bary, weights, offset.astype(np.float32), distance, which,
                    share[which, None].astype(np.float32), smooth, rest.astype(np.float32))  # fmt: skip
+
+
+def bind_mesh(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> Binding:
+    """Hang a big-pose mesh (V, 3), (F, 3) on the skin; loose cloth's weights are smooth along the mesh.
+
+    The nearest skin changes suddenly under a skirt; along the cloth itself weights must not.
+    """
+    bound = bind(vertices, canonical)
+    if not len(bound.which):
+        return bound
+    edge = float(np.linalg.norm(vertices[faces[:, 0]] - vertices[faces[:, 1]], axis=1).mean())
+    mean, steps = neighbour_mean(faces, len(vertices)), int(np.ceil((EVEN / edge) ** 2))
+    share = np.zeros((len(vertices), 1), np.float32)
+    share[bound.which] = bound.share
+    weights = skin_weights(bound)
+    both = np.concatenate([share, weights], 1).astype(np.float32)
+    for _ in range(steps):
+        both = 0.5 * both + 0.5 * (mean @ both)
+    share = both[:, :1]
+    which = np.flatnonzero(share > 0.01)
+    smooth = both[which, 1:] / both[which, 1:].sum(1, keepdims=True)
+    rest = loose.undo(loose.blend(smooth, canonical.A_big), vertices[which])
+    return replace(bound, which=which, share=share[which], smooth=smooth, rest=rest.astype(np.float32))
+
+
+def neighbour_mean(faces: np.ndarray, count: int) -> sparse.csr_array:
+    """(V, V) float32 mean of the neighbours of every vertex of a mesh (F, 3) with ``count`` vertices."""
+    edges = unique_edges(faces)
+    pairs = np.concatenate([edges, edges[:, ::-1]])
+    near = sparse.csr_array((np.ones(len(pairs), np.float32), pairs.T), shape=(count, count))
+    share = 1 / np.maximum(near.sum(1), 1).astype(np.float32)
+    return sparse.csr_array(sparse.diags_array(share) @ near)
 
 
 def carried(binding: Binding, faces: np.ndarray, skin: np.ndarray, world: np.ndarray) -> np.ndarray:

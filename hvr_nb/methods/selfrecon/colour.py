@@ -60,7 +60,7 @@ def harmonics(normals: np.ndarray) -> np.ndarray:
 def albedo_and_light(seen: Sightings, *, rounds: int = 4) -> tuple[np.ndarray, np.ndarray]:
     """Albedo (V, 3), 0..1 under the mean light, NaN where nothing was seen, and the light (9,).
 
-    The light's coefficients multiply ``harmonics``; the first is 1.
+    The light's coefficients multiply ``harmonics``; what was seen is lit by 1 in the mean.
     """
     light = np.zeros(9, np.float32)
     light[0] = 1
@@ -76,7 +76,9 @@ def albedo_and_light(seen: Sightings, *, rounds: int = 4) -> tuple[np.ndarray, n
         if k + 1 < rounds:
             light = _light(seen, weight, np.nan_to_num(colour), light)
             weight = _doubted(seen, np.nan_to_num(colour), light)
-    return colour.astype(np.float32), light
+    total = sum(float((w * (harmonics(n) @ light)).sum()) for w, n in zip(weight, seen.normal, strict=True))
+    mean = np.float32(total / max(float(weight.sum()), 1e-6)) or np.float32(1)
+    return (colour * mean).astype(np.float32), light / mean
 
 
 def _light(seen: Sightings, weight, colour, before) -> np.ndarray:

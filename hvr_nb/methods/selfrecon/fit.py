@@ -11,10 +11,10 @@ from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods.selfrecon import pose as pose_step
-from hvr_nb.methods.selfrecon.binding import Skin, bind, carried, pose_skin, skin_weights
+from hvr_nb.methods.selfrecon.binding import Skin, bind_mesh, carried, neighbour_mean, pose_skin, skin_weights
 from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, harmonics, sighting
 from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
-from hvr_nb.methods.selfrecon.shape import consensus, laplacian, relaxed
+from hvr_nb.methods.selfrecon.shape import consensus, relaxed
 from hvr_nb.methods.selfrecon.silhouettes import Rim, rim, shared_edges, signed_distance
 from hvr_nb.methods.selfrecon.template import first_template, loose_volume, remeshed
 from hvr_nb.metrics import iou, psnr
@@ -108,16 +108,14 @@ class Fit:
     def _shape(self, skin: Skin, k: int) -> None:
         rims, normals, _ = self._rims(skin)
         sigma = self.options.sigma * (2.5 if k == 0 else 1.5 if k == 1 else 1.0)
-        move = consensus(
-            rims, normals, self.faces, len(self.vertices), sigma=sigma, smooth=self.options.smooth
-        )
+        move = consensus(rims, normals, self.vertices, self.faces, sigma=sigma, smooth=self.options.smooth)
         moved = self.vertices + vertex_normals(self.vertices, self.faces) * move[:, None]
         self.vertices = relaxed(moved, self.faces)
 
     def _rims(self, skin: Skin) -> tuple[list[Rim], list[np.ndarray], np.ndarray]:
         """Rims and world normals (V, 3) of the mesh in the film's frames, and its skin weights (V, 24)."""
         bound, edges, faces = (
-            bind(self.vertices, self.canonical),
+            bind_mesh(self.vertices, self.faces, self.canonical),
             shared_edges(self.faces),
             self.canonical.faces,
         )
@@ -130,7 +128,7 @@ class Fit:
 
     def posed(self, skin: Skin, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray):
         """World vertices (V, 3) and normals (V, 3) of a big-pose mesh in the frames ``which``, one by one."""
-        bound = bind(vertices, self.canonical)
+        bound = bind_mesh(vertices, faces, self.canonical)
         basis = bumps(vertices, self.centres) if len(self.centres) else None
         for k in which:
             x = carried(bound, self.canonical.faces, skin.vertices[k], skin.world[k]).astype(np.float64)
@@ -151,7 +149,7 @@ class Fit:
             weight.append(seen[1])
             normals.append(normal.astype(np.float16))
         colour, light = albedo_and_light(Sightings(np.stack(rgb), np.stack(weight), np.stack(normals)))
-        return filled(colour, _neighbours(faces, len(vertices))), light
+        return filled(colour, neighbour_mean(faces, len(vertices))), light
 
     def _figures(self, skin: Skin) -> dict[str, float]:
         some = np.unique(np.linspace(0, len(self.film.which) - 1, LOOKED_AT).astype(int))
@@ -166,10 +164,3 @@ class Fit:
             overlap.append(iou(face >= 0, inside))
             quality.append(psnr(picture, self.film.frames[k].astype(np.float32) / 255, inside))
         return {"iou": float(np.mean(overlap)), "psnr_body": float(np.mean(quality))}
-
-
-def _neighbours(faces: np.ndarray, count: int):
-    """(V, V) sparse mean of the neighbours on a mesh (F, 3)."""
-    from scipy import sparse
-
-    return sparse.csr_array(sparse.eye_array(count) - laplacian(faces, count))

@@ -48,7 +48,7 @@ def heights(rims: list[Rim], normals: list[np.ndarray], basis: sparse.csr_array,
         if not len(rim.vertex):
             continue
         slope = (rim.way * normal[rim.vertex]).sum(1)
-        w = robust(rim.residual, 4 * SIGMA) * RIMS / len(rim.vertex) / SIGMA**2
+        w = rim.trust * robust(rim.residual, 4 * SIGMA) * RIMS / len(rim.vertex) / SIGMA**2
         J = sparse.csr_array(basis[rim.vertex] * slope[:, None])
         matrices[k] = (J.T @ (J * w[:, None])).toarray()
         right[k] = -(J.T @ (w * rim.residual))

@@ -47,7 +47,7 @@ def correction(rims: list[Rim], skin: Skin, weights: np.ndarray, parents, which:
         arm = rim.place[:, None] - skin.joints[k]
         turn = carried[..., None] * np.cross(arm, rim.way[:, None])
         J = np.concatenate([turn.reshape(-1, 72), rim.way], 1)
-        w = robust(rim.residual, 2 * SIGMA) * RIMS / len(rim.vertex) / SIGMA**2
+        w = rim.trust * robust(rim.residual, 2 * SIGMA) * RIMS / len(rim.vertex) / SIGMA**2
         normal.add(J[None], rim.residual[None], w[None], at=slice(int(k), int(k) + 1))
     step, _ = normal.solve(0.0)
     return step[:, :72].reshape(-1, 24, 3), step[:, 72:]

@@ -11,21 +11,18 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import cg
 
-from hvr_nb.mesh import unique_edges, vertex_normals
+from hvr_nb.mesh import vertex_normals
+from hvr_nb.methods.selfrecon.binding import neighbour_mean
 from hvr_nb.methods.selfrecon.silhouettes import Rim
 
 SIGMA = 0.012  # metres; residuals much larger than this are not believed (Geman and McClure, 1987)
 FLAT, BENT, STAY = 0.02, 3.0, 1e-3  # weights of slope, curvature and size of the displacement
+SHAPE = 0.5  # weight of the curvature of the surface itself
 
 
 def laplacian(faces: np.ndarray, count: int) -> sparse.csr_array:
     """(V, V) uniform Laplacian of a mesh (F, 3): a vertex minus the mean of its neighbours."""
-    edges = unique_edges(faces)
-    pairs = np.concatenate([edges, edges[:, ::-1]])
-    near = sparse.csr_array((np.ones(len(pairs)), pairs.T), shape=(count, count))
-    return sparse.csr_array(
-        sparse.eye_array(count) - sparse.diags_array(1 / np.maximum(near.sum(1), 1)) @ near
-    )
+    return sparse.csr_array(sparse.eye_array(count) - neighbour_mean(faces, count).astype(np.float64))
 
 
 def robust(residual: np.ndarray, sigma: float) -> np.ndarray:
@@ -33,22 +30,26 @@ def robust(residual: np.ndarray, sigma: float) -> np.ndarray:
     return 1 / (1 + (residual / sigma) ** 2) ** 2
 
 
-def consensus(rims: list[Rim], normals: list[np.ndarray], faces: np.ndarray, count: int,
+def consensus(rims: list[Rim], normals: list[np.ndarray], vertices: np.ndarray, faces: np.ndarray,
               *, sigma: float = SIGMA, smooth: float = 1.0) -> np.ndarray:  # fmt: skip
     """(V,) metres to move the template's vertices along their normals.
 
     Args:
         rims: of T frames. normals: T world normals (V, 3) of the posed template.
+        vertices: (V, 3) of the template in the big pose, metres. faces: (F, 3).
         sigma: usual residual, metres. smooth: factor on the weight of curvature.
     """
+    count = len(vertices)
     weight, pull = np.zeros(count), np.zeros(count)
     for rim, normal in zip(rims, normals, strict=True):
         slope = (rim.way * normal[rim.vertex]).sum(1)
-        w = robust(rim.residual, sigma) * (slope > 0.3)
+        w = rim.trust * robust(rim.residual, sigma) * (slope > 0.3)
         weight += np.bincount(rim.vertex, w * slope**2, count)
         pull -= np.bincount(rim.vertex, w * slope * rim.residual, count)
     L = laplacian(faces, count)
-    system = sparse.diags_array(weight + STAY) + FLAT * (L.T + L) / 2 + smooth * BENT * (L.T @ L)
+    bent = L.T @ L
+    pull -= smooth * SHAPE * (vertex_normals(vertices, faces) * (bent @ vertices)).sum(1)
+    system = sparse.diags_array(weight + STAY) + FLAT * (L.T + L) / 2 + smooth * (BENT + SHAPE) * bent
     return solve(system, pull)
 
 

@@ -14,7 +14,8 @@ from hvr_nb.types import Camera
 
 FINER = 2  # the mask's edge is found on pixels this much smaller
 FARTHEST = 250.0  # pixels; distances beyond are cut
-RIM = 1.6  # pixels from the mesh's own outline within which a turning edge belongs to the rim
+RIM = 1.5  # pixels from the mesh's own outline within which a turning edge belongs to the rim
+BEFORE = 0.6  # pixels; one this far within the outline is believed 0.6 times
 AGREE = 0.5  # cosine between the mask's and the mesh's normals from which they belong together
 
 
@@ -26,6 +27,7 @@ class Rim:
     residual: np.ndarray  # (K,) metres outside the mask, negative inside
     way: np.ndarray  # (K, 3) world: slope of the residual with respect to the vertex
     place: np.ndarray  # (K, 3) world metres
+    trust: np.ndarray  # (K,) 0..1, how surely it is the outline itself
 
 
 def signed_distance(alpha: np.ndarray) -> np.ndarray:
@@ -77,8 +79,7 @@ def rim(vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray, camera: Came
     toward = (normals * x[faces[:, 0]]).sum(1) < 0
     turning = edges[toward[edges[:, 2]] != toward[edges[:, 3]]]
     ids = np.unique(turning[:, :2])
-    ids = ids[np.abs(lookup(own, pixels[ids])) < RIM]
-    ids = ids[_inside(pixels[ids], camera)]
+    ids = ids[(np.abs(lookup(own, pixels[ids])) < RIM) & _inside(pixels[ids], camera)]
     theirs = distance.astype(np.float32)
     slope, mine = (_slope(image, pixels[ids]) for image in (theirs, own))
     agree = (slope * mine).sum(1) > AGREE
@@ -87,7 +88,8 @@ def rim(vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray, camera: Came
     residual = lookup(theirs, pixels[ids]) * z / camera.K[0, 0]
     deep = -(slope * at[:, :2]).sum(1) / z
     way = np.concatenate([slope, deep[:, None]], 1) @ camera.R
-    return Rim(ids, residual, way, vertices[ids])
+    trust = np.exp(-0.5 * (lookup(own, pixels[ids]) / BEFORE) ** 2)
+    return Rim(ids, residual, way, vertices[ids], trust)
 
 
 def _inside(pixels: np.ndarray, camera: Camera) -> np.ndarray:

@@ -25,6 +25,7 @@ REACH = 0.32  # metres from the big-pose skin that loose clothes may be: they sp
 WANTED = 0.1  # share of the frames in which a point must lie on pixels that the body leaves unexplained
 OUTSIDE = 0.05  # share of the frames in which it may lie outside the mask
 CARVE_CELL = 0.015  # metres
+GAP = 0.09  # metres
 
 
 def body_grid(canonical: Canonical, cell: float, *, margin: float = 0.03) -> tuple[np.ndarray, np.ndarray]:
@@ -72,11 +73,16 @@ def loose_volume(canonical: Canonical, skin: Skin, distances: list[np.ndarray], 
     kept = _large(kept)
     if not kept.any():
         return None
-    filled = ndimage.distance_transform_edt(~kept, sampling=CARVE_CELL) < NEAR + CARVE_CELL
     allowed = distance <= 0
     allowed.ravel()[near[hull]] = True
-    solid = (kept | (filled & allowed)).astype(np.float32)
-    return (0.5 - ndimage.gaussian_filter(solid, 0.7)) * 2 * CARVE_CELL, low, CARVE_CELL
+    solid = (kept | (_closed(kept | (distance <= 0)) & allowed)).astype(np.float32)
+    return (0.5 - ndimage.gaussian_filter(solid, 1.2)) * 3 * CARVE_CELL, low, CARVE_CELL
+
+
+def _closed(solid: np.ndarray) -> np.ndarray:
+    """Gaps narrower than twice ``GAP`` filled: what lies between a skirt and the legs under it."""
+    grown = np.pad(ndimage.distance_transform_edt(~solid, sampling=CARVE_CELL) < GAP, 1)
+    return ndimage.distance_transform_edt(grown, sampling=CARVE_CELL)[1:-1, 1:-1, 1:-1] > GAP
 
 
 def _large(kept: np.ndarray, *, least: float = 3e-4) -> np.ndarray:
