@@ -74,22 +74,29 @@ def albedo_and_light(seen: Sightings, *, rounds: int = 4) -> tuple[np.ndarray, n
             below += w * shade**2
         colour = np.where(below[:, None] > 1e-4, top / np.maximum(below, 1e-4)[:, None], np.nan)
         if k + 1 < rounds:
-            light = _light(seen, weight, np.nan_to_num(colour), light)
+            light = _light(seen, weight, np.nan_to_num(colour))
             weight = _doubted(seen, np.nan_to_num(colour), light)
-    total = sum(float((w * (harmonics(n) @ light)).sum()) for w, n in zip(weight, seen.normal, strict=True))
-    mean = np.float32(total / max(float(weight.sum()), 1e-6)) or np.float32(1)
+    mean = _mean_shade(seen, weight, light)
     return (colour * mean).astype(np.float32), light / mean
 
 
-def _light(seen: Sightings, weight, colour, before) -> np.ndarray:
-    """The light that makes the albedo look as the frames do; ridge towards no change of degree two."""
-    matrix, right = np.diag([1.0, 1, 1, 1, 9, 9, 9, 9, 9]) * 1e-3 * weight.sum(), np.zeros(9)
+def _light(seen: Sightings, weight, colour) -> np.ndarray:
+    """The light (9,) that makes the albedo look as the frames do; where they cannot tell, an even one."""
+    ridge = np.array([1.0, 1, 1, 1, 9, 9, 9, 9, 9]) * (1e-3 * float(weight.sum()) + 1e-6)
+    matrix, right = np.diag(ridge), np.zeros(9)
+    right[0] = ridge[0]
     for rgb, w, n in zip(seen.rgb[::2], weight[::2], seen.normal[::2], strict=True):
         basis = harmonics(n)
         matrix += (basis * (w * (colour**2).sum(1))[:, None]).T @ basis
         right += basis.T @ (w * (colour * (rgb / np.float32(255))).sum(1))
-    light = np.linalg.solve(matrix, right)
-    return (light / light[0]).astype(np.float32) if light[0] > 0 else before
+    light = np.linalg.solve(matrix, right).astype(np.float32)
+    return light / _mean_shade(seen, weight, light)
+
+
+def _mean_shade(seen: Sightings, weight, light) -> np.float32:
+    """What the light is in the mean over all that was seen, at least 0.1."""
+    total = sum(float((w * (harmonics(n) @ light)).sum()) for w, n in zip(weight, seen.normal, strict=True))
+    return np.float32(max(total / max(float(weight.sum()), 1e-6), 0.1))
 
 
 def _doubted(seen: Sightings, colour, light) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import cg
 
-from hvr_nb.mesh import vertex_normals
+from hvr_nb.mesh import unique_edges, vertex_normals
 from hvr_nb.methods.selfrecon.binding import neighbour_mean
 from hvr_nb.methods.selfrecon.silhouettes import Rim
 
@@ -49,8 +49,19 @@ def consensus(rims: list[Rim], normals: list[np.ndarray], vertices: np.ndarray, 
     L = laplacian(faces, count)
     bent = L.T @ L
     pull -= smooth * SHAPE * (vertex_normals(vertices, faces) * (bent @ vertices)).sum(1)
-    system = sparse.diags_array(weight + STAY) + FLAT * (L.T + L) / 2 + smooth * (BENT + SHAPE) * bent
-    return solve(system, pull)
+    system = sparse.diags_array(weight + STAY) + FLAT * _slope(faces, count) + smooth * (BENT + SHAPE) * bent
+    return np.clip(solve(system, pull), -2 * sigma, 2 * sigma)
+
+
+def _slope(faces: np.ndarray, count: int) -> sparse.csr_array:
+    """(V, V) of the sum of squared differences over the edges; never negative, unlike ``laplacian`` made symmetric."""
+    edges = unique_edges(faces)
+    one = np.ones(len(edges))
+    row = np.arange(len(edges))
+    difference = sparse.csr_array(
+        (np.r_[one, -one], (np.r_[row, row], edges.T.ravel())), shape=(len(edges), count)
+    )
+    return sparse.csr_array(difference.T @ difference / 6)
 
 
 def solve(system: sparse.csr_array, right: np.ndarray) -> np.ndarray:

@@ -24,7 +24,9 @@ NEAR = 0.045  # metres off the skin that tight clothes and hair stand at most
 REACH = 0.32  # metres from the big-pose skin that loose clothes may be: they span the turned-out legs
 WANTED = 0.1  # share of the frames in which a point must lie on pixels that the body leaves unexplained
 OUTSIDE = 0.05  # share of the frames in which it may lie outside the mask
+ENCLOSED = 0.4  # the same where it lies between legs and clothes: skinning is least sure there
 CARVE_CELL = 0.015  # metres
+SLIVER = 0.05  # of a cell; a surface nearer to a grid node would make triangles without area
 GAP = 0.09  # metres
 
 
@@ -74,7 +76,7 @@ def loose_volume(canonical: Canonical, skin: Skin, distances: list[np.ndarray], 
     if not kept.any():
         return None
     allowed = distance <= 0
-    allowed.ravel()[near[hull]] = True
+    allowed.ravel()[near[outside <= ENCLOSED * count]] = True
     solid = (kept | (_closed(kept | (distance <= 0)) & allowed)).astype(np.float32)
     return (0.5 - ndimage.gaussian_filter(solid, 1.2)) * 3 * CARVE_CELL, low, CARVE_CELL
 
@@ -124,6 +126,7 @@ def surface_of(field: np.ndarray, low: np.ndarray, cell: float) -> tuple[np.ndar
     counts = np.bincount(pieces.ravel())
     counts[0] = 0
     field = np.where((field < 0) & (pieces != counts.argmax()), 0.1 * cell, field)
+    field = np.where(np.abs(field) < SLIVER * cell, np.where(field < 0, -SLIVER, SLIVER) * cell, field)
     outer = np.pad(field, 1, constant_values=cell)
     vertices, faces, _, _ = marching_cubes(-outer, 0.0, spacing=(cell,) * 3)
     vertices, faces = vertices + low - cell, faces[:, ::-1].astype(np.int64)
@@ -150,7 +153,18 @@ def distance_grid(vertices: np.ndarray, faces: np.ndarray, cell: float, *, margi
     distance = ndimage.map_coordinates(far, ((nodes - low) / coarse).T, order=1, mode="nearest")
     near = np.flatnonzero(np.abs(distance) < 1.8 * coarse)
     distance[near] = nearest_surface(nodes[near], vertices, faces)[2]
-    return distance.reshape(shape), low
+    return _signed_by_flood(distance.reshape(shape), cell), low
+
+
+def _signed_by_flood(distance: np.ndarray, cell: float) -> np.ndarray:
+    """Distances (X, Y, Z) whose sign away from the surface says what the grid's corner can reach.
+
+    The normals' sign is wrong beside folds and cracks; they are healed so.
+    """
+    away = np.abs(distance) > 0.9 * cell
+    pieces = label(away, connectivity=1)
+    reached = pieces == pieces[0, 0, 0]
+    return np.where(away, np.where(reached, 1, -1) * np.abs(distance), distance)
 
 
 def remeshed(vertices: np.ndarray, faces: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
