@@ -19,6 +19,7 @@ from hvr_nb.canonical import Canonical
 from hvr_nb.mesh import unique_edges
 from hvr_nb.nearest import nearest_surface, on_surface
 
+WHOLLY = 0.2  # evened-out looseness from which cloth follows the smooth weights alone
 EVEN = 0.03  # metres along a mesh over which the weights of loose cloth are evened out
 
 
@@ -90,7 +91,8 @@ def bind_mesh(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> 
     both = np.concatenate([share, weights], 1).astype(np.float32)
     for _ in range(steps):
         both = 0.5 * both + 0.5 * (mean @ both)
-    share = both[:, :1]
+    # Beside loose cloth the nearest skin jumps already: the smooth weights take over early, and wholly.
+    share = np.clip(both[:, :1] / WHOLLY, 0, 1)
     which = np.flatnonzero(share > 0.01)
     smooth = both[which, 1:] / both[which, 1:].sum(1, keepdims=True)
     rest = loose.undo(loose.blend(smooth, canonical.A_big), vertices[which])

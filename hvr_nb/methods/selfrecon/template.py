@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from scipy import ndimage, sparse
+from scipy.spatial import ConvexHull, Delaunay
 from skimage.measure import label, marching_cubes
 
 from hvr_nb.canonical import Canonical, sample_field
@@ -24,10 +25,9 @@ NEAR = 0.045  # metres off the skin that tight clothes and hair stand at most
 REACH = 0.32  # metres from the big-pose skin that loose clothes may be: they span the turned-out legs
 WANTED = 0.1  # share of the frames in which a point must lie on pixels that the body leaves unexplained
 OUTSIDE = 0.05  # share of the frames in which it may lie outside the mask
-ENCLOSED = 0.4  # the same where it lies between legs and clothes: skinning is least sure there
+ENCLOSED = 0.2  # the same where it lies between legs and clothes: skinning is least sure there
 CARVE_CELL = 0.015  # metres
 SLIVER = 0.05  # of a cell; a surface nearer to a grid node would make triangles without area
-GAP = 0.09  # metres
 
 
 def body_grid(canonical: Canonical, cell: float, *, margin: float = 0.03) -> tuple[np.ndarray, np.ndarray]:
@@ -70,29 +70,36 @@ def loose_volume(canonical: Canonical, skin: Skin, distances: list[np.ndarray], 
         wanted += lookup(free, pixels) > 0.5
     count = len(distances)
     hull = outside <= OUTSIDE * count
-    kept = np.zeros(distance.shape, bool)
-    kept.ravel()[near[hull & (wanted >= max(2, WANTED * count)) & (bound.distance > 0.5 * NEAR)]] = True
-    kept = _large(kept)
-    if not kept.any():
+    pieces = np.zeros(distance.shape, bool)
+    pieces.ravel()[near[hull & (wanted >= max(2, WANTED * count)) & (bound.distance > 0.5 * NEAR)]] = True
+    pieces = _large(pieces)
+    if not pieces.any():
         return None
-    allowed = distance <= 0
-    allowed.ravel()[near[outside <= ENCLOSED * count]] = True
-    solid = (kept | (_closed(kept | (distance <= 0)) & allowed)).astype(np.float32)
-    return (0.5 - ndimage.gaussian_filter(solid, 1.2)) * 3 * CARVE_CELL, low, CARVE_CELL
-
-
-def _closed(solid: np.ndarray) -> np.ndarray:
-    """Gaps narrower than twice ``GAP`` filled: what lies between a skirt and the legs under it."""
-    grown = np.pad(ndimage.distance_transform_edt(~solid, sampling=CARVE_CELL) < GAP, 1)
-    return ndimage.distance_transform_edt(grown, sampling=CARVE_CELL)[1:-1, 1:-1, 1:-1] > GAP
+    solid = (pieces > 0).ravel()
+    inside = near[outside <= ENCLOSED * count]
+    solid[inside[_enclosed(inside, pieces)]] = True
+    solid = ndimage.gaussian_filter((solid.reshape(distance.shape) | (distance <= 0)).astype(np.float32), 1.0)
+    return (0.5 - solid) * 3 * CARVE_CELL, low, CARVE_CELL
 
 
 def _large(kept: np.ndarray, *, least: float = 3e-4) -> np.ndarray:
-    """Without connected pieces smaller than ``least`` cubic metres: those are errors of masks and poses."""
+    """Connected pieces, numbered, but for those under ``least`` cubic metres: errors of masks and poses."""
     pieces = label(kept, connectivity=1)
     big = np.bincount(pieces.ravel()) * CARVE_CELL**3 > least
     big[0] = False
-    return big[pieces]
+    return np.where(big[pieces], pieces, 0)
+
+
+def _enclosed(cells: np.ndarray, pieces: np.ndarray) -> np.ndarray:
+    """(N,) bool, whether cells (N,) lie within the convex hull of a piece: what a skirt hides between the legs."""
+    out = np.zeros(len(cells), bool)
+    where = np.stack(np.unravel_index(cells, pieces.shape), -1)
+    for number in np.unique(pieces[pieces > 0]):
+        points = np.argwhere(pieces == number)
+        if (np.ptp(points, axis=0) > 0).all():
+            corners = points[ConvexHull(points).vertices]
+            out |= Delaunay(corners).find_simplex(where) >= 0
+    return out
 
 
 def _unexplained(vertices, faces, camera: Camera, mask: np.ndarray) -> np.ndarray:
