@@ -63,9 +63,7 @@ def closer(found: Mesh, true: Mesh, *, steps: int = 20) -> Mesh:
 
 def smallest_jacobian(avatar) -> tuple[float, float]:
     """Least and first percentile of the signed volume ratio of loose faces while the legs swing."""
-    bound, faces = avatar._binding, avatar.made.faces
-    is_loose = np.zeros(len(avatar.made.vertices), bool)
-    is_loose[bound.which[bound.share[:, 0] > 0.5]] = True
+    faces, is_loose = avatar.made.faces, avatar.looseness() > 0.5
     faces = faces[is_loose[faces].all(1)]
     if not len(faces):
         return float("nan"), float("nan")
@@ -76,6 +74,7 @@ def smallest_jacobian(avatar) -> tuple[float, float]:
         return avatar.surface(body).vertices.astype(np.float64), loose.blend(weights, skin.world[0])[:, :, :3]
 
     before, turn = placed(start)
+    faces = faces[np.linalg.norm(cross(before, faces)[0], axis=1) > 1e-9]
     inverse = np.linalg.inv(turn)
     for angle in (-SWING, -SWING / 2, SWING / 2, SWING):
         pose = start.body_pose.copy()

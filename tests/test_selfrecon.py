@@ -17,10 +17,10 @@ from hvr_nb.mesh import unique_edges
 from hvr_nb.methods import selfrecon
 from hvr_nb.methods.selfrecon import colour, motion, pose, shape, silhouettes, template
 from hvr_nb.methods.selfrecon.binding import bind, carried, pose_skin
-from hvr_nb.methods.selfrecon.fit import Fit, FitOptions, footage
+from hvr_nb.methods.selfrecon.fit import Fit, footage
 from hvr_nb.metrics import iou
 from hvr_nb.render import to_uint8
-from hvr_nb.subject import load_truth
+from hvr_nb.subject import load_truth, write_synthetic
 from hvr_nb.subject.person import pose_subject
 from hvr_nb.surface_quality import outer_faces, surface_quality
 from hvr_nb.types import HvrError, Keypoints, Masks, Mesh
@@ -313,16 +313,19 @@ def test_albedo_and_light_are_told_apart_and_outliers_ignored():
     np.testing.assert_allclose(colour.filled(np.array([[0.2] * 3, [0.4] * 3, [np.nan] * 3]), near)[2], 0.3)
 
 
-def test_a_skirt_is_carved_and_trousers_are_not(model, tmp_path):
-    for outfit, there in (("skirt", True), ("trousers", False)):
-        folder = synthetic_video(tmp_path, outfit=outfit, motion="rotate", frames=12, size=128, seed=0)
-        truth = load_truth(folder)
-        canonical = make_canonical(truth.body, model)
-        film = footage(np.zeros((12, 128, 128, 3), np.uint8), truth.alpha, truth.camera, np.arange(12))
-        skin = pose_skin(model, truth.body.betas, truth.body.poses, truth.body.transl)
-        volume = template.loose_volume(canonical, skin, film.distances, truth.camera)
+def test_a_skirt_is_carved_and_shorts_are_not(model, truth, tmp_path):
+    write_synthetic(tmp_path / "skirt", outfit="skirt", frames=8, size=128, hidden_views=0)
+    for scene, there in ((load_truth(tmp_path / "skirt"), True), (truth.at(range(0, FRAMES, 2)), False)):
+        canonical = make_canonical(scene.body, model)
+        pictures = np.zeros((*scene.alpha.shape, 3), np.uint8)
+        film = footage(pictures, scene.alpha, scene.camera, np.arange(8))
+        skin = pose_skin(model, scene.body.betas, scene.body.poses, scene.body.transl)
+        volume = template.loose_volume(canonical, skin, film.distances, scene.camera)
         assert (volume is not None) == there
-    assert FitOptions().cell == 0.008
+        vertices, faces = template.first_template(canonical, volume, 0.015)
+        between = canonical.vertices[:, 1].min() * 0.5 + canonical.vertices[:, 1].max() * 0.5 - 0.35
+        front = np.abs(vertices[:, 0]) < 0.02
+        assert (np.abs(vertices[front, 1] - between) < 0.1).any() == there
 
 
 def test_outer_faces_leave_out_what_is_inside():

@@ -112,6 +112,12 @@ class Avatar:
         """(V, 24) float32 weights of the vertices of ``mesh()`` and ``surface``, rows summing to one."""
         return skin_weights(self._binding)
 
+    def looseness(self) -> np.ndarray:
+        """(V,) 0..1 how much the vertices follow the space about the body rather than the nearest skin."""
+        out = np.zeros(len(self.made.vertices), np.float32)
+        out[self._binding.which] = self._binding.share[:, 0]
+        return out
+
     @functools.cached_property
     def _binding(self) -> Binding:
         return bind_mesh(self.made.vertices, self.made.faces, self.canonical)

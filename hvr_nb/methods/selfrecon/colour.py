@@ -15,7 +15,7 @@ from hvr_nb.methods.selfrecon.silhouettes import lookup, pixels_of
 from hvr_nb.raster import rasterize
 from hvr_nb.types import Camera
 
-BEHIND = 0.012  # metres: a vertex this far behind what its pixel shows is hidden
+BEHIND = 0.012  # metres, at least a pixel: a vertex this far behind what its pixel shows is hidden
 GRAZING = 0.25  # cosine: surface seen flatter than this is left out
 EDGE = 1.5  # pixels inside the mask's edge from which a colour is the person's own
 DOUBT = 0.06  # usual difference of a colour from the albedo under the light, 0..1
@@ -42,7 +42,8 @@ def sighting(vertices: np.ndarray, normals: np.ndarray, faces: np.ndarray, camer
     pixels, x = pixels_of(vertices, camera)
     size = np.array([camera.width, camera.height])
     col, row = np.clip(np.floor(pixels), 0, size - 1).astype(int).T
-    here = ((pixels > 0) & (pixels < size)).all(1) & (x[:, 2] < depth[row, col] + BEHIND)
+    margin = np.maximum(BEHIND, x[:, 2] / camera.K[0, 0])
+    here = ((pixels > 0) & (pixels < size)).all(1) & (x[:, 2] < depth[row, col] + margin)
     toward = camera_centre(camera) - vertices
     facing = (normals * toward).sum(1) / np.linalg.norm(toward, axis=1)
     within = np.clip(-lookup(distance.astype(np.float32), pixels) - EDGE, 0, 1)
