@@ -12,7 +12,7 @@ MODELS := data/models/blazepose/pose_landmark_full.tflite
 ARGS ?=
 
 .PHONY: help env models demo test lint lab run batch body bench-demo bench-real bench-nvr bench-nvr-scaling \
-        bench-pose3d train-lifter clean
+        bench-pose3d bench-surface train-lifter clean
 help:        ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 env: .venv/.ready  ## build .venv with the pinned packages
@@ -43,6 +43,8 @@ bench-pose3d: env models  ## the lifter on motion capture (HVR_SHARED_DATA) and 
 	$(PY) scripts/bench_pose3d.py $(ARGS)
 train-lifter: env  ## learn the lifter's weights again from motion capture (HVR_SHARED_DATA, slow)
 	$(PY) scripts/train_lifter.py $(ARGS)
+bench-surface: env models  ## the clothed mesh against the true one, synthetic subjects (slow)
+	$(PY) scripts/bench_surface.py $(ARGS)
 clean:             ## remove the environment and caches; data/ stays
 	rm -rf .venv .cache
 

@@ -1,0 +1,206 @@
+"""The reconstructed person: one coloured mesh of constant topology, posed by the body."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hvr_nb.body_model import BodyModel, load_body_model
+from hvr_nb.canonical import Canonical, make_canonical
+from hvr_nb.clip import read_json, read_npz, write_json, write_npz
+from hvr_nb.mesh import vertex_normals
+from hvr_nb.methods.selfrecon.binding import Binding, bind_mesh, carried, pose_skin, skin_weights
+from hvr_nb.methods.selfrecon.colour import harmonics
+from hvr_nb.methods.selfrecon.motion import bumps
+from hvr_nb.methods.selfrecon.template import remeshed
+from hvr_nb.nearest import nearest_surface, on_surface
+from hvr_nb.raster import interpolate, rasterize
+from hvr_nb.types import Body, Camera, HvrError, Mesh, Render
+
+SCHEMA = 1
+FINER = 2  # samples along each side of a pixel against jagged outlines
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What the fit found, as kept on disk; V vertices."""
+
+    vertices: np.ndarray  # (V, 3) float32 big pose, metres
+    faces: np.ndarray  # (F, 3) int32
+    albedo: np.ndarray  # (V, 3) float16 colour under the mean light, 0..1
+    light: np.ndarray  # (9,) float32 factors of ``colour.harmonics`` of the world normal
+    centres: np.ndarray  # (P, 3) float32 big-pose middles of the bumps of ``motion``, metres
+    heights: np.ndarray  # (T, P) float16 metres, every frame's own displacement: heights of the bumps
+
+
+@dataclass(frozen=True)
+class Avatar:
+    """A person as a mesh in the big pose; made by ``reconstruct``, read by ``load``."""
+
+    made: Surface
+    canonical: Canonical
+    body: Body  # the clip's body with the refined poses, T frames
+    model: BodyModel
+    held_out: np.ndarray  # frames kept out of the fit
+    history: dict  # by rounds: step, seconds, iou, psnr_body
+    options: dict  # what ``reconstruct`` was called with
+    model_file: str = ""  # path of the body model, "" for the one load_body_model finds
+
+    def render(self, camera: Camera, pose, *, frame: int | None = None, antialias: bool = True) -> Render:
+        """One picture.
+
+        Args:
+            camera: any camera; distortion is ignored.
+            pose: a Body of one frame, or (poses (72,), transl (3,)).
+            frame: frame of the clip whose own displacement to show; None shows the mean shape.
+            antialias: every pixel is the mean of four samples.
+        """
+        vertices = self._posed(pose, frame)
+        depth, face, bary = rasterize(vertices, self.made.faces, camera)
+        depth = np.where(face >= 0, depth, 0).astype(np.float32)
+        colour = self._lit(vertices)
+        if antialias:
+            _, face, bary = rasterize(vertices, self.made.faces, camera.scaled(FINER))
+        rgb, alpha = interpolate(colour, self.made.faces, face, bary), (face >= 0).astype(np.float32)
+        if antialias:
+            size = (camera.width, camera.height)
+            rgb, alpha = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (rgb, alpha))
+        return Render(rgb, alpha, depth)
+
+    def render_fast(self, camera: Camera, pose) -> Render:
+        """A picture of the mean shape with a hard outline."""
+        return self.render(camera, pose, antialias=False)
+
+    def surface(self, pose) -> Mesh:
+        """The mesh in a pose: vertices correspond between poses; colours under the mean light."""
+        return replace(self._mesh, vertices=self._posed(pose, None))
+
+    def mesh(self, frame: int | None = None, *, resolution: int | None = None) -> Mesh:
+        """The surface as a coloured mesh: in the big pose, or posed as in a frame of the clip.
+
+        Args:
+            frame: None for the big pose.
+            resolution: cells along the longest side, where fewer than the mesh's own are wanted; its
+                topology then is another. None gives the avatar's own mesh.
+        """
+        whole = self._mesh
+        if frame is not None:
+            whole = replace(whole, vertices=self._posed(self.body.frame(frame), frame))
+        if resolution is None:
+            return whole
+        cell = float(np.ptp(whole.vertices, axis=0).max() / resolution)
+        if cell <= self.options["fit"]["cell"]:
+            return whole
+        vertices, faces = remeshed(self.made.vertices.astype(np.float64), self.made.faces, cell)
+        face, bary, _ = nearest_surface(vertices, self.made.vertices, self.made.faces)
+        colors = on_surface(whole.colors.astype(np.float32), self.made.faces, face, bary)
+        if frame is not None:
+            vertices = on_surface(whole.vertices, self.made.faces, face, bary)
+        return Mesh(vertices.astype(np.float32), faces, (colors + 0.5).astype(np.uint8))
+
+    def signed_distance(self, points: np.ndarray, pose=None) -> np.ndarray:
+        """(N,) metres from points (N, 3) to the surface, negative inside; ``pose`` None is the big pose."""
+        vertices = self.made.vertices if pose is None else self._posed(pose, None)
+        return nearest_surface(points, vertices, self.made.faces)[2]
+
+    def skin_weights(self) -> np.ndarray:
+        """(V, 24) float32 weights of the vertices of ``mesh()`` and ``surface``, rows summing to one."""
+        return skin_weights(self._binding)
+
+    def looseness(self) -> np.ndarray:
+        """(V,) 0..1 how much the vertices follow the space about the body rather than the nearest skin."""
+        out = np.zeros(len(self.made.vertices), np.float32)
+        out[self._binding.which] = self._binding.share[:, 0]
+        return out
+
+    @functools.cached_property
+    def _binding(self) -> Binding:
+        return bind_mesh(self.made.vertices, self.made.faces, self.canonical)
+
+    @functools.cached_property
+    def _bumps(self):
+        return bumps(self.made.vertices, self.made.centres)
+
+    @functools.cached_property
+    def _mesh(self) -> Mesh:
+        """The big-pose mesh; colours as the mean light of a standing person shows them."""
+        colors = np.clip(self.made.albedo.astype(np.float32), 0, 1)
+        return Mesh(self.made.vertices, self.made.faces, colors=(255 * colors + 0.5).astype(np.uint8))
+
+    def _posed(self, pose, frame: int | None) -> np.ndarray:
+        """(V, 3) float32 world metres."""
+        skin = pose_skin(self.model, self.body.betas, *_pose(pose))
+        out = carried(self._binding, self.canonical.faces, skin.vertices[0], skin.world[0])
+        if frame is not None and self.made.heights.shape[1]:
+            along = self._bumps @ self.made.heights[frame].astype(np.float64)
+            out = out + vertex_normals(out, self.made.faces) * along[:, None]
+        return out.astype(np.float32)
+
+    def _lit(self, vertices: np.ndarray) -> np.ndarray:
+        """(V, 3) float32 colours 0..1 of posed vertices (V, 3) under the clip's light."""
+        shade = harmonics(vertex_normals(vertices, self.made.faces)) @ self.made.light
+        return np.clip(self.made.albedo.astype(np.float32) * shade[:, None], 0, 1).astype(np.float32)
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of everything a picture depends on."""
+        digest = hashlib.sha256(self.model.hash.encode())
+        for name in ("vertices", "faces", "albedo", "light", "centres", "heights"):
+            digest.update(np.ascontiguousarray(getattr(self.made, name)).tobytes())
+        digest.update(np.ascontiguousarray(self.body.betas).tobytes())
+        return digest.hexdigest()
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the avatar, all that is needed to show it: surface, body, options."""
+        folder = Path(folder)
+        write_npz(folder / "surface.npz", self.made, {})
+        write_npz(folder / "body.npz", self.body, {})
+        write_json(folder / "options.json", {
+            "schema": SCHEMA, "method": "selfrecon", "model_hash": self.model.hash,
+            "model_file": self.model_file, "held_out": [int(k) for k in self.held_out],
+            "options": self.options, "history": self.history,
+        })  # fmt: skip
+        return folder
+
+    def __repr__(self) -> str:
+        return (f"Avatar(selfrecon, {len(self.made.vertices)} vertices, {len(self.body)} frames, "
+                f"{len(self.held_out)} held out)")  # fmt: skip
+
+
+def load(folder: str | Path, *, device: str = "auto") -> Avatar:
+    """Read an avatar that ``reconstruct`` or ``Avatar.save`` wrote.
+
+    Args:
+        device: taken for the sake of the other methods; everything runs on the CPU.
+
+    Raises:
+        HvrError: a file is missing or damaged, or the body model at hand is not the avatar's.
+    """
+    folder, remedy = Path(folder), "run 05_train again"
+    options = read_json(folder / "options.json", remedy=remedy)
+    if options.get("schema") != SCHEMA or options.get("method") != "selfrecon":
+        raise HvrError(f"{folder} holds no selfrecon avatar of this version; {remedy}")
+    model = load_body_model(options["model_file"] or None)
+    if model.hash != options["model_hash"]:
+        raise HvrError(f"{folder} was made with body model {options['model_hash'][:8]}, found "
+                       f"{model.hash[:8]} ({model.name}); put that model back, or {remedy}")  # fmt: skip
+    body, _ = read_npz(folder / "body.npz", Body, remedy=remedy)
+    made, _ = read_npz(folder / "surface.npz", Surface, remedy=remedy)
+    if made.faces.max(initial=-1) >= len(made.vertices) or len(made.heights) != len(body):
+        raise HvrError(f"{folder / 'surface.npz'} does not fit body.npz; {remedy}")
+    return Avatar(made, make_canonical(body, model), body, model, np.asarray(options["held_out"], np.int64),
+                  options["history"], options["options"], options["model_file"])  # fmt: skip
+
+
+def _pose(pose) -> tuple[np.ndarray, np.ndarray]:
+    """(1, 72) and (1, 3) of a Body of one frame or of (poses, transl)."""
+    poses, transl = (pose.poses, pose.transl) if isinstance(pose, Body) else pose
+    poses, transl = np.asarray(poses).reshape(-1, 72), np.asarray(transl).reshape(-1, 3)
+    if len(poses) != 1 or len(transl) != 1:
+        raise HvrError(f"one picture takes one pose, not {len(poses)}; use body.frame(k)")
+    return poses, transl

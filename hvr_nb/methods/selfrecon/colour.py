@@ -1,0 +1,132 @@
+"""Colours of the vertices from all frames: albedo under one distant light, robust against what does not agree.
+
+The light is a spherical harmonic of degree two (Ramamoorthi and Hanrahan, 2001) fixed in the world, as where
+a person turns in a room; it is found together with the albedo by alternating least squares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvr_nb.geometry import camera_centre
+from hvr_nb.methods.selfrecon.silhouettes import lookup, pixels_of
+from hvr_nb.raster import rasterize
+from hvr_nb.types import Camera
+
+BEHIND = 0.012  # metres, at least a pixel: a vertex this far behind what its pixel shows is hidden
+GRAZING = 0.25  # cosine: surface seen flatter than this is left out
+EDGE = 1.5  # pixels inside the mask's edge from which a colour is the person's own
+DOUBT = 0.06  # usual difference of a colour from the albedo under the light, 0..1
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """What N frames show of V vertices."""
+
+    rgb: np.ndarray  # (N, V, 3) uint8
+    weight: np.ndarray  # (N, V) float32, 0 where not seen
+    normal: np.ndarray  # (N, V, 3) float16 world normals
+
+
+def sighting(vertices: np.ndarray, normals: np.ndarray, faces: np.ndarray, camera: Camera, frame: np.ndarray,
+             distance: np.ndarray):  # fmt: skip
+    """Colours (V, 3) uint8 and weights (V,) float32 of a posed mesh in one frame.
+
+    Args:
+        vertices, normals: (V, 3) world. frame: (H, W, 3) uint8. distance: (H, W) of its mask, pixels.
+    """
+    depth, _, _ = rasterize(vertices, faces, camera)
+    depth = np.where(np.isfinite(depth), depth, 0).astype(np.float32)
+    pixels, x = pixels_of(vertices, camera)
+    size = np.array([camera.width, camera.height])
+    col, row = np.clip(np.floor(pixels), 0, size - 1).astype(int).T
+    margin = np.maximum(BEHIND, x[:, 2] / camera.K[0, 0])
+    here = ((pixels > 0) & (pixels < size)).all(1) & (x[:, 2] < depth[row, col] + margin)
+    toward = camera_centre(camera) - vertices
+    facing = (normals * toward).sum(1) / np.linalg.norm(toward, axis=1)
+    within = np.clip(-lookup(distance.astype(np.float32), pixels) - EDGE, 0, 1)
+    weight = np.where(here & (facing > GRAZING), facing**2 * within, 0)
+    rgb = lookup(frame.astype(np.float32), pixels)
+    return (rgb + 0.5).astype(np.uint8), weight.astype(np.float32)
+
+
+def harmonics(normals: np.ndarray) -> np.ndarray:
+    """(..., 9) spherical harmonics up to degree two, unscaled, of unit normals (..., 3)."""
+    x, y, z = np.moveaxis(normals.astype(np.float32), -1, 0)
+    return np.stack([np.ones_like(x), x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1], -1)
+
+
+def albedo_and_light(seen: Sightings, *, rounds: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    """Albedo (V, 3), 0..1 under the mean light, NaN where nothing was seen, and the light (9,).
+
+    The light's coefficients multiply ``harmonics``; what was seen is lit by 1 in the mean.
+    """
+    light = np.zeros(9, np.float32)
+    light[0] = 1
+    weight = seen.weight.copy()
+    colour = np.full((seen.rgb.shape[1], 3), np.nan, np.float32)
+    for k in range(rounds):
+        top, below = np.zeros_like(colour, np.float64), np.zeros(len(colour))
+        for rgb, w, n in zip(seen.rgb, weight, seen.normal, strict=True):
+            shade = harmonics(n) @ light
+            top += (w * shade)[:, None] * (rgb / np.float32(255))
+            below += w * shade**2
+        colour = np.where(below[:, None] > 1e-4, top / np.maximum(below, 1e-4)[:, None], np.nan)
+        if k + 1 < rounds:
+            light = _light(seen, weight, np.nan_to_num(colour))
+            weight = _doubted(seen, np.nan_to_num(colour), light)
+    mean = _mean_shade(seen, weight, light)
+    return (colour * mean).astype(np.float32), light / mean
+
+
+def _light(seen: Sightings, weight, colour) -> np.ndarray:
+    """The light (9,) that makes the albedo look as the frames do; where they cannot tell, an even one."""
+    ridge = np.array([1.0, 1, 1, 1, 9, 9, 9, 9, 9]) * (1e-3 * float(weight.sum()) + 1e-6)
+    matrix, right = np.diag(ridge), np.zeros(9)
+    right[0] = ridge[0]
+    for rgb, w, n in zip(seen.rgb[::2], weight[::2], seen.normal[::2], strict=True):
+        basis = harmonics(n)
+        matrix += (basis * (w * (colour**2).sum(1))[:, None]).T @ basis
+        right += basis.T @ (w * (colour * (rgb / np.float32(255))).sum(1))
+    light = np.linalg.solve(matrix, right).astype(np.float32)
+    return light / _mean_shade(seen, weight, light)
+
+
+def _mean_shade(seen: Sightings, weight, light) -> np.float32:
+    """What the light is in the mean over all that was seen, at least 0.1."""
+    total = sum(float((w * (harmonics(n) @ light)).sum()) for w, n in zip(weight, seen.normal, strict=True))
+    return np.float32(max(total / max(float(weight.sum()), 1e-6), 0.1))
+
+
+def _doubted(seen: Sightings, colour, light) -> np.ndarray:
+    """Weights (N, V) lowered where a frame's colour is not the albedo under the light."""
+    out = np.empty_like(seen.weight)
+    for k, (rgb, w, n) in enumerate(zip(seen.rgb, seen.weight, seen.normal, strict=True)):
+        error = np.abs(rgb / np.float32(255) - colour * (harmonics(n) @ light)[:, None]).mean(1)
+        out[k] = w / (1 + (error / DOUBT) ** 2) ** 2 + 1e-3 * w
+    return out
+
+
+def filled(colour: np.ndarray, near) -> np.ndarray:
+    """Colours (V, 3) with the unseen ones (NaN) spread from their neighbours.
+
+    Args:
+        near: (V, V) sparse mean of the neighbours.
+    """
+    out, known = np.nan_to_num(colour, nan=0.0), ~np.isnan(colour[:, 0])
+    if not known.any():
+        return np.full_like(colour, 0.5)
+    share = known.astype(np.float32)
+    for _ in range(400):
+        if known.all():
+            break
+        grown = near @ share
+        value = (near @ (out * share[:, None])) / np.maximum(grown, 1e-6)[:, None]
+        new = ~known & (grown > 0)
+        if not new.any():
+            break
+        out[new], share[new], known = value[new], 1, known | new
+    out[~known] = out[known].mean(0)
+    return out

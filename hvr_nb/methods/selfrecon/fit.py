@@ -1,0 +1,166 @@
+"""The rounds of the fit: template, poses, shape, motion that is left, in turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from hvr_nb.body_model import BodyModel
+from hvr_nb.canonical import Canonical
+from hvr_nb.mesh import vertex_normals
+from hvr_nb.methods.selfrecon import pose as pose_step
+from hvr_nb.methods.selfrecon.binding import Skin, bind_mesh, carried, neighbour_mean, pose_skin, skin_weights
+from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, harmonics, sighting
+from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
+from hvr_nb.methods.selfrecon.shape import consensus, relaxed
+from hvr_nb.methods.selfrecon.silhouettes import Rim, rim, shared_edges, signed_distance
+from hvr_nb.methods.selfrecon.template import first_template, loose_volume, remeshed
+from hvr_nb.metrics import iou, psnr
+from hvr_nb.raster import interpolate, rasterize
+from hvr_nb.types import Body, Camera
+
+ROUNDS = 6  # three on a coarse mesh, three on the fine one
+FINE_FROM = 3
+COARSER = 1.7  # sides of the first rounds' triangles over those of the last
+LOOKED_AT = 8  # frames in a round's figures
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What the fit looks at: N frames."""
+
+    frames: np.ndarray  # (N, H, W, 3) uint8
+    alpha: np.ndarray  # (N, H, W) uint8
+    distances: list[np.ndarray]  # N x (H, W) float16 pixels outside the mask
+    camera: Camera
+    which: np.ndarray  # (N,) their numbers in the clip
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """Sizes and weights of the fit."""
+
+    cell: float = 0.008  # metres, side of the fine template's triangles before they are halved
+    sigma: float = 0.012  # metres, usual residual of an outline
+    smooth: float = 1.0  # factor on the curvature's weight
+    refine_pose: bool = True
+    motion: bool = True  # whether frames keep a displacement of their own
+
+
+def footage(frames: np.ndarray, alpha: np.ndarray, camera: Camera, which: np.ndarray) -> Footage:
+    """The frames ``which`` (N,) of frames (T, H, W, 3) uint8 and alpha (T, H, W) uint8."""
+    return Footage(frames[which], alpha[which], [signed_distance(a) for a in alpha[which]], camera, which)
+
+
+class Fit:
+    """Everything a round changes; ``train.train`` keeps and restores it."""
+
+    def __init__(
+        self, body: Body, film: Footage, canonical: Canonical, model: BodyModel, options: FitOptions
+    ):
+        self.film, self.canonical, self.model, self.options = film, canonical, model, options
+        self.betas = body.betas
+        self.poses, self.transl = body.poses.astype(np.float64), body.transl.astype(np.float64)
+        self.vertices, self.faces = np.zeros((0, 3)), np.zeros((0, 3), np.int64)
+        self.centres, self.heights = np.zeros((0, 3)), np.zeros((len(body), 0))
+
+    def state_dict(self) -> dict:
+        """What a round changes."""
+        names = ("poses", "transl", "vertices", "faces", "centres", "heights")
+        return {name: torch.from_numpy(np.array(getattr(self, name))) for name in names}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Put back what ``state_dict`` gave."""
+        for name, value in state.items():
+            setattr(self, name, value.numpy().copy())
+
+    def step(self, k: int, _rng) -> dict[str, float]:
+        """Round ``k``; its figures: IoU of the silhouettes and PSNR on body pixels, in a few frames."""
+        skin = self._skin()
+        cell = self.options.cell
+        if k == 0:
+            mine = Skin(*(x[self.film.which] for x in (skin.vertices, skin.joints, skin.world)))
+            loose = loose_volume(self.canonical, mine, self.film.distances, self.film.camera)
+            self.vertices, self.faces = first_template(self.canonical, loose, COARSER * cell)
+        elif k == FINE_FROM:
+            self.vertices, self.faces = remeshed(self.vertices, self.faces, cell)
+        if k and self.options.refine_pose:
+            rims, _, weights = self._rims(skin)
+            turn, shift = pose_step.correction(rims, skin, weights, self.model.parents, self.film.which,
+                                               len(self.poses))  # fmt: skip
+            self.poses, self.transl = pose_step.turned(
+                self.poses, self.transl, turn, shift, self.model.parents
+            )
+            skin = self._skin()
+        self._shape(skin, k)
+        if k == ROUNDS - 1 and self.options.motion:
+            rims, normals, _ = self._rims(skin)
+            self.centres = middles(self.vertices)
+            self.heights = heights(rims, normals, bumps(self.vertices, self.centres), self.film.which,
+                                   len(self.poses))  # fmt: skip
+        return self._figures(skin)
+
+    def _skin(self) -> Skin:
+        return pose_skin(self.model, self.betas, self.poses, self.transl)
+
+    def _shape(self, skin: Skin, k: int) -> None:
+        rims, normals, _ = self._rims(skin)
+        sigma = self.options.sigma * (2.5 if k == 0 else 1.5 if k == 1 else 1.0)
+        move = consensus(rims, normals, self.vertices, self.faces, sigma=sigma, smooth=self.options.smooth)
+        moved = self.vertices + vertex_normals(self.vertices, self.faces) * move[:, None]
+        self.vertices = relaxed(moved, self.faces)
+
+    def _rims(self, skin: Skin) -> tuple[list[Rim], list[np.ndarray], np.ndarray]:
+        """Rims and world normals (V, 3) of the mesh in the film's frames, and its skin weights (V, 24)."""
+        bound, edges, faces = (
+            bind_mesh(self.vertices, self.faces, self.canonical),
+            shared_edges(self.faces),
+            self.canonical.faces,
+        )
+        rims, normals = [], []
+        for k, distance in zip(self.film.which, self.film.distances, strict=True):
+            x = carried(bound, faces, skin.vertices[k], skin.world[k]).astype(np.float64)
+            rims.append(rim(x, self.faces, edges, self.film.camera, distance))
+            normals.append(vertex_normals(x, self.faces))
+        return rims, normals, skin_weights(bound)
+
+    def posed(self, skin: Skin, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray):
+        """World vertices (V, 3) and normals (V, 3) of a big-pose mesh in the frames ``which``, one by one."""
+        bound = bind_mesh(vertices, faces, self.canonical)
+        basis = bumps(vertices, self.centres) if len(self.centres) else None
+        for k in which:
+            x = carried(bound, self.canonical.faces, skin.vertices[k], skin.world[k]).astype(np.float64)
+            normal = vertex_normals(x, faces)
+            if basis is not None:
+                x = x + normal * (basis @ self.heights[k])[:, None]
+            yield x, normal
+
+    def colours(
+        self, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Albedo (V, 3), 0..1, and light (9,) of a big-pose mesh from the film's frames numbered ``which``."""
+        rgb, weight, normals = [], [], []
+        posed = self.posed(self._skin(), vertices, faces, self.film.which[which])
+        for k, (x, normal) in zip(which, posed, strict=True):
+            seen = sighting(x, normal, faces, self.film.camera, self.film.frames[k], self.film.distances[k])
+            rgb.append(seen[0])
+            weight.append(seen[1])
+            normals.append(normal.astype(np.float16))
+        colour, light = albedo_and_light(Sightings(np.stack(rgb), np.stack(weight), np.stack(normals)))
+        return filled(colour, neighbour_mean(faces, len(vertices))), light
+
+    def _figures(self, skin: Skin) -> dict[str, float]:
+        some = np.unique(np.linspace(0, len(self.film.which) - 1, LOOKED_AT).astype(int))
+        colour, light = self.colours(self.vertices, self.faces, some)
+        overlap, quality = [], []
+        for k, (x, normal) in zip(some, self.posed(skin, self.vertices, self.faces, self.film.which[some]),
+                                  strict=True):  # fmt: skip
+            _, face, bary = rasterize(x, self.faces, self.film.camera)
+            inside = self.film.alpha[k] > 127
+            lit = np.clip(colour * (harmonics(normal) @ light)[:, None], 0, 1).astype(np.float32)
+            picture = interpolate(lit, self.faces, face, bary)
+            overlap.append(iou(face >= 0, inside))
+            quality.append(psnr(picture, self.film.frames[k].astype(np.float32) / 255, inside))
+        return {"iou": float(np.mean(overlap)), "psnr_body": float(np.mean(quality))}

@@ -1,0 +1,85 @@
+"""What the body's motion leaves over: a small displacement of every frame, smooth in space and time.
+
+The surface moves along its normals by a few hundred bumps whose heights are the only unknowns; topology
+and big-pose shape stay (specs/surface.md E4, S5).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from scipy.spatial import cKDTree
+
+from hvr_nb.methods.selfrecon.shape import robust
+from hvr_nb.methods.selfrecon.silhouettes import Rim
+
+SPREAD = 0.09  # metres between the bumps' middles
+SIGMA, USUAL, STILL = 0.004, 0.008, 0.002  # metres: residual, height, its second difference in time
+RIMS = 400.0  # independent measurements that the rim of a frame is worth
+
+
+def middles(vertices: np.ndarray) -> np.ndarray:
+    """(P, 3) big-pose middles of the bumps, spread over the vertices (V, 3), metres."""
+    _, first = np.unique(np.floor(vertices / SPREAD).astype(np.int64), axis=0, return_index=True)
+    return vertices[np.sort(first)]
+
+
+def bumps(vertices: np.ndarray, centres: np.ndarray) -> sparse.csr_array:
+    """(V, P) shares, each row summing to one, of the bumps about ``centres`` (P, 3) in vertices (V, 3)."""
+    gap, near = cKDTree(centres).query(vertices, k=min(8, len(centres)))
+    near = near.reshape(len(vertices), -1)
+    value = np.exp(-0.5 * (gap.reshape(near.shape) / (0.6 * SPREAD)) ** 2) + 1e-12
+    value /= value.sum(1, keepdims=True)
+    row = np.repeat(np.arange(len(vertices)), near.shape[1])
+    return sparse.csr_array((value.ravel(), (row, near.ravel())), shape=(len(vertices), len(centres)))
+
+
+def heights(rims: list[Rim], normals: list[np.ndarray], basis: sparse.csr_array, which: np.ndarray,
+            count: int) -> np.ndarray:  # fmt: skip
+    """(count, P) metres: the bumps' heights in every frame; frames not in ``which`` follow their neighbours.
+
+    Args:
+        rims, normals: of the frames ``which`` (N,), as for ``shape.consensus``.
+        basis: (V, P) of ``bumps``.
+    """
+    size = basis.shape[1]
+    matrices, right = np.zeros((count, size, size)), np.zeros((count, size))
+    for k, rim, normal in zip(which, rims, normals, strict=True):
+        if not len(rim.vertex):
+            continue
+        slope = (rim.way * normal[rim.vertex]).sum(1)
+        w = rim.trust * robust(rim.residual, 4 * SIGMA) * RIMS / len(rim.vertex) / SIGMA**2
+        J = sparse.csr_array(basis[rim.vertex] * slope[:, None])
+        matrices[k] = (J.T @ (J * w[:, None])).toarray()
+        right[k] = -(J.T @ (w * rim.residual))
+    matrices[:, np.arange(size), np.arange(size)] += 1 / USUAL**2
+    return _over_time(matrices, right)
+
+
+def _over_time(matrices: np.ndarray, right: np.ndarray, *, steps: int = 60) -> np.ndarray:
+    """Solve every frame's system together with small second differences, by conjugate gradients."""
+
+    def apply(x):
+        out = np.einsum("tij,tj->ti", matrices, x)
+        if len(x) > 2:
+            bend = (x[:-2] - 2 * x[1:-1] + x[2:]) / STILL**2
+            out[:-2] += bend
+            out[1:-1] -= 2 * bend
+            out[2:] += bend
+        return out
+
+    inverse = 1 / (np.einsum("tii->ti", matrices) + 6 / STILL**2)
+    x = np.zeros_like(right)
+    residual = right.copy()
+    scaled = inverse * residual
+    way, size = scaled.copy(), float((residual * scaled).sum())
+    for _ in range(steps):
+        if size < 1e-20:
+            break
+        ahead = apply(way)
+        step = size / float((way * ahead).sum())
+        x, residual = x + step * way, residual - step * ahead
+        scaled = inverse * residual
+        size, before = float((residual * scaled).sum()), size
+        way = scaled + (size / before) * way
+    return x

@@ -1,0 +1,68 @@
+"""Poses corrected by the outlines: small turns of the joints and a shift, smooth in time.
+
+A Gauss-Newton step on the residuals of all rims (specs/surface.md E4, S1). Silhouettes say little about a
+limb's twist or depth: priors keep what they do not see.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from hvr_nb.methods.selfrecon.binding import Skin
+from hvr_nb.methods.selfrecon.shape import robust
+from hvr_nb.methods.selfrecon.silhouettes import Rim
+from hvr_nb.normal import Normal
+
+SIGMA = 0.02  # metres, usual residual of a rim
+RIMS = 60.0  # independent measurements that the rim of a frame is worth
+TURN, SHIFT = 0.06, 0.03  # radians and metres, usual correction
+STILL = (0.010, 0.005)  # the same of its second difference in time
+RIGID = (10, 11, 15, 20, 21, 22, 23)  # feet, head and hands: a tenth as free
+UNKNOWNS = 75
+
+
+def correction(rims: list[Rim], skin: Skin, weights: np.ndarray, parents, which: np.ndarray, count: int):
+    """Turns (T, 24, 3), radians in world axes, and shifts (T, 3), metres, of all ``count`` frames.
+
+    Args:
+        rims: of the frames ``which`` (N,); the others move with their neighbours. skin: of all frames.
+        weights: (V, 24) skin weights of the mesh the rims belong to. parents: 24.
+    """
+    below = np.eye(24)
+    for joint in range(1, 24):
+        below[joint] += below[parents[joint]]
+    normal = Normal(count, UNKNOWNS, 0)
+    usual = np.r_[np.full(72, TURN), np.full(3, SHIFT)]
+    usual[:72].reshape(24, 3)[list(RIGID)] *= 0.1
+    still = np.r_[np.full(72, STILL[0]), np.full(3, STILL[1])]
+    eye = np.broadcast_to(np.eye(UNKNOWNS), (count, UNKNOWNS, UNKNOWNS))
+    normal.add(eye, np.zeros((count, UNKNOWNS)), np.broadcast_to(1 / usual**2, (count, UNKNOWNS)))
+    normal.add_second_difference(eye, np.zeros((count - 2, UNKNOWNS)),
+                                 np.broadcast_to(1 / still**2, (count - 2, UNKNOWNS)))  # fmt: skip
+    for k, rim in zip(which, rims, strict=True):
+        if not len(rim.vertex):
+            continue
+        carried = weights[rim.vertex] @ below
+        arm = rim.place[:, None] - skin.joints[k]
+        turn = carried[..., None] * np.cross(arm, rim.way[:, None])
+        J = np.concatenate([turn.reshape(-1, 72), rim.way], 1)
+        w = rim.trust * robust(rim.residual, 2 * SIGMA) * RIMS / len(rim.vertex) / SIGMA**2
+        normal.add(J[None], rim.residual[None], w[None], at=slice(int(k), int(k) + 1))
+    step, _ = normal.solve(0.0)
+    return step[:, :72].reshape(-1, 24, 3), step[:, 72:]
+
+
+def turned(poses: np.ndarray, transl: np.ndarray, turn: np.ndarray, shift: np.ndarray, parents):
+    """Poses (T, 72) and transl (T, 3) after small turns (T, 24, 3), world axes, and shifts (T, 3)."""
+    local = Rotation.from_rotvec(poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+    world = local.copy()
+    for joint in range(1, 24):
+        world[:, joint] = world[:, parents[joint]] @ local[:, joint]
+    out = local.copy()
+    for joint in range(24):
+        small = Rotation.from_rotvec(turn[:, joint]).as_matrix()
+        frame = world[:, parents[joint]] if joint else np.broadcast_to(np.eye(3), small.shape)
+        out[:, joint] = np.swapaxes(frame, 1, 2) @ small @ frame @ local[:, joint]
+    rotvec = Rotation.from_matrix(out.reshape(-1, 3, 3)).as_rotvec()
+    return rotvec.reshape(-1, 72), transl + shift

@@ -1,0 +1,155 @@
+"""Synthetic subjects: the clothed mesh of method "selfrecon" against the true one, frame by frame.
+
+Two studies: with the true body and silhouettes, and with everything estimated from the video alone. Ends
+with one line of name=value pairs, means over the subjects.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from bench_synthetic import true_clip
+from scipy.spatial import cKDTree
+
+from hvr_nb import loose
+from hvr_nb.batch import run_chain
+from hvr_nb.body_model import posed
+from hvr_nb.clip import Clip
+from hvr_nb.evaluate import find_truth, novel_view_quality, synthetic_video
+from hvr_nb.files import write_image
+from hvr_nb.geometry import similarity
+from hvr_nb.methods import selfrecon
+from hvr_nb.methods.selfrecon.binding import pose_skin
+from hvr_nb.metrics import iou
+from hvr_nb.render import to_uint8
+from hvr_nb.shading import views
+from hvr_nb.subject.person import pose_subject
+from hvr_nb.surface_quality import surface_quality, surface_samples
+from hvr_nb.types import Mesh
+
+ROOT = Path(__file__).parents[1]
+SWING = np.radians(30)  # of each leg, forwards and backwards
+
+
+def compare(avatar, truth, subject, frames, *, align: bool) -> dict[str, float]:
+    """Mean of ``surface_quality`` over frames; ``align``: after the skeletons' similarity and ICP."""
+    joints = posed(avatar.model, avatar.body)[1]
+    rows = []
+    for k in frames:
+        true = Mesh(pose_subject(subject, truth.body.frame(int(k)))[0], subject.faces)
+        found = avatar.mesh(int(k))
+        if align:
+            s, R, t = similarity(joints[k], truth.joints[k])
+            found = closer(replace(found, vertices=s * found.vertices @ R.T + t), true)
+        rows.append(surface_quality(found, true))
+    return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+
+
+def closer(found: Mesh, true: Mesh, *, steps: int = 20) -> Mesh:
+    """``found`` moved, turned and scaled onto ``true`` by iterated closest points."""
+    target = surface_samples(true, 20_000)[0]
+    tree = cKDTree(target)
+    for _ in range(steps):
+        points = surface_samples(found, 20_000)[0]
+        s, R, t = similarity(points, target[tree.query(points)[1]])
+        found = replace(found, vertices=s * found.vertices @ R.T + t)
+    return found
+
+
+def smallest_jacobian(avatar) -> tuple[float, float]:
+    """Least and first percentile of the signed volume ratio of loose faces while the legs swing."""
+    faces, is_loose = avatar.made.faces, avatar.looseness() > 0.5
+    faces = faces[is_loose[faces].all(1)]
+    if not len(faces):
+        return float("nan"), float("nan")
+    start, weights, values = avatar.body.frame(0), avatar.skin_weights(), []
+
+    def placed(body):
+        skin = pose_skin(avatar.model, body.betas, body.poses, body.transl)
+        return avatar.surface(body).vertices.astype(np.float64), loose.blend(weights, skin.world[0])[:, :, :3]
+
+    before, turn = placed(start)
+    faces = faces[np.linalg.norm(cross(before, faces)[0], axis=1) > 1e-9]
+    inverse = np.linalg.inv(turn)
+    for angle in (-SWING, -SWING / 2, SWING / 2, SWING):
+        pose = start.body_pose.copy()
+        pose[0, 0], pose[0, 3] = pose[0, 0] + angle, pose[0, 3] - angle
+        after, turned = placed(replace(start, body_pose=pose))
+        (a, n), (b, _) = (cross(x, faces) for x in (before, after))
+        carried = np.einsum("fij,fj->fi", (turned @ inverse)[faces].mean(1), n)
+        values.append((b * carried).sum(1) / np.linalg.norm(a, axis=1))
+    values = np.concatenate(values)
+    return float(values.min()), float(np.percentile(values, 1))
+
+
+def cross(x: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Twice the area vectors (F, 3) of faces of x (V, 3), and their directions (F, 3)."""
+    area = np.cross(x[faces[:, 1]] - x[faces[:, 0]], x[faces[:, 2]] - x[faces[:, 0]])
+    return area, area / np.maximum(np.linalg.norm(area, axis=1, keepdims=True), 1e-12)
+
+
+def measure(clip, *, align: bool, pictures: Path) -> dict[str, float]:
+    """Reconstruct a clip's person and compare with the truth."""
+    start = time.perf_counter()
+    avatar = selfrecon.reconstruct(clip)
+    row = {"seconds": time.perf_counter() - start}
+    rounds = avatar.history["seconds"]
+    row |= {"coarse_seconds": rounds[2], "fine_seconds": rounds[5] - rounds[2]}
+    truth = find_truth(clip)
+    frames = np.linspace(0, len(clip.frames) - 1, 5).astype(int)[:-1]
+    row |= compare(avatar, truth, truth.subject(), frames, align=align)
+    drawn = [
+        avatar.render(avatar.body.camera, avatar.body.frame(k), frame=k) for k in range(len(avatar.body))
+    ]
+    row["iou"] = float(
+        np.mean([iou(to_uint8(p.alpha), a) for p, a in zip(drawn, clip.masks.alpha, strict=True)])
+    )
+    row["novel_body_psnr"] = novel_view_quality(avatar, avatar.body, truth, avatar.model)[0][
+        "novel_body_psnr"
+    ]
+    row["least_jacobian"], row["jacobian_p1"] = smallest_jacobian(avatar)
+    row["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    surface = avatar.surface(avatar.body.frame(0))
+    for name, mesh in (("shape", replace(surface, colors=None)), ("colours", surface)):
+        write_image(
+            pictures.with_name(f"{pictures.name}_{name}.png"), np.concatenate(views(mesh, height=600), 1)
+        )
+    return row
+
+
+def main() -> None:
+    """Run the studies named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--outfits", nargs="+", default=["trousers", "shorts", "skirt"])
+    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--study", choices=("truth", "chain", "both"), default="both")
+    args = parser.parse_args()
+    totals: dict[str, list[float]] = {}
+    for outfit in args.outfits:
+        source = synthetic_video(ROOT / "data/synthetic", outfit=outfit, motion="rotate", frames=args.frames,
+                                 size=args.size, seed=args.seed)  # fmt: skip
+        for study in ("true", "estimated"):
+            if args.study == {"true": "chain", "estimated": "truth"}[study]:
+                continue
+            folder = ROOT / "data/clips" / f"surface_{source.name}_{study}"
+            if study == "true":
+                clip = true_clip(folder, source)
+            else:
+                run_chain(source / "video.mp4", folder, notebooks_dir=ROOT / "notebooks", to_stage="04")
+                clip = Clip.open(folder)
+            row = measure(clip, align=study == "estimated", pictures=folder / "renders" / "bench_surface")
+            print(outfit, study, " ".join(f"{k}={v:.4g}" for k, v in row.items()), flush=True)
+            for key, value in row.items():
+                totals.setdefault(f"{study}_{key}", []).append(value)
+    print(" ".join(f"{key}={np.nanmean(values):.4g}" for key, values in totals.items()))
+
+
+if __name__ == "__main__":
+    main()
