@@ -12,6 +12,8 @@ from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.canonical import make_canonical
 from hvr_nb.clip import Clip
 from hvr_nb.evaluate import synthetic_video
+from hvr_nb.export import export_avatar
+from hvr_nb.formats.skinned_glb import read_skinned_glb
 from hvr_nb.geometry import default_camera
 from hvr_nb.mesh import unique_edges
 from hvr_nb.methods import selfrecon
@@ -90,6 +92,13 @@ def test_silhouettes_agree_in_held_out_frames_too(avatar, clip):
         )
         assert (picture.rgb <= picture.alpha[..., None] + 1e-5).all()
     assert avatar.history["iou"][-1] > 0.95 and avatar.history["psnr_body"][-1] > 17
+
+
+def test_it_leaves_as_a_skinned_glb(avatar, tmp_path):
+    made = export_avatar(avatar, tmp_path / "out", fps=10.0)
+    back = read_skinned_glb(tmp_path / "out" / "avatar.glb")
+    assert len(back.mesh.faces) == len(avatar.surface().faces) and len(back.times) == FRAMES
+    assert made.loss["mean_mm"] < 10
 
 
 def test_topology_is_constant_and_closed(avatar):

@@ -76,9 +76,9 @@ class Avatar:
         """A picture of the mean shape with a hard outline."""
         return self.render(camera, pose, antialias=False)
 
-    def surface(self, pose) -> Mesh:
-        """The mesh in a pose: vertices correspond between poses; colours under the mean light."""
-        return replace(self._mesh, vertices=self._posed(pose, None))
+    def surface(self, pose=None) -> Mesh:
+        """The mesh in a pose, None for the big pose: vertices correspond; colours under the mean light."""
+        return self._mesh if pose is None else replace(self._mesh, vertices=self._posed(pose, None))
 
     def mesh(self, frame: int | None = None, *, resolution: int | None = None) -> Mesh:
         """The surface as a coloured mesh: in the big pose, or posed as in a frame of the clip.
