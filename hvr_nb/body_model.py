@@ -215,3 +215,12 @@ def body25_regressor(J_regressor: np.ndarray) -> np.ndarray:
     for row, name in face_and_feet.items():
         rows[row, LANDMARK_VERTICES[name]] = 1.0
     return rows
+
+
+def one_pose(pose) -> tuple[np.ndarray, np.ndarray]:
+    """(1, 72) and (1, 3) of a Body of one frame or of (poses, transl)."""
+    poses, transl = (pose.poses, pose.transl) if isinstance(pose, Body) else pose
+    poses, transl = np.asarray(poses).reshape(-1, 72), np.asarray(transl).reshape(-1, 3)
+    if len(poses) != 1 or len(transl) != 1:
+        raise HvrError(f"one picture takes one pose, not {len(poses)}; use body.frame(k)")
+    return poses, transl

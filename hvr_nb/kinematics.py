@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from hvr_nb.body_model import BodyModel
 
@@ -46,15 +47,43 @@ def _stature(joints: np.ndarray) -> np.ndarray:
     return joints[15, 1] - 0.5 * (joints[7, 1] + joints[8, 1])
 
 
+def ancestors(parents) -> np.ndarray:
+    """(J, J) 1.0 where the column's joint is the row's or above it; parents: J, each before its children."""
+    out = np.eye(len(parents))
+    for joint in range(1, len(parents)):
+        out[joint] += out[int(parents[joint])]
+    return out
+
+
+def turn_joints(poses: np.ndarray, transl: np.ndarray, turn: np.ndarray, shift: np.ndarray, parents):
+    """Poses after small world-axis turns of the joints; each turns what hangs below it.
+
+    Args:
+        poses: (T, 72) axis-angle, radians. transl: (T, 3) metres.
+        turn: (T, 24, 3) radians, world axes. shift: (T, 3) metres.
+
+    Returns:
+        poses (T, 72) and transl (T, 3).
+    """
+    local = Rotation.from_rotvec(poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+    world = local.copy()
+    for joint in range(1, 24):
+        world[:, joint] = world[:, parents[joint]] @ local[:, joint]
+    out = local.copy()
+    for joint in range(24):
+        small = Rotation.from_rotvec(turn[:, joint]).as_matrix()
+        frame = world[:, parents[joint]] if joint else np.broadcast_to(np.eye(3), small.shape)
+        out[:, joint] = np.swapaxes(frame, 1, 2) @ small @ frame @ local[:, joint]
+    rotvec = Rotation.from_matrix(out.reshape(-1, 3, 3)).as_rotvec()
+    return rotvec.reshape(-1, 72), transl + shift
+
+
 def rig_of(model: BodyModel) -> Rig:
     """The skeleton of ``model`` in float64."""
     regressor = model.J_regressor.double().numpy()
-    below = np.eye(24)
-    for k in range(1, 24):
-        below[k] += below[model.parents[k]]
     return Rig(joints=regressor @ model.v_template.double().numpy(),
                directions=np.einsum("jv,vdk->jdk", regressor, model.shapedirs.double().numpy()),
-               parents=model.parents, below=below)  # fmt: skip
+               parents=model.parents, below=ancestors(model.parents))  # fmt: skip
 
 
 def pose_rig(rig: Rig, rotations: np.ndarray, transl: np.ndarray, betas: np.ndarray) -> Pose:

@@ -146,7 +146,8 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray | float:
     return float(value) if value.ndim == 0 else value
 
 
-def _joint_pair(pred: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def joint_pair(pred: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both as float64 (T, J, 3); an ``HvrError`` where they are not two such arrays of one shape."""
     pred, truth = np.asarray(pred, np.float64), np.asarray(truth, np.float64)
     if pred.shape != truth.shape or pred.ndim != 3 or pred.shape[2] != 3:
         raise HvrError(f"joints must be two (T, J, 3) arrays, not {pred.shape} and {truth.shape}")
@@ -159,7 +160,7 @@ def mpjpe(pred: np.ndarray, truth: np.ndarray, *, root: int | None = 0) -> float
     Args:
         root: this joint is moved to the origin in both first (0 = pelvis); None compares as is.
     """
-    pred, truth = _joint_pair(pred, truth)
+    pred, truth = joint_pair(pred, truth)
     if root is not None:
         pred, truth = pred - pred[:, root : root + 1], truth - truth[:, root : root + 1]
     return float(1000.0 * np.linalg.norm(pred - truth, axis=-1).mean())
@@ -167,7 +168,7 @@ def mpjpe(pred: np.ndarray, truth: np.ndarray, *, root: int | None = 0) -> float
 
 def pa_mpjpe(pred: np.ndarray, truth: np.ndarray) -> float:
     """MPJPE in millimetres after the best similarity of every frame; joints (T, J, 3) in metres."""
-    pred, truth = _joint_pair(pred, truth)
+    pred, truth = joint_pair(pred, truth)
     aligned = []
     for p, q in zip(pred, truth, strict=True):
         s, R, t = similarity(p, q)

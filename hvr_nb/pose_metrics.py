@@ -7,14 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hvr_nb.types import HvrError
-
-
-def _pair(pred: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    pred, truth = np.asarray(pred, np.float64), np.asarray(truth, np.float64)
-    if pred.shape != truth.shape or pred.ndim != 3 or pred.shape[2] != 3:
-        raise HvrError(f"joints must be two (T, J, 3) arrays, not {pred.shape} and {truth.shape}")
-    return pred, truth
+from hvr_nb.metrics import joint_pair
 
 
 def n_mpjpe(pred: np.ndarray, truth: np.ndarray, *, root: int | None = 0) -> float:
@@ -23,7 +16,7 @@ def n_mpjpe(pred: np.ndarray, truth: np.ndarray, *, root: int | None = 0) -> flo
     Args:
         root: this joint is moved to the origin in both first; None compares as is.
     """
-    pred, truth = _pair(pred, truth)
+    pred, truth = joint_pair(pred, truth)
     if root is not None:
         pred, truth = pred - pred[:, root : root + 1], truth - truth[:, root : root + 1]
     square = (pred**2).sum((1, 2))
@@ -37,7 +30,7 @@ def mpjve(pred: np.ndarray, truth: np.ndarray, *, root: int | None = 0) -> float
     Args:
         root: as in ``n_mpjpe``.
     """
-    pred, truth = _pair(pred, truth)
+    pred, truth = joint_pair(pred, truth)
     if root is not None:
         pred, truth = pred - pred[:, root : root + 1], truth - truth[:, root : root + 1]
     if len(pred) < 2:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from hvr_nb import pictures, shading
 from hvr_nb.geometry import project, to_camera
-from hvr_nb.skeletons import bones
+from hvr_nb.skeletons import draw_posed
 from hvr_nb.types import Camera, HvrError, Joints3D, Keypoints
 from hvr_nb.video import write_video
 
@@ -98,7 +98,7 @@ class _Stage:
         shown = [p for p in people if p.valid[t]]
         depth = [to_camera(p.points[t], camera)[:, 2].mean() for p in shown]
         for person in (shown[i] for i in np.argsort(depth)[::-1]):
-            _skeleton(canvas, person, t, camera)
+            draw_posed(canvas, person, t, camera)
         return canvas if shown else pictures.write_text(canvas, "not observed", (8, 8), colour=(200, 40, 40))
 
     def _floor(self, canvas: np.ndarray, camera: Camera, t: int) -> None:
@@ -118,14 +118,3 @@ def _line(canvas: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
 
     a, b = (tuple(int(v) for v in ((p - 0.5) * 16).round()) for p in (a, b))
     cv2.line(canvas, a, b, LINE, 1, cv2.LINE_AA, 4)
-
-
-def _skeleton(canvas: np.ndarray, person: Joints3D, t: int, camera: Camera) -> None:
-    points = person.points[t]
-    pixels, depth = project(points, camera), to_camera(points, camera)[:, 2]
-    known = np.isfinite(pixels).all(1)
-    pairs = [(a, b) for a, b in bones(person.names) if known[a] and known[b]]
-    for a, b in sorted(pairs, key=lambda pair: -depth[list(pair)].mean()):
-        pictures.draw_bone(canvas, pixels[a], pixels[b], pictures.side_colour(person.names[b]))
-    for i in sorted(np.flatnonzero(known), key=lambda i: -depth[i]):
-        pictures.draw_joint(canvas, pixels[i], pictures.side_colour(person.names[i]))

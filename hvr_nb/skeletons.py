@@ -9,7 +9,7 @@ import numpy as np
 
 from hvr_nb import pictures, shading
 from hvr_nb.geometry import project, to_camera
-from hvr_nb.types import Joints3D
+from hvr_nb.types import Camera, Joints3D
 
 # joint -> the joints it may hang from; the first that the skeleton has is taken
 _PARENTS = {
@@ -56,6 +56,14 @@ def draw_joints(joints: Joints3D, frame: int, *, height: int = 420) -> np.ndarra
     lo, hi = np.nanmin(seen, (0, 1)).astype(float) - 0.1, np.nanmax(seen, (0, 1)).astype(float) + 0.1
     camera = shading.viewpoint(lo, hi, angle=0.4, height=height)
     canvas = np.full((camera.height, camera.width, 3), 255, np.uint8)
+    draw_posed(canvas, joints, frame, camera)
+    if not joints.valid[frame]:
+        return pictures.write_text(canvas, "not observed", (6, 6), colour=(200, 40, 40))
+    return canvas
+
+
+def draw_posed(canvas: np.ndarray, joints: Joints3D, frame: int, camera: Camera) -> None:
+    """Draw one frame's skeleton as ``camera`` sees it onto ``canvas`` (H, W, 3) uint8, what is nearer last."""
     points = joints.points[frame]
     pixels, depth = project(points, camera), to_camera(points, camera)[:, 2]
     known = np.isfinite(pixels).all(1)
@@ -64,6 +72,3 @@ def draw_joints(joints: Joints3D, frame: int, *, height: int = 420) -> np.ndarra
         pictures.draw_bone(canvas, pixels[a], pixels[b], pictures.side_colour(joints.names[b]))
     for i in sorted(np.flatnonzero(known), key=lambda i: -depth[i]):
         pictures.draw_joint(canvas, pixels[i], pictures.side_colour(joints.names[i]))
-    if not joints.valid[frame]:
-        return pictures.write_text(canvas, "not observed", (6, 6), colour=(200, 40, 40))
-    return canvas

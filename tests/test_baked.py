@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from hvr_nb.binding import bind
 from hvr_nb.body_model import load_body_model
 from hvr_nb.canonical import make_canonical, warp_to_posed
 from hvr_nb.geometry import default_camera
@@ -21,21 +22,21 @@ def scene():
     over = canonical.vertices + 0.01 * vertex_normals(canonical.vertices, canonical.faces)
     colours = np.full((len(over), 3), (255, 0, 51), np.uint8)
     mesh = Mesh(over.astype(np.float32), canonical.faces, colors=colours)
-    return canonical, bank, baked.bind(mesh, canonical, cloth=False)
+    return canonical, bank, mesh, bind(mesh.vertices, canonical, cloth=False)
 
 
 def test_vertices_follow_the_body_as_samples_do(scene):
-    canonical, bank, shell = scene
-    mine = baked.posed_vertices(shell, canonical.faces, bank)
-    slow = warp_to_posed(shell.mesh.vertices, canonical, bank.vertices[0], bank.transforms[0])
+    canonical, bank, shell, bound = scene
+    mine = baked.posed_vertices(bound, canonical.faces, bank)
+    slow = warp_to_posed(shell.vertices, canonical, bank.vertices[0], bank.transforms[0])
     off = np.linalg.norm(mine - slow, axis=1)
     assert np.median(off) < 1e-5 and np.percentile(off, 99) < 2e-3
 
 
 def test_the_picture_has_colour_alpha_and_depth_of_the_mesh(scene):
-    canonical, bank, shell = scene
+    canonical, bank, shell, bound = scene
     camera = default_camera(96, 96)
-    vertices = baked.posed_vertices(shell, canonical.faces, bank)
+    vertices = baked.posed_vertices(bound, canonical.faces, bank)
     picture = baked.draw(shell, vertices, camera)
     hit = picture.alpha > 0
     assert 200 < hit.sum() < 4000 and set(np.unique(picture.alpha)) == {0.0, 1.0}

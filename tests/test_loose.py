@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hvr_nb import loose
+from hvr_nb.binding import bind
 from hvr_nb.body_model import load_body_model
 from hvr_nb.canonical import make_canonical
 from hvr_nb.methods.nvr import baked
@@ -49,8 +50,8 @@ def stretch(before, after, faces):
 def test_a_skirt_does_not_tear_between_the_legs(scene):
     canonical, cloth_bank, skin_bank, points, faces = scene
     mesh = Mesh(points, faces)
-    torn = baked.posed_vertices(baked.bind(mesh, canonical, cloth=False), canonical.faces, skin_bank)
-    whole = baked.posed_vertices(baked.bind(mesh, canonical, cloth=True), canonical.faces, cloth_bank)
+    torn = baked.posed_vertices(bind(mesh.vertices, canonical, cloth=False), canonical.faces, skin_bank)
+    whole = baked.posed_vertices(bind(mesh.vertices, canonical, cloth=True), canonical.faces, cloth_bank)
     assert stretch(points, torn, faces) > 4, "the nearest skin jumps from leg to leg"
     assert stretch(points, whole, faces) < 2
 

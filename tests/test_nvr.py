@@ -6,15 +6,17 @@ import pytest
 import torch
 from scipy import ndimage
 
+from hvr_nb.binding import shifted
 from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.clip import Clip
 from hvr_nb.geometry import default_camera, orbit
+from hvr_nb.kinematics import turn_joints
 from hvr_nb.methods import nvr
 from hvr_nb.methods.nvr import baked
 from hvr_nb.methods.nvr.data import trained_frames
 from hvr_nb.methods.nvr.fit import pose_rate
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
-from hvr_nb.methods.nvr.pose import PoseCorrection, apply_correction, spread_to_all
+from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
 from hvr_nb.methods.nvr.samples import positions
 from hvr_nb.metrics import iou, psnr
 from hvr_nb.raster import interpolate, rasterize
@@ -173,8 +175,8 @@ def test_guided_by_the_mesh_looks_like_the_whole_shell(avatar, clip, monkeypatch
 def test_a_mesh_that_misleads_leaves_no_holes(avatar, clip):
     whole = avatar.render(clip.camera, avatar.body.frame(0), frame=0, antialias=False)
     wrong = replace(avatar)  # its own cache
-    aside = np.tile(np.float32([0, 0, 0.03]), (len(avatar.baked.mesh.vertices), 1))
-    wrong.__dict__["baked"] = baked.shifted(avatar.baked, avatar.canonical, aside)
+    aside = np.tile(np.float32([0, 0, 0.03]), (len(avatar.surface().vertices), 1))
+    wrong.__dict__["_binding"] = shifted(avatar._binding, avatar.canonical, aside)
     misled = wrong.render(clip.camera, avatar.body.frame(0), frame=0, antialias=False)
     inside = ndimage.minimum_filter(whole.alpha > 0.95, 5)
     assert inside.sum() > 50 and (misled.alpha[inside] > 0.9).mean() > 0.98
@@ -305,7 +307,7 @@ def test_linear_correction_is_the_derivative_of_posing(model):
     turn, shift = small * rng.normal(size=(1, 24, 3)), small * rng.normal(size=(1, 3))
     as32 = [torch.as_tensor(a, dtype=torch.float32) for a in (np.zeros(10), poses, transl)]
     before, joints, _ = model.pose(*as32)
-    moved_poses, moved_transl = apply_correction(poses, transl, turn, shift, model.parents)
+    moved_poses, moved_transl = turn_joints(poses, transl, turn, shift, model.parents)
     after, _, _ = model.pose(as32[0], *(torch.as_tensor(a, dtype=torch.float32)
                                         for a in (moved_poses, moved_transl)))  # fmt: skip
     correction = PoseCorrection(model.parents, 1)

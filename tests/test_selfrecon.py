@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hvr_nb.batch import run_chain
+from hvr_nb.binding import bind, carried
 from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.canonical import make_canonical
 from hvr_nb.clip import Clip
@@ -15,10 +16,11 @@ from hvr_nb.evaluate import synthetic_video
 from hvr_nb.export import export_avatar
 from hvr_nb.formats.skinned_glb import read_skinned_glb
 from hvr_nb.geometry import default_camera
+from hvr_nb.kinematics import turn_joints
 from hvr_nb.mesh import unique_edges
 from hvr_nb.methods import selfrecon
 from hvr_nb.methods.selfrecon import colour, motion, pose, shape, silhouettes, template
-from hvr_nb.methods.selfrecon.binding import bind, carried, pose_skin
+from hvr_nb.methods.selfrecon.binding import pose_skin
 from hvr_nb.methods.selfrecon.fit import Fit, footage
 from hvr_nb.metrics import iou
 from hvr_nb.render import to_uint8
@@ -260,7 +262,7 @@ def test_poses_are_found_again_from_rims(model):
     weights = model.weights.numpy()
     wrong = np.zeros((3, 24, 3))
     wrong[:, 16, 2] = 0.05
-    poses, transl = pose.turned(rest, np.zeros((3, 3)), wrong, np.full((3, 3), 0.01), model.parents)
+    poses, transl = turn_joints(rest, np.zeros((3, 3)), wrong, np.full((3, 3), 0.01), model.parents)
     moved = pose_skin(model, np.zeros(10), poses, transl)
     np.testing.assert_allclose(poses.reshape(3, 24, 3)[:, 16, 2], 0.05, atol=1e-9)
     rng, rims = np.random.default_rng(0), []
@@ -270,7 +272,7 @@ def test_poses_are_found_again_from_rims(model):
         gap = ((skin.vertices[k] - moved.vertices[k])[vertex] * way).sum(1)
         rims.append(silhouettes.Rim(vertex, gap, way, skin.vertices[k][vertex], np.ones(len(vertex))))
     turn, shift = pose.correction(rims, skin, weights, model.parents, np.arange(3), 3)
-    again = pose.turned(rest, np.zeros((3, 3)), turn, shift, model.parents)
+    again = turn_joints(rest, np.zeros((3, 3)), turn, shift, model.parents)
     found = pose_skin(model, np.zeros(10), *again).vertices  # the collar may turn instead of the shoulder
     before, after = (np.abs(moved.vertices - v).mean() for v in (skin.vertices, found))
     assert after < 0.3 * before
@@ -278,7 +280,7 @@ def test_poses_are_found_again_from_rims(model):
 
 def test_points_on_the_skin_follow_it_exactly(model):
     canonical = make_canonical(replace_body(model), model)
-    bound = bind(canonical.vertices, canonical)
+    bound = bind(canonical.vertices, canonical, cloth=True)
     poses = np.random.default_rng(0).normal(0, 0.2, (1, 72))
     skin = pose_skin(model, np.zeros(10), poses, np.array([[0.1, 0.2, -3]]))
     out = carried(bound, canonical.faces, skin.vertices[0], skin.world[0])

@@ -13,9 +13,11 @@ import torch
 from scipy import ndimage
 
 from hvr_nb import volrend
-from hvr_nb.body_model import BodyModel, load_body_model
+from hvr_nb.avatar_files import read_avatar
+from hvr_nb.binding import Binding, bind, shifted, skin_weights
+from hvr_nb.body_model import BodyModel, one_pose
 from hvr_nb.canonical import Canonical, make_canonical
-from hvr_nb.clip import read_json, read_npz, write_json, write_npz
+from hvr_nb.clip import read_npz, write_json, write_npz
 from hvr_nb.fields import reading_backend
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods.nvr import baked
@@ -104,27 +106,24 @@ class Avatar:
 
     def render_fast(self, camera: Camera, pose) -> Render:
         """A picture of the baked mesh: the mean moment, hard outline, tens of pictures a second."""
-        bank = self._bank(pose)
-        return baked.draw(self.baked, self._baked_vertices(bank), camera)
+        return baked.draw(self._mesh, self._mesh_vertices(pose), camera)
 
     def surface(self, pose=None) -> Mesh:
         """The baked mesh in a pose (None: the big pose): vertices correspond, colours of the mean moment."""
-        if pose is None:
-            return self.baked.mesh
-        bank = self._bank(pose)
-        return replace(self.baked.mesh, vertices=self._baked_vertices(bank))
+        return self._mesh if pose is None else replace(self._mesh, vertices=self._mesh_vertices(pose))
 
     def skin_weights(self) -> np.ndarray:
         """(N, 24) float32 skin weights of the vertices of ``surface``; rows sum to one."""
-        return baked.skin_weights(self.baked)
+        return skin_weights(self._binding)
 
     @functools.cached_property
-    def baked(self) -> baked.Baked:
-        """The avatar as a mesh that follows the body; made when first asked for."""
-        mesh = canonical_mesh(
-            self.field, self.canonical, margin=big_reach(self.margin, self.cloth), resolution=baked.RESOLUTION
-        )
-        return baked.bind(mesh, self.canonical, cloth=self.cloth)
+    def _mesh(self) -> Mesh:
+        """The avatar as a mesh in the big pose; made when first asked for."""
+        return self.mesh(resolution=baked.RESOLUTION)
+
+    @functools.cached_property
+    def _binding(self) -> Binding:
+        return bind(self._mesh.vertices, self.canonical, cloth=self.cloth)
 
     @functools.cached_property
     def _normals(self) -> np.ndarray:
@@ -132,18 +131,18 @@ class Avatar:
 
     def _bank(self, pose):
         """The posed body of one picture, ready for queries."""
-        return pose_bank(self.model, self.canonical, self.body.betas, *_pose(pose), device=self.field.low.device,
+        return pose_bank(self.model, self.canonical, self.body.betas, *one_pose(pose), device=self.field.low.device,
                          cloth=self.cloth)  # fmt: skip
 
-    def _baked_vertices(self, bank) -> np.ndarray:
-        return baked.posed_vertices(self.baked, self.canonical.faces, bank)
+    def _mesh_vertices(self, pose) -> np.ndarray:
+        return baked.posed_vertices(self._binding, self.canonical.faces, self._bank(pose))
 
     def _bounds(self, camera: Camera, bank, frame: int | None):
         """Of every pixel: the shell (H * W, 4), where the avatar should be in it (H * W, 4), metres, how many
         positions to look at there (H * W,), and whether the mesh is all about it (H * W,)."""
         whole = shell(bank.vertices[0], self.canonical.faces, camera, margin=self.margin, cut=CUT)
         vertices = baked.posed_vertices(self._at_moment(frame), self.canonical.faces, bank)
-        depth, _, _ = rasterize(vertices, self.baked.mesh.faces, camera)
+        depth, _, _ = rasterize(vertices, self._mesh.faces, camera)
         seen = depth[np.isfinite(depth)]
         pixel_size = float(np.median(seen) / camera.K[0, 0]) if len(seen) else 1.0
         bounds, counts = baked.guided_bounds(whole, depth, pixel_size)
@@ -151,14 +150,14 @@ class Avatar:
         return whole, bounds, counts.ravel(), ndimage.minimum_filter(np.isfinite(depth), 3).ravel()
 
     @torch.no_grad()
-    def _at_moment(self, frame: int | None) -> baked.Baked:
-        """The baked mesh with the residual motion of a training frame."""
+    def _at_moment(self, frame: int | None) -> Binding:
+        """The baked mesh's vertices with the residual motion of a training frame."""
         if frame is None:
-            return self.baked
+            return self._binding
         device = self.field.low.device
         code = torch.as_tensor(self.codes[frame : frame + 1], dtype=torch.float32, device=device)
-        motion = self.field.residual(torch.as_tensor(self.baked.mesh.vertices, device=device), code)
-        return baked.shifted(self.baked, self.canonical, -motion.cpu().numpy())
+        motion = self.field.residual(torch.as_tensor(self._mesh.vertices, device=device), code)
+        return shifted(self._binding, self.canonical, -motion.cpu().numpy())
 
     @torch.no_grad()
     def _trace(self, camera, pixel, offset, bounds, bank, frame, samples):
@@ -202,7 +201,7 @@ class Avatar:
         )
         if frame is None:
             return mesh
-        bound = baked.bind(mesh, self.canonical, cloth=self.cloth)
+        bound = bind(mesh.vertices, self.canonical, cloth=self.cloth)
         vertices = baked.posed_vertices(bound, self.canonical.faces, self._bank(self.body.frame(frame)))
         return replace(mesh, vertices=vertices)
 
@@ -247,14 +246,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Avatar:
             avatar was trained with tiny-cuda-nn, which is not here.
     """
     folder, remedy = Path(folder), "run 05_train again"
-    options = read_json(folder / "options.json", remedy=remedy)
-    if options.get("schema") != SCHEMA or options.get("method") != "nvr":
-        raise HvrError(f"{folder} holds no nvr avatar of this version; {remedy}")
-    model = load_body_model(options["model_file"] or None)
-    if model.hash != options["model_hash"]:
-        raise HvrError(f"{folder} was trained with body model {options['model_hash'][:8]}, found "
-                       f"{model.hash[:8]} ({model.name}); put that model back, or {remedy}")  # fmt: skip
-    body, _ = read_npz(folder / "body.npz", Body, remedy=remedy)
+    options, model, body = read_avatar(folder, "nvr", schema=SCHEMA, remedy=remedy)
     weights, _ = read_npz(folder / "weights.npz", Weights, remedy=remedy)
     canonical = make_canonical(body, model)
     target = pick_device(device)
@@ -315,12 +307,3 @@ def _rim(alpha: np.ndarray) -> np.ndarray:
     """(H, W) bool: pixels whose 3x3 neighbourhood is neither all covered nor all empty."""
     square = np.ones((3, 3), np.uint8)
     return cv2.dilate(alpha, square) - cv2.erode(alpha, square) > 0.1
-
-
-def _pose(pose) -> tuple[np.ndarray, np.ndarray]:
-    """(1, 72) and (1, 3) of a Body of one frame or of (poses, transl)."""
-    poses, transl = (pose.poses, pose.transl) if isinstance(pose, Body) else pose
-    poses, transl = np.asarray(poses).reshape(-1, 72), np.asarray(transl).reshape(-1, 3)
-    if len(poses) != 1 or len(transl) != 1:
-        raise HvrError(f"one picture takes one pose, not {len(poses)}; use body.frame(k)")
-    return poses, transl

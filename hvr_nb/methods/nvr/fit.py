@@ -11,12 +11,13 @@ from hvr_nb import losses, volrend
 from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical
 from hvr_nb.fields import RowAdam
+from hvr_nb.kinematics import turn_joints
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods.nvr.batch import Batch, draw
 from hvr_nb.methods.nvr.data import Pictures, big_reach, cast_rays, renew_bounds
 from hvr_nb.methods.nvr.network import AvatarField
 from hvr_nb.methods.nvr.occupancy import Occupancy
-from hvr_nb.methods.nvr.pose import PoseCorrection, apply_correction, spread_to_all
+from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
 from hvr_nb.methods.nvr.samples import live_samples
 from hvr_nb.types import Body
 from hvr_nb.warp import at_samples, pose_bank, surface_weights
@@ -76,7 +77,7 @@ class Moving:
     def move(self, turn: np.ndarray, shift: np.ndarray) -> None:
         """Fold corrections of the trained frames in; frames between them move along."""
         turn, shift = (spread_to_all(a, self.which, len(self.poses)) for a in (turn, shift))
-        self.poses, self.transl = apply_correction(self.poses, self.transl, turn, shift, self.model.parents)
+        self.poses, self.transl = turn_joints(self.poses, self.transl, turn, shift, self.model.parents)
         self._renew()
 
     def _renew(self) -> None:

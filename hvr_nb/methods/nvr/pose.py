@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
+from hvr_nb.kinematics import ancestors
 from hvr_nb.losses import second_difference
 
 
@@ -28,7 +28,7 @@ class PoseCorrection(nn.Module):
         self.shift = nn.Parameter(torch.zeros(frames, 3))  # metres
         self.register_buffer("folded_turn", torch.zeros(frames, 24, 3))
         self.register_buffer("folded_shift", torch.zeros(frames, 3))
-        self.register_buffer("above", _ancestors(parents))
+        self.register_buffer("above", torch.from_numpy(ancestors(parents)).float())
 
     def forward(self, points: Tensor, weights: Tensor, frames: Tensor, counts: list[int],
                 joints: Tensor) -> Tensor:  # fmt: skip
@@ -68,37 +68,6 @@ class PoseCorrection(nn.Module):
         self.turn.zero_()
         self.shift.zero_()
         return out
-
-
-def _ancestors(parents) -> Tensor:
-    """(24, 24) with 1 where the column's joint is the row's or above it."""
-    out = torch.eye(len(parents))
-    for joint in range(1, len(parents)):
-        out[joint] += out[int(parents[joint])]
-    return out
-
-
-def apply_correction(poses: np.ndarray, transl: np.ndarray, turn: np.ndarray, shift: np.ndarray, parents):
-    """Poses after small world-axis turns of the joints.
-
-    Args:
-        poses: (T, 72) axis-angle, radians. transl: (T, 3) metres.
-        turn: (T, 24, 3) radians, world axes. shift: (T, 3) metres.
-
-    Returns:
-        poses (T, 72) and transl (T, 3).
-    """
-    local = Rotation.from_rotvec(poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
-    world = local.copy()
-    for joint in range(1, 24):
-        world[:, joint] = world[:, parents[joint]] @ local[:, joint]
-    out = local.copy()
-    for joint in range(24):
-        small = Rotation.from_rotvec(turn[:, joint]).as_matrix()
-        frame = world[:, parents[joint]] if joint else np.broadcast_to(np.eye(3), small.shape)
-        out[:, joint] = np.swapaxes(frame, 1, 2) @ small @ frame @ local[:, joint]
-    rotvec = Rotation.from_matrix(out.reshape(-1, 3, 3)).as_rotvec()
-    return rotvec.reshape(-1, 72), transl + shift
 
 
 def spread_to_all(values: np.ndarray, trained: np.ndarray, count: int) -> np.ndarray:

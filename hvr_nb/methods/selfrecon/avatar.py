@@ -10,11 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hvr_nb.body_model import BodyModel, load_body_model
+from hvr_nb.avatar_files import read_avatar
+from hvr_nb.binding import Binding, carried, skin_weights
+from hvr_nb.body_model import BodyModel, one_pose
 from hvr_nb.canonical import Canonical, make_canonical
-from hvr_nb.clip import read_json, read_npz, write_json, write_npz
+from hvr_nb.clip import read_npz, write_json, write_npz
 from hvr_nb.mesh import vertex_normals
-from hvr_nb.methods.selfrecon.binding import Binding, bind_mesh, carried, pose_skin, skin_weights
+from hvr_nb.methods.selfrecon.binding import bind_mesh, pose_skin
 from hvr_nb.methods.selfrecon.colour import harmonics
 from hvr_nb.methods.selfrecon.motion import bumps
 from hvr_nb.methods.selfrecon.template import remeshed
@@ -134,7 +136,7 @@ class Avatar:
 
     def _posed(self, pose, frame: int | None) -> np.ndarray:
         """(V, 3) float32 world metres."""
-        skin = pose_skin(self.model, self.body.betas, *_pose(pose))
+        skin = pose_skin(self.model, self.body.betas, *one_pose(pose))
         out = carried(self._binding, self.canonical.faces, skin.vertices[0], skin.world[0])
         if frame is not None and self.made.heights.shape[1]:
             along = self._bumps @ self.made.heights[frame].astype(np.float64)
@@ -182,25 +184,9 @@ def load(folder: str | Path, *, device: str = "auto") -> Avatar:
         HvrError: a file is missing or damaged, or the body model at hand is not the avatar's.
     """
     folder, remedy = Path(folder), "run 05_train again"
-    options = read_json(folder / "options.json", remedy=remedy)
-    if options.get("schema") != SCHEMA or options.get("method") != "selfrecon":
-        raise HvrError(f"{folder} holds no selfrecon avatar of this version; {remedy}")
-    model = load_body_model(options["model_file"] or None)
-    if model.hash != options["model_hash"]:
-        raise HvrError(f"{folder} was made with body model {options['model_hash'][:8]}, found "
-                       f"{model.hash[:8]} ({model.name}); put that model back, or {remedy}")  # fmt: skip
-    body, _ = read_npz(folder / "body.npz", Body, remedy=remedy)
+    options, model, body = read_avatar(folder, "selfrecon", schema=SCHEMA, remedy=remedy)
     made, _ = read_npz(folder / "surface.npz", Surface, remedy=remedy)
     if made.faces.max(initial=-1) >= len(made.vertices) or len(made.heights) != len(body):
         raise HvrError(f"{folder / 'surface.npz'} does not fit body.npz; {remedy}")
     return Avatar(made, make_canonical(body, model), body, model, np.asarray(options["held_out"], np.int64),
                   options["history"], options["options"], options["model_file"])  # fmt: skip
-
-
-def _pose(pose) -> tuple[np.ndarray, np.ndarray]:
-    """(1, 72) and (1, 3) of a Body of one frame or of (poses, transl)."""
-    poses, transl = (pose.poses, pose.transl) if isinstance(pose, Body) else pose
-    poses, transl = np.asarray(poses).reshape(-1, 72), np.asarray(transl).reshape(-1, 3)
-    if len(poses) != 1 or len(transl) != 1:
-        raise HvrError(f"one picture takes one pose, not {len(poses)}; use body.frame(k)")
-    return poses, transl

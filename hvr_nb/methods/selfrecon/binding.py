@@ -1,9 +1,4 @@
-"""Big-pose points hung on the body, and where a pose carries them.
-
-Near the skin a point keeps to the nearest place of it: a point of a face and an offset that the
-blended joint transforms turn, so pose correctives are followed too. Off the skin it follows the
-smooth weights of ``hvr_nb.loose``, so that a skirt spans the legs without tearing (specs/surface.md C2).
-"""
+"""The body in all its poses, and a mesh hung on it whose loose cloth is bound evenly along itself."""
 
 from __future__ import annotations
 
@@ -14,10 +9,10 @@ import torch
 from scipy import sparse
 
 from hvr_nb import loose
+from hvr_nb.binding import Binding, bind, skin_weights
 from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical
 from hvr_nb.mesh import unique_edges
-from hvr_nb.nearest import nearest_surface, on_surface
 
 WHOLLY = 0.2  # evened-out looseness from which cloth follows the smooth weights alone
 EVEN = 0.03  # metres along a mesh over which the weights of loose cloth are evened out
@@ -30,21 +25,6 @@ class Skin:
     vertices: np.ndarray  # (T, V, 3)
     joints: np.ndarray  # (T, 24, 3)
     world: np.ndarray  # (T, 24, 3, 4) rest pose to world
-
-
-@dataclass(frozen=True)
-class Binding:
-    """N big-pose points bound to the skin, L of them (the loose ones) to the space about it as well."""
-
-    face: np.ndarray  # (N,) face of the skin that carries a point
-    bary: np.ndarray  # (N, 3) where in it
-    weights: np.ndarray  # (N, 24) float32 skin weights there
-    offset: np.ndarray  # (N, 3) float32 metres from there, in the rest pose's axes
-    distance: np.ndarray  # (N,) signed metres off the skin
-    which: np.ndarray  # (L,) points that are loose
-    share: np.ndarray  # (L, 1) how much, 0..1
-    smooth: np.ndarray  # (L, 24) float32 smooth weights at them
-    rest: np.ndarray  # (L, 3) float32 where they are in the rest pose, metres
 
 
 def pose_skin(model: BodyModel, betas, poses, transl) -> Skin:
@@ -60,27 +40,12 @@ def pose_skin(model: BodyModel, betas, poses, transl) -> Skin:
     return Skin(*(np.stack(x) for x in zip(*parts, strict=True)))
 
 
-def bind(points: np.ndarray, canonical: Canonical) -> Binding:
-    """Hang big-pose points (N, 3), metres, on the skin."""
-    face, bary, distance = nearest_surface(points, canonical.vertices, canonical.faces)
-    weights = on_surface(canonical.weights, canonical.faces, face, bary).astype(np.float32)
-    foot = on_surface(canonical.vertices, canonical.faces, face, bary)
-    turn = loose.blend(weights, canonical.A_big)[:, :, :3]
-    offset = np.linalg.solve(turn, (points - foot)[..., None])[..., 0]
-    share = loose.looseness(distance)
-    which = np.flatnonzero(share)
-    smooth = loose.weights_at(points[which], canonical).astype(np.float32)
-    rest = loose.undo(loose.blend(smooth, canonical.A_big), points[which])
-    return Binding(face, bary, weights, offset.astype(np.float32), distance, which,
-                   share[which, None].astype(np.float32), smooth, rest.astype(np.float32))  # fmt: skip
-
-
 def bind_mesh(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> Binding:
     """Hang a big-pose mesh (V, 3), (F, 3) on the skin; loose cloth's weights are smooth along the mesh.
 
     The nearest skin changes suddenly under a skirt; along the cloth itself weights must not.
     """
-    bound = bind(vertices, canonical)
+    bound = bind(vertices, canonical, cloth=True)
     if not len(bound.which):
         return bound
     edge = float(np.linalg.norm(vertices[faces[:, 0]] - vertices[faces[:, 1]], axis=1).mean())
@@ -106,27 +71,3 @@ def neighbour_mean(faces: np.ndarray, count: int) -> sparse.csr_array:
     near = sparse.csr_array((np.ones(len(pairs), np.float32), pairs.T), shape=(count, count))
     share = 1 / np.maximum(near.sum(1), 1).astype(np.float32)
     return sparse.csr_array(sparse.diags_array(share) @ near)
-
-
-def carried(binding: Binding, faces: np.ndarray, skin: np.ndarray, world: np.ndarray) -> np.ndarray:
-    """The bound points in one pose: (N, 3) float32 world metres.
-
-    Args:
-        faces: (F, 3) of the skin. skin: (V, 3) posed skin. world: (24, 3, 4) rest pose to world.
-    """
-    world = world.astype(np.float32)
-    turn = loose.blend(binding.weights, world)[:, :, :3]
-    out = on_surface(skin, faces, binding.face, binding.bary)
-    out = out + np.einsum("nij,nj->ni", turn, binding.offset)
-    if len(binding.which):
-        smooth = loose.apply(loose.blend(binding.smooth, world), binding.rest)
-        out[binding.which] += binding.share * (smooth - out[binding.which])
-    return out
-
-
-def skin_weights(binding: Binding) -> np.ndarray:
-    """(N, 24) float32 weights of the bound points, summing to one: the skin's, off it the smooth ones."""
-    out = binding.weights.copy()
-    out[binding.which] += binding.share * (binding.smooth - out[binding.which])
-    out = np.clip(out, 0, None)
-    return out / out.sum(1, keepdims=True)

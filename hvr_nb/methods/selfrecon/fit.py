@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from hvr_nb.binding import carried, skin_weights
 from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical
+from hvr_nb.kinematics import turn_joints
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods.selfrecon import pose as pose_step
-from hvr_nb.methods.selfrecon.binding import Skin, bind_mesh, carried, neighbour_mean, pose_skin, skin_weights
+from hvr_nb.methods.selfrecon.binding import Skin, bind_mesh, neighbour_mean, pose_skin
 from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, harmonics, sighting
 from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
 from hvr_nb.methods.selfrecon.shape import consensus, relaxed
@@ -90,9 +92,7 @@ class Fit:
             rims, _, weights = self._rims(skin)
             turn, shift = pose_step.correction(rims, skin, weights, self.model.parents, self.film.which,
                                                len(self.poses))  # fmt: skip
-            self.poses, self.transl = pose_step.turned(
-                self.poses, self.transl, turn, shift, self.model.parents
-            )
+            self.poses, self.transl = turn_joints(self.poses, self.transl, turn, shift, self.model.parents)
             skin = self._skin()
         self._shape(skin, k)
         if k == ROUNDS - 1 and self.options.motion:

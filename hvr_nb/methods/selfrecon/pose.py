@@ -7,8 +7,8 @@ limb's twist or depth: priors keep what they do not see.
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
+from hvr_nb.kinematics import ancestors
 from hvr_nb.methods.selfrecon.binding import Skin
 from hvr_nb.methods.selfrecon.shape import robust
 from hvr_nb.methods.selfrecon.silhouettes import Rim
@@ -29,9 +29,7 @@ def correction(rims: list[Rim], skin: Skin, weights: np.ndarray, parents, which:
         rims: of the frames ``which`` (N,); the others move with their neighbours. skin: of all frames.
         weights: (V, 24) skin weights of the mesh the rims belong to. parents: 24.
     """
-    below = np.eye(24)
-    for joint in range(1, 24):
-        below[joint] += below[parents[joint]]
+    below = ancestors(parents)
     normal = Normal(count, UNKNOWNS, 0)
     usual = np.r_[np.full(72, TURN), np.full(3, SHIFT)]
     usual[:72].reshape(24, 3)[list(RIGID)] *= 0.1
@@ -51,18 +49,3 @@ def correction(rims: list[Rim], skin: Skin, weights: np.ndarray, parents, which:
         normal.add(J[None], rim.residual[None], w[None], at=slice(int(k), int(k) + 1))
     step, _ = normal.solve(0.0)
     return step[:, :72].reshape(-1, 24, 3), step[:, 72:]
-
-
-def turned(poses: np.ndarray, transl: np.ndarray, turn: np.ndarray, shift: np.ndarray, parents):
-    """Poses (T, 72) and transl (T, 3) after small turns (T, 24, 3), world axes, and shifts (T, 3)."""
-    local = Rotation.from_rotvec(poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
-    world = local.copy()
-    for joint in range(1, 24):
-        world[:, joint] = world[:, parents[joint]] @ local[:, joint]
-    out = local.copy()
-    for joint in range(24):
-        small = Rotation.from_rotvec(turn[:, joint]).as_matrix()
-        frame = world[:, parents[joint]] if joint else np.broadcast_to(np.eye(3), small.shape)
-        out[:, joint] = np.swapaxes(frame, 1, 2) @ small @ frame @ local[:, joint]
-    rotvec = Rotation.from_matrix(out.reshape(-1, 3, 3)).as_rotvec()
-    return rotvec.reshape(-1, 72), transl + shift

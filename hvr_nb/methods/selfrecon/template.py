@@ -12,9 +12,10 @@ from scipy import ndimage, sparse
 from scipy.spatial import ConvexHull, Delaunay
 from skimage.measure import label, marching_cubes
 
+from hvr_nb.binding import bind, carried
 from hvr_nb.canonical import Canonical, sample_field
 from hvr_nb.mesh import unique_edges
-from hvr_nb.methods.selfrecon.binding import Skin, bind, carried
+from hvr_nb.methods.selfrecon.binding import Skin
 from hvr_nb.methods.selfrecon.silhouettes import lookup, pixels_of, signed_distance
 from hvr_nb.nearest import nearest_surface
 from hvr_nb.raster import rasterize
@@ -61,7 +62,7 @@ def loose_volume(canonical: Canonical, skin: Skin, distances: list[np.ndarray], 
     distance, low = body_grid(canonical, CARVE_CELL)
     near = np.flatnonzero((np.abs(distance) < REACH).ravel() & (distance > 0).ravel())
     points = low + CARVE_CELL * np.stack(np.unravel_index(near, distance.shape), -1)
-    bound = bind(points, canonical)
+    bound = bind(points, canonical, cloth=True)
     outside, wanted = np.zeros(len(near), np.int32), np.zeros(len(near), np.int32)
     for vertices, world, mask in zip(skin.vertices, skin.world, distances, strict=True):
         free = _unexplained(vertices, canonical.faces, camera, mask)

@@ -1,0 +1,80 @@
+"""Big-pose points hung on the body, and where a pose carries them.
+
+Near the skin a point keeps to the nearest place of it: a point of a face and an offset that the
+blended joint transforms turn, so pose correctives are followed too. Off the skin it follows the
+smooth weights of ``hvr_nb.loose``, so that a skirt spans the legs without tearing (specs/surface.md C2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hvr_nb import loose
+from hvr_nb.canonical import Canonical
+from hvr_nb.nearest import nearest_surface, on_surface
+
+
+@dataclass(frozen=True)
+class Binding:
+    """N big-pose points bound to the skin, L of them (the loose ones) to the space about it as well."""
+
+    face: np.ndarray  # (N,) face of the skin that carries a point
+    bary: np.ndarray  # (N, 3) where in it
+    weights: np.ndarray  # (N, 24) float32 skin weights there
+    offset: np.ndarray  # (N, 3) float32 metres from there, in the rest pose's axes
+    distance: np.ndarray  # (N,) signed metres off the skin
+    which: np.ndarray  # (L,) points that are loose
+    share: np.ndarray  # (L, 1) how much, 0..1
+    smooth: np.ndarray  # (L, 24) float32 smooth weights at them
+    rest: np.ndarray  # (L, 3) float32 where they are in the rest pose, metres
+
+
+def bind(points: np.ndarray, canonical: Canonical, *, cloth: bool) -> Binding:
+    """Hang big-pose points (N, 3), metres, on the skin; ``cloth``: those off it follow ``hvr_nb.loose``."""
+    face, bary, distance = nearest_surface(points, canonical.vertices, canonical.faces)
+    weights = on_surface(canonical.weights, canonical.faces, face, bary).astype(np.float32)
+    foot = on_surface(canonical.vertices, canonical.faces, face, bary)
+    turn = loose.blend(weights, canonical.A_big)[:, :, :3]
+    offset = np.linalg.solve(turn, (points - foot)[..., None])[..., 0]
+    share = loose.looseness(distance)
+    which = np.flatnonzero(share) if cloth else np.zeros(0, np.int64)
+    smooth = loose.weights_at(points[which], canonical).astype(np.float32)
+    rest = loose.undo(loose.blend(smooth, canonical.A_big), points[which])
+    return Binding(face, bary, weights, offset.astype(np.float32), distance, which,
+                   share[which, None].astype(np.float32), smooth, rest.astype(np.float32))  # fmt: skip
+
+
+def shifted(binding: Binding, canonical: Canonical, shift: np.ndarray) -> Binding:
+    """The same points moved by small big-pose vectors (N, 3), metres."""
+    turn = loose.blend(binding.weights, canonical.A_big)[:, :, :3]
+    offset = binding.offset + np.einsum("nji,nj->ni", turn, shift)  # nearly a rotation: transposed is inverse
+    turn = loose.blend(binding.smooth, canonical.A_big)[:, :, :3]
+    rest = binding.rest + np.einsum("nji,nj->ni", turn, shift[binding.which])
+    return replace(binding, offset=offset.astype(np.float32), rest=rest.astype(np.float32))
+
+
+def carried(binding: Binding, faces: np.ndarray, skin: np.ndarray, world: np.ndarray) -> np.ndarray:
+    """The bound points in one pose: (N, 3) float32 world metres.
+
+    Args:
+        faces: (F, 3) of the skin. skin: (V, 3) posed skin. world: (24, 3, 4) rest pose to world;
+            where no point is loose only its turns are looked at.
+    """
+    world = world.astype(np.float32)
+    turn = loose.blend(binding.weights, world)[:, :, :3]
+    out = on_surface(skin, faces, binding.face, binding.bary)
+    out = out + np.einsum("nij,nj->ni", turn, binding.offset)
+    if len(binding.which):
+        smooth = loose.apply(loose.blend(binding.smooth, world), binding.rest)
+        out[binding.which] += binding.share * (smooth - out[binding.which])
+    return out
+
+
+def skin_weights(binding: Binding) -> np.ndarray:
+    """(N, 24) float32 weights of the bound points, summing to one: the skin's, off it the smooth ones."""
+    out = binding.weights.copy()
+    out[binding.which] += binding.share * (binding.smooth - out[binding.which])
+    out = np.clip(out, 0, None)
+    return out / out.sum(1, keepdims=True)
