@@ -49,7 +49,8 @@ def main() -> None:
     model.requires_grad_(True).drop.p = DROPOUT
     print(f"{len(files)} motions, {len(held)} held out, {sum(p.numel() for p in model.parameters())} weights")
     model, losses = train(model, files, steps=args.steps, seed=args.seed, workers=args.workers,
-                          rate=args.rate, seconds=args.seconds)  # fmt: skip
+                          rate=args.rate, seconds=args.seconds,
+                          keep=lambda mean: save_lifter(args.out, mean))  # fmt: skip
     save_lifter(args.out, model)
     print(f"loss {np.mean(losses[:20]):.4f} to {np.mean(losses[-200:]):.4f}")
     if held:

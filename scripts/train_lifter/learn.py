@@ -6,7 +6,7 @@ import copy
 import functools
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -86,11 +86,12 @@ def error(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def train(model: TemporalModel, files: list[Path], *, steps: int, batch: int = 128, outputs: int = 22,
-          rate: float = 1.5e-3, seed: int = 0, workers: int = 1, seconds: float = 0.0,
-          half: bool = True) -> tuple[TemporalModel, list[float]]:  # fmt: skip
+          rate: float = 1.5e-3, seed: int = 0, workers: int = 1, seconds: float = 0.0, half: bool = True,
+          keep: Callable[[TemporalModel], None] | None = None) -> tuple[TemporalModel, list[float]]:  # fmt: skip
     """Train on windows of ``outputs`` frames; gives the averaged network and the loss of every step.
 
     Args:
+        keep: is given the averaged network every thousand steps, so that a killed training is not lost.
         seconds: stop the schedule by the clock instead of by steps (0: by steps).
         half: compute in bfloat16.
     """
@@ -115,6 +116,8 @@ def train(model: TemporalModel, files: list[Path], *, steps: int, batch: int = 1
         optimiser.step()
         losses.append(float(loss.detach()))
         _average(mean, model, min(KEEP, step / (step + 10)))
+        if keep and step % 1000 == 999:
+            keep(mean)
         if step % 50 == 0:
             bar.set_postfix(loss=f"{np.mean(losses[-50:]):.4f}")
     return mean.eval(), losses
