@@ -69,8 +69,8 @@ def clip(tmp_path_factory, model, colours):
     return make_clip(tmp_path_factory.mktemp("clips") / "doll", model, colours)
 
 
-def train(clip, iters=150, **options):
-    return nvr.reconstruct(clip, iters=iters, rays=256, field=SMALL, seed=1, device="cpu", fold_every=60,
+def train(clip, iters=150, rays=256, **options):
+    return nvr.reconstruct(clip, iters=iters, rays=rays, field=SMALL, seed=1, device="cpu", fold_every=60,
                            pose_from=40, occupancy_from=50, occupancy_every=50, table_lr=3e-2, net_lr=1e-2,
                            **options)  # fmt: skip
 
@@ -201,6 +201,19 @@ def test_training_with_patches_runs_and_keeps_its_quality(tmp_path, model, colou
     picture = patched.render(clip.camera, patched.body.frame(0), frame=0)
     assert body_psnr(patched, picture, clip.frames[0], clip.masks.alpha[0]) > 17
     assert patched.options["fit"]["structure"] == 0.05
+
+
+def test_training_with_a_perceptual_term(tmp_path, model, colours, vgg_places, made_up_vgg):
+    clip = make_clip(tmp_path / "doll", model, colours)
+    with pytest.raises(HvrError, match="does not fit"):
+        train(clip, iters=2, perceptual=0.1, patch_side=16)
+    with pytest.raises(HvrError, match="not measured: put"):
+        train(clip, iters=2, perceptual=0.1, patch_side=16, rays=1024, frames=2)
+    torch.save(made_up_vgg, vgg_places[0])
+    guided = train(clip, iters=2, perceptual=1e3, patch_side=16, patches=1, rays=1024, frames=2)
+    plain = train(clip, iters=2, perceptual=1e-9, patch_side=16, patches=1, rays=1024, frames=2)
+    change = guided.field.grid.table - plain.field.grid.table
+    assert change.abs().max() > 1e-4
 
 
 def test_any_pose_can_be_given_as_arrays(avatar, clip):

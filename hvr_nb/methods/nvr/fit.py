@@ -19,6 +19,7 @@ from hvr_nb.methods.nvr.network import AvatarField
 from hvr_nb.methods.nvr.occupancy import Occupancy
 from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
 from hvr_nb.methods.nvr.samples import live_samples
+from hvr_nb.perceptual import load_lpips
 from hvr_nb.types import Body
 from hvr_nb.warp import at_samples, pose_bank, surface_weights
 
@@ -49,6 +50,7 @@ class FitOptions:
     structure: float = (
         0.0  # of small patches; 0.02 costs 0.4 dB and 0.005 SSIM at equal steps (docs/benchmarks.md)
     )
+    perceptual: float = 0.0  # LPIPS of such patches, of 16 pixels or more a side; needs VGG16's weights
     patches: int = 4  # frames of a step whose rays hold such a patch
     patch_side: int = 8  # pixels
     pose_from: int = 150
@@ -204,8 +206,11 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, moving
             + options.distortion * volrend.distortion(weights, along, tensor(batch.step)).mean()
             + penalty)  # fmt: skip
     if len(batch.patch):
-        pairs = (x[tensor(batch.patch)] for x in (pred, target))
-        loss = loss + options.structure * losses.structure(*pairs, tensor(batch.filmed))
+        pairs = [x[tensor(batch.patch)] for x in (pred, target)]
+        if options.structure > 0:
+            loss = loss + options.structure * losses.structure(*pairs, tensor(batch.filmed))
+        if options.perceptual > 0:
+            loss = loss + options.perceptual * losses.perceptual(*pairs, load_lpips().to(device))
     with torch.no_grad():
         inside = alpha > 0.5
         error = ((pred - target) ** 2)[inside].mean() if inside.any() else torch.tensor(1.0)
