@@ -9,12 +9,13 @@ from scipy import ndimage
 from hvr_nb.binding import shifted
 from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.clip import Clip
-from hvr_nb.geometry import default_camera, orbit
+from hvr_nb.geometry import default_camera, orbit, project
 from hvr_nb.kinematics import turn_joints
 from hvr_nb.methods import nvr
 from hvr_nb.methods.nvr import baked
 from hvr_nb.methods.nvr.data import trained_frames
 from hvr_nb.methods.nvr.fit import pose_rate
+from hvr_nb.methods.nvr.lens import LensCorrection, refocused
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
 from hvr_nb.methods.nvr.samples import positions
@@ -233,6 +234,35 @@ def test_poses_that_fit_are_left_alone_and_wrong_ones_mended(avatar, clip, tmp_p
     assert np.abs(off[..., 0].mean()) < 0.04
     kept = train(shifted, iters=2, refine_pose=False)
     np.testing.assert_allclose(kept.body.transl[:, 0], 0.06)
+
+
+def test_a_wrong_focal_length_is_mended(clip, tmp_path, model, colours):
+    copy = make_clip(tmp_path / "long", model, colours)
+    K = clip.camera.K * [[1.06, 1, 1], [1, 1.06, 1], [1, 1, 1]] + np.array(
+        [[0, 0, 2.0], [0, 0, 0], [0, 0, 0]]
+    )
+    copy.save("body", replace(copy.body, camera=replace(copy.camera, K=K)))
+    mended = train(copy, refine_pose=False, refine_camera=True, iters=300, lens_lr=3e-3).body
+    off = mended.camera.K - clip.camera.K
+    assert mended.camera.source == "refined"
+    assert abs(off[0, 0]) < 1.0 and abs(off[0, 2]) < 0.3, off
+    np.testing.assert_array_equal(mended.poses, copy.body.poses)
+    kept = train(copy, iters=2, refine_pose=False).body
+    np.testing.assert_array_equal(kept.camera.K, K)
+
+
+def test_what_a_lens_carries_is_what_the_new_camera_sees():
+    camera = replace(default_camera(80, 60), t=np.array([0.1, -0.2, 0.3]))
+    lens = LensCorrection()
+    with torch.no_grad():
+        lens.change.copy_(torch.tensor([1e-4, -2e-4, 3e-4]))
+    points = torch.tensor([[0.3, 0.5, -2.0], [-0.4, 0.1, -3.0]])
+    moved = (points + lens(points, camera)).detach().numpy().astype(np.float64)
+    before = project(points.numpy().astype(np.float64), camera)
+    after = project(moved, refocused(camera, lens.fold()))
+    np.testing.assert_allclose(after, before, atol=1e-3)
+    assert np.abs(project(moved, camera) - before).max() > 5e-3
+    assert lens.change.abs().max() == 0 and lens.prior() > 0
 
 
 def test_stopped_and_resumed_is_bit_identical(tmp_path, model, colours, monkeypatch):
