@@ -19,7 +19,7 @@ HEADINGS = ["Goal", "Parameters", "Load", "Do", "Look", "Check", "Save & next", 
 LAYERS = {
     0: {"types"},
     1: {"geometry", "mesh", "raster", "video", "safe_pickle", "files", "threads"},
-    2: {"clip", "body_model", "skinning", "nearest", "rays", "fields", "fields_tcnn", "volrend", "losses",
+    2: {"clip", "body_model", "skinning", "nearest", "rays", "fields", "fields_tcnn", "volrend", "losses", "light",
         "metrics", "perceptual", "pose_metrics", "joint_sets", "surface_quality"},
     3: {"keypoints", "blazepose", "cleanup", "tracking", "identity", "place", "floor", "bones", "root_way",
         "lift", "masks", "temporal", "crf", "matting", "parsing", "body_parts", "colour_model", "labels", "schp",

@@ -33,7 +33,7 @@ from hvr_nb.types import Body, Camera, HvrError, Mesh, Render
 from hvr_nb.warp import pose_bank
 
 CHUNK = 196608  # samples looked at at once
-SCHEMA = 1
+SCHEMA = 2
 OFFSETS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))  # of the four rays in a pixel
 
 

@@ -25,6 +25,7 @@ from hvr_nb.types import Body
 from hvr_nb.warp import at_samples, pose_bank, surface_weights
 
 MISFIT = 0.001  # metres out of the silhouettes from which on poses are taken for estimates
+GRAZING = 0.4  # cosine: surface seen flatter than this (66 degrees) teaches the light nothing
 FAR_OUT = 1.0  # metres of height given to samples that are not looked at
 
 
@@ -205,7 +206,7 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, lens: 
         code = torch.nn.functional.embedding(tensor(live.frame), field.codes)  # indexing sums in random order
         residual = field.residual(x, code)
         distance = distance + (tensor(live.big_normal) * residual).sum(-1)
-        over, rgb = field(x + residual, distance, normal, code)
+        over, rgb = field(x + residual, distance, normal, code, tensor(_facing(live, batch) > GRAZING))
         index = tensor(live.index)
         height = torch.where(tensor(live.solid.ravel()), -FAR_OUT, height)
         height = height.index_copy(0, index, over[: live.count])
@@ -239,6 +240,17 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, lens: 
     return loss, {"loss": float(loss.detach()), "psnr_body": float(-10 * torch.log10(error + 1e-10)),
                   "residual_mm": 1e3 * residual_size,
                   "live": 0 if live is None else live.count / batch.depth.size}  # fmt: skip
+
+
+def _facing(live, batch: Batch) -> np.ndarray:
+    """Cosine (M,) between skin normal and the way back to the camera; -1 for the padding.
+
+    At the rim of a person pixels mix with what is behind and the skin's normal is not the cloth's: light
+    learned there would be believed on the whole far side.
+    """
+    ray = batch.direction[live.index // batch.depth.shape[1]]
+    cosine = -(live.normal[: live.count] * ray).sum(1) / np.linalg.norm(ray, axis=1)
+    return np.pad(cosine, (0, len(live.frame) - live.count), constant_values=-1)
 
 
 def _carried(live, points, batch: Batch, pose: PoseCorrection, lens: LensCorrection | None, moving: Moving,

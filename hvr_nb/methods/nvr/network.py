@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from hvr_nb.fields import HashGrid
+from hvr_nb.light import EVEN, LAMPS, lamp_directions
 
 HEIGHT_UNIT = 0.05  # metres of height over the skin per unit of network output
 RESIDUAL_LIMIT = 0.05  # metres, bound of the residual motion (specs/nvr.md 3.3)
@@ -67,7 +68,8 @@ class AvatarField(nn.Module):
             self.height[-1].weight.mul_(0.1)
             self.motion[-1].weight.mul_(0.1)
             self.colour[-1].weight[3:].mul_(0.1)
-        self.light = nn.Parameter(torch.zeros(9))
+        self.lamps = nn.Parameter(torch.zeros(LAMPS))  # logarithms, against an even light of brightness 1
+        self.register_buffer("toward", torch.from_numpy(lamp_directions()), persistent=False)
         self.to(device)
 
     def residual(self, x: Tensor, code: Tensor) -> Tensor:
@@ -76,12 +78,14 @@ class AvatarField(nn.Module):
             basis = self.motion(self.motion_grid((x - self.low) / self.side))
         return RESIDUAL_LIMIT * torch.tanh(_along_code(basis, code))
 
-    def forward(self, x: Tensor, distance: Tensor, normal: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, distance: Tensor, normal: Tensor, code: Tensor,
+                teaches: Tensor | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
         """Height over the avatar's surface, and colour.
 
         Args:
             x: (N, 3) big-pose points, metres. distance: (N,) signed distance to the skin, metres.
             normal: (N, 3) world normal of the nearest skin. code: (N, K).
+            teaches: (N,) bool, points whose brightness the light is learned from; None: all.
 
         Returns:
             height (N,) metres, negative inside, and colour (N, 3) 0..1 (brighter where the light says so).
@@ -90,7 +94,9 @@ class AvatarField(nn.Module):
         with _fast(x):
             out = self.colour(features).float()
         albedo = torch.sigmoid(out[:, :3] + _along_code(out[:, 3:], code))
-        return self.height_over(features, distance), albedo * self.shade(normal)[:, None]
+        shade = self.shade(normal)
+        shade = shade if teaches is None else torch.where(teaches, shade, shade.detach())
+        return self.height_over(features, distance), albedo * shade[:, None]
 
     def features(self, x: Tensor) -> Tensor:
         """Grid features (N, F) of big-pose points (N, 3), metres."""
@@ -102,14 +108,8 @@ class AvatarField(nn.Module):
         return distance - clothes
 
     def shade(self, normal: Tensor) -> Tensor:
-        """(N,) brightness of diffuse light on world normals, second-order spherical harmonics.
-
-        Ramamoorthi and Hanrahan, "An Efficient Representation for Irradiance Environment Maps", 2001.
-        """
-        x, y, z = normal.unbind(-1)
-        basis = torch.stack([torch.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z,
-                             x * x - y * y], -1)  # fmt: skip
-        return torch.exp(basis @ self.light)
+        """(N,) brightness of diffuse distant light on world normals (N, 3); see ``hvr_nb.light``."""
+        return (normal @ self.toward.T).clamp_min(0) @ (EVEN * torch.exp(self.lamps))
 
 
 def _fast(x: Tensor):

@@ -15,16 +15,16 @@ from hvr_nb.binding import Binding, carried, skin_weights
 from hvr_nb.body_model import BodyModel, one_pose
 from hvr_nb.canonical import Canonical, make_canonical
 from hvr_nb.clip import read_npz, write_json, write_npz
+from hvr_nb.light import lobes
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods.selfrecon.binding import bind_mesh, pose_skin
-from hvr_nb.methods.selfrecon.colour import harmonics
 from hvr_nb.methods.selfrecon.motion import bumps
 from hvr_nb.methods.selfrecon.template import remeshed
 from hvr_nb.nearest import nearest_surface, on_surface
 from hvr_nb.raster import interpolate, rasterize
 from hvr_nb.types import Body, Camera, HvrError, Mesh, Render
 
-SCHEMA = 1
+SCHEMA = 2
 FINER = 2  # samples along each side of a pixel against jagged outlines
 
 
@@ -35,7 +35,7 @@ class Surface:
     vertices: np.ndarray  # (V, 3) float32 big pose, metres
     faces: np.ndarray  # (F, 3) int32
     albedo: np.ndarray  # (V, 3) float16 colour under the mean light, 0..1
-    light: np.ndarray  # (9,) float32 factors of ``colour.harmonics`` of the world normal
+    light: np.ndarray  # (LAMPS,) float32 strengths of the lamps of ``hvr_nb.light``
     centres: np.ndarray  # (P, 3) float32 big-pose middles of the bumps of ``motion``, metres
     heights: np.ndarray  # (T, P) float16 metres, every frame's own displacement: heights of the bumps
 
@@ -145,7 +145,7 @@ class Avatar:
 
     def _lit(self, vertices: np.ndarray) -> np.ndarray:
         """(V, 3) float32 colours 0..1 of posed vertices (V, 3) under the clip's light."""
-        shade = harmonics(vertex_normals(vertices, self.made.faces)) @ self.made.light
+        shade = lobes(vertex_normals(vertices, self.made.faces)) @ self.made.light
         return np.clip(self.made.albedo.astype(np.float32) * shade[:, None], 0, 1).astype(np.float32)
 
     @property

@@ -1,7 +1,7 @@
 """Colours of the vertices from all frames: albedo under one distant light, robust against what does not agree.
 
-The light is a spherical harmonic of degree two (Ramamoorthi and Hanrahan, 2001) fixed in the world, as where
-a person turns in a room; it is found together with the albedo by alternating least squares.
+The light is fixed in the world, as where a person turns in a room: lamps all around (``hvr_nb.light``), found
+together with the albedo by alternating least squares.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import nnls
 
 from hvr_nb.geometry import camera_centre
+from hvr_nb.light import EVEN, LAMPS, lobes
 from hvr_nb.methods.selfrecon.silhouettes import lookup, pixels_of
 from hvr_nb.raster import rasterize
 from hvr_nb.types import Camera
@@ -52,25 +54,18 @@ def sighting(vertices: np.ndarray, normals: np.ndarray, faces: np.ndarray, camer
     return (rgb + 0.5).astype(np.uint8), weight.astype(np.float32)
 
 
-def harmonics(normals: np.ndarray) -> np.ndarray:
-    """(..., 9) spherical harmonics up to degree two, unscaled, of unit normals (..., 3)."""
-    x, y, z = np.moveaxis(normals.astype(np.float32), -1, 0)
-    return np.stack([np.ones_like(x), x, y, z, x * y, y * z, x * z, x * x - y * y, 3 * z * z - 1], -1)
-
-
 def albedo_and_light(seen: Sightings, *, rounds: int = 4) -> tuple[np.ndarray, np.ndarray]:
-    """Albedo (V, 3), 0..1 under the mean light, NaN where nothing was seen, and the light (9,).
+    """Albedo (V, 3), 0..1 under the mean light, NaN where nothing was seen, and the light (LAMPS,).
 
-    The light's coefficients multiply ``harmonics``; what was seen is lit by 1 in the mean.
+    The lamps' strengths multiply ``light.lobes``; what was seen is lit by 1 in the mean.
     """
-    light = np.zeros(9, np.float32)
-    light[0] = 1
+    light = np.full(LAMPS, EVEN, np.float32)
     weight = seen.weight.copy()
     colour = np.full((seen.rgb.shape[1], 3), np.nan, np.float32)
     for k in range(rounds):
         top, below = np.zeros_like(colour, np.float64), np.zeros(len(colour))
         for rgb, w, n in zip(seen.rgb, weight, seen.normal, strict=True):
-            shade = harmonics(n) @ light
+            shade = lobes(n) @ light
             top += (w * shade)[:, None] * (rgb / np.float32(255))
             below += w * shade**2
         colour = np.where(below[:, None] > 1e-4, top / np.maximum(below, 1e-4)[:, None], np.nan)
@@ -82,21 +77,21 @@ def albedo_and_light(seen: Sightings, *, rounds: int = 4) -> tuple[np.ndarray, n
 
 
 def _light(seen: Sightings, weight, colour) -> np.ndarray:
-    """The light (9,) that makes the albedo look as the frames do; where they cannot tell, an even one."""
-    ridge = np.array([1.0, 1, 1, 1, 9, 9, 9, 9, 9]) * (1e-3 * float(weight.sum()) + 1e-6)
-    matrix, right = np.diag(ridge), np.zeros(9)
-    right[0] = ridge[0]
+    """The lamps (LAMPS,), none negative, that make the albedo look as the frames do; else an even light."""
+    ridge = 1e-3 * float(weight.sum()) + 1e-6
+    matrix, right = ridge * np.eye(LAMPS), np.full(LAMPS, ridge * EVEN)
     for rgb, w, n in zip(seen.rgb[::2], weight[::2], seen.normal[::2], strict=True):
-        basis = harmonics(n)
+        basis = lobes(n)
         matrix += (basis * (w * (colour**2).sum(1))[:, None]).T @ basis
         right += basis.T @ (w * (colour * (rgb / np.float32(255))).sum(1))
-    light = np.linalg.solve(matrix, right).astype(np.float32)
+    root = np.linalg.cholesky(matrix)
+    light = nnls(root.T, np.linalg.solve(root, right))[0].astype(np.float32)
     return light / _mean_shade(seen, weight, light)
 
 
 def _mean_shade(seen: Sightings, weight, light) -> np.float32:
     """What the light is in the mean over all that was seen, at least 0.1."""
-    total = sum(float((w * (harmonics(n) @ light)).sum()) for w, n in zip(weight, seen.normal, strict=True))
+    total = sum(float((w * (lobes(n) @ light)).sum()) for w, n in zip(weight, seen.normal, strict=True))
     return np.float32(max(total / max(float(weight.sum()), 1e-6), 0.1))
 
 
@@ -104,7 +99,7 @@ def _doubted(seen: Sightings, colour, light) -> np.ndarray:
     """Weights (N, V) lowered where a frame's colour is not the albedo under the light."""
     out = np.empty_like(seen.weight)
     for k, (rgb, w, n) in enumerate(zip(seen.rgb, seen.weight, seen.normal, strict=True)):
-        error = np.abs(rgb / np.float32(255) - colour * (harmonics(n) @ light)[:, None]).mean(1)
+        error = np.abs(rgb / np.float32(255) - colour * (lobes(n) @ light)[:, None]).mean(1)
         out[k] = w / (1 + (error / DOUBT) ** 2) ** 2 + 1e-3 * w
     return out
 

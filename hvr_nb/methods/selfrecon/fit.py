@@ -11,10 +11,11 @@ from hvr_nb.binding import carried, skin_weights
 from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical
 from hvr_nb.kinematics import turn_joints
+from hvr_nb.light import lobes
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods.selfrecon import pose as pose_step
 from hvr_nb.methods.selfrecon.binding import Skin, bind_mesh, neighbour_mean, pose_skin
-from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, harmonics, sighting
+from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, sighting
 from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
 from hvr_nb.methods.selfrecon.shape import consensus, relaxed
 from hvr_nb.methods.selfrecon.silhouettes import Rim, rim, shared_edges, signed_distance
@@ -140,7 +141,7 @@ class Fit:
     def colours(
         self, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Albedo (V, 3), 0..1, and light (9,) of a big-pose mesh from the film's frames numbered ``which``."""
+        """Albedo (V, 3), 0..1, and light (LAMPS,) of a big-pose mesh from the film's frames numbered ``which``."""
         rgb, weight, normals = [], [], []
         posed = self.posed(self._skin(), vertices, faces, self.film.which[which])
         for k, (x, normal) in zip(which, posed, strict=True):
@@ -159,7 +160,7 @@ class Fit:
                                   strict=True):  # fmt: skip
             _, face, bary = rasterize(x, self.faces, self.film.camera)
             inside = self.film.alpha[k] > 127
-            lit = np.clip(colour * (harmonics(normal) @ light)[:, None], 0, 1).astype(np.float32)
+            lit = np.clip(colour * (lobes(normal) @ light)[:, None], 0, 1).astype(np.float32)
             picture = interpolate(lit, self.faces, face, bary)
             overlap.append(iou(face >= 0, inside))
             quality.append(psnr(picture, self.film.frames[k].astype(np.float32) / 255, inside))
