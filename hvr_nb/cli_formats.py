@@ -22,7 +22,15 @@ def add_import(commands) -> None:
     snapshot = kinds.add_parser("people-snapshot", help="a People-Snapshot sequence (needs h5py)")
     snapshot.add_argument("source", metavar="DIR", type=Path, help="folder of one sequence")
     snapshot.set_defaults(act=_import_people_snapshot)
-    for kind in (zju, snapshot):
+    selfrecon = kinds.add_parser(
+        "selfrecon", help="a SelfRecon or REC-MV data folder; says which input is wrong"
+    )
+    selfrecon.add_argument(
+        "source", metavar="DIR", type=Path, help="folder with imgs, masks, smpl_rec.npz, camera.npz"
+    )
+    selfrecon.add_argument("--fps", type=float, default=30.0, help="frames per second of the frames taken")
+    selfrecon.set_defaults(act=_import_selfrecon)
+    for kind in (zju, snapshot, selfrecon):
         kind.add_argument("clip", metavar="CLIP", type=Path, help="clip folder to write")
         kind.add_argument("--start", type=int, default=0, help="first frame to take")
         kind.add_argument("--stop", type=int, default=0, help="frame after the last; 0: to the end")
@@ -39,6 +47,10 @@ def add_export(commands) -> None:
         "--no-grids", action="store_true", help="leave out the skinning grids (5 to 15 MB a frame)"
     )
     zju.set_defaults(act=_export_zju)
+    selfrecon = kinds.add_parser(
+        "selfrecon", help="frames, masks, camera and body as a SelfRecon data folder"
+    )
+    selfrecon.set_defaults(act=_export_selfrecon)
     bvh = kinds.add_parser("bvh", help="the body's motion as a BVH file")
     bvh.set_defaults(act=_export_bvh)
     avatar = kinds.add_parser(
@@ -49,6 +61,7 @@ def add_export(commands) -> None:
     avatar.add_argument("--size", type=int, default=1024, help="side of the texture, pixels")
     avatar.set_defaults(act=_export_avatar)
     for kind, target, what in ((zju, "ROOT", "new folder to write"), (bvh, "FILE", ".bvh file to write"),
+                               (selfrecon, "DIR", "new folder to write"),
                                (avatar, "FOLDER", "folder to write")):  # fmt: skip
         kind.add_argument("clip", metavar="CLIP", type=Path, help="clip folder")
         kind.add_argument("target", metavar=target, type=Path, help=what)
@@ -69,11 +82,26 @@ def _import_people_snapshot(args: argparse.Namespace) -> int:
                                       stride=args.stride, max_side=args.max_side))  # fmt: skip
 
 
+def _import_selfrecon(args: argparse.Namespace) -> int:
+    from hvr_nb.formats.selfrecon_folder import read_selfrecon
+
+    return _made(read_selfrecon(args.source, _new(args.clip), start=args.start, stop=args.stop, stride=args.stride,
+                                fps=args.fps, max_side=args.max_side))  # fmt: skip
+
+
 def _export_zju(args: argparse.Namespace) -> int:
     from hvr_nb.clip import Clip
     from hvr_nb.formats.zju_export import write_zju
 
     print(write_zju(Clip.open(args.clip), args.target, grids=not args.no_grids))
+    return 0
+
+
+def _export_selfrecon(args: argparse.Namespace) -> int:
+    from hvr_nb.clip import Clip
+    from hvr_nb.formats.selfrecon_export import write_selfrecon
+
+    print(write_selfrecon(Clip.open(args.clip), args.target))
     return 0
 
 
