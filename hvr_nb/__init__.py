@@ -25,6 +25,7 @@ _PUBLIC = {
     "body_quality": "evaluate",
     "Camera": "types",
     "Canonical": "canonical",
+    "check_inputs": "inputs",
     "choose_camera": "geometry",
     "Clip": "clip",
     "clip_report": "report",

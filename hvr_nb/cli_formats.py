@@ -83,10 +83,16 @@ def _import_people_snapshot(args: argparse.Namespace) -> int:
 
 
 def _import_selfrecon(args: argparse.Namespace) -> int:
+    from hvr_nb.files import write_image
     from hvr_nb.formats.selfrecon_folder import read_selfrecon
+    from hvr_nb.inputs import check_inputs
 
-    return _made(read_selfrecon(args.source, _new(args.clip), start=args.start, stop=args.stop, stride=args.stride,
-                                fps=args.fps, max_side=args.max_side))  # fmt: skip
+    clip = read_selfrecon(args.source, _new(args.clip), start=args.start, stop=args.stop, stride=args.stride,
+                          fps=args.fps, max_side=args.max_side)  # fmt: skip
+    check = check_inputs(clip)
+    write_image(clip.folder / "inputs.png", check.picture)
+    print(f"{check}\nmasks against the body: {clip.folder / 'inputs.png'}")
+    return _made(clip)
 
 
 def _export_zju(args: argparse.Namespace) -> int:

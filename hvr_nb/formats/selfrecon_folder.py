@@ -1,7 +1,8 @@
 """SelfRecon and REC-MV data folders to clip folders (specs/surface.md A1, A3, B2).
 
-``selfrecon_export`` is the way back. A folder holds ``imgs/000000.png`` ..., ``masks/000000.png`` ..., ``smpl_rec.npz``, ``camera.npz`` and perhaps
-``normals/``; REC-MV adds ``parsing_SCH_ATR/000000.npy``. Numbers begin at 0 and index the rows of ``smpl_rec.npz``.
+``selfrecon_export`` is the way back. A folder holds ``imgs/000000.png`` ..., ``masks/000000.png`` ...,
+``smpl_rec.npz``, ``camera.npz`` and perhaps ``normals/``; REC-MV adds ``parsing_SCH_ATR/000000.npy``. Numbers
+begin at 0 and index the rows of ``smpl_rec.npz``.
 """
 
 from __future__ import annotations
