@@ -34,6 +34,7 @@ _PUBLIC = {
     "detect_keypoints": "keypoints",
     "detect_people": "keypoints",
     "export_avatar": "export",
+    "export_frames": "export_frames",
     "find_truth": "evaluate",
     "first_complete": "identity",
     "fit_body": "fit",

@@ -47,7 +47,7 @@ def camera_from_values(values: dict, path: Path, *, width: int, height: int) -> 
 
 
 def values_from_camera(camera: Camera) -> dict[str, np.ndarray]:
-    """The content of ``camera.npz`` for a camera; the inverse of ``camera_from_values``, distortion is lost."""
+    """The content of ``camera.npz`` for a camera: numbers, quat (4,), T (3,); distortion is lost."""
     x, y, z, w = Rotation.from_matrix((FLIP @ camera.R).T).as_quat()
     quat = np.array([w, x, y, z])
     (fx, _, cx), (_, fy, cy), _ = camera.K
