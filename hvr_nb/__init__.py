@@ -33,6 +33,7 @@ _PUBLIC = {
     "coverage_quality": "coverage",
     "detect_keypoints": "keypoints",
     "detect_people": "keypoints",
+    "distance_slices": "slices",
     "export_avatar": "export",
     "export_frames": "export_frames",
     "find_truth": "evaluate",

@@ -30,7 +30,7 @@ LAYERS = {
     5: {"methods", "formats"},
     6: {"subject", "viewing", "pictures", "plots", "shading", "skeletons", "pose_video", "report", "batch", "render",
         "coverage", "evaluate", "motion", "export", "export_frames",
-        "inputs"},
+        "inputs", "slices"},
     7: {"cli", "cli_formats", "demo", "__main__"},
 }  # fmt: skip
 
