@@ -20,6 +20,8 @@ from hvr_nb.types import Camera
 
 SLOPE, PLACE = 0.15, 0.01  # radians and metres: usual errors of the maps and of the outlines' surface
 BEND = 0.02  # weight of the curvature of the displacement, for what no map shows
+OUTLINE, OFTEN = 0.002, 4.0  # metres, usual error of an outline; sightings beyond so many add nothing
+OTHER = 0.5  # cosine: a direction further off is another surface's, or the edge's
 LEAST = 0.3  # summed weight of sightings from which on a direction is believed in full
 FARTHEST = 0.015  # metres that a vertex moves at most
 
@@ -47,6 +49,7 @@ def directions(views: Iterable, rest: np.ndarray, faces: np.ndarray, weights: np
         length = np.linalg.norm(given, axis=1)
         weight = np.where(np.abs(length - 1) < 0.25, weight, 0)
         given = given / np.maximum(length, 1e-6)[:, None] @ camera.R
+        weight = np.where((given * normals).sum(1) > OTHER, weight, 0)
         turn = (weights @ world[:, :, :3].reshape(24, 9)).reshape(-1, 3, 3) @ to_rest
         change += weight[:, None] * np.einsum("nji,nj->ni", turn, given - normals)
         trust += weight
@@ -55,10 +58,11 @@ def directions(views: Iterable, rest: np.ndarray, faces: np.ndarray, weights: np
 
 
 def detailed(vertices: np.ndarray, faces: np.ndarray, wanted: np.ndarray, trust: np.ndarray, *,
-             weight: float = 1.0) -> np.ndarray:  # fmt: skip
+             held: np.ndarray | None = None, weight: float = 1.0) -> np.ndarray:  # fmt: skip
     """The mesh (V, 3), (F, 3) moved along its normals until they are ``wanted`` (V, 3), where ``trust`` (V,) says so.
 
     Args:
+        held: (V,) how often an outline fixed a vertex's place; None: never.
         weight: factor on what the normals say against the places.
     """
     count, normal = len(vertices), vertex_normals(vertices, faces)
@@ -72,6 +76,7 @@ def detailed(vertices: np.ndarray, faces: np.ndarray, wanted: np.ndarray, trust:
     values = np.r_[-(way * normal[i]).sum(1) * scale, (way * normal[j]).sum(1) * scale]
     J = sparse.csr_array((values, (np.r_[row, row], np.r_[i, j])), shape=(len(i), count))
     L = laplacian(faces, count) / PLACE
-    system = sparse.csr_array(J.T @ J + sparse.eye_array(count) / PLACE**2 + BEND * (L.T @ L))
+    still = np.full(count, PLACE**-2) + (0 if held is None else np.minimum(held, OFTEN) / OUTLINE**2)
+    system = sparse.csr_array(J.T @ J + sparse.diags_array(still) + BEND * (L.T @ L))
     move = solve(system, -(J.T @ (scale * (way * edge).sum(1))))
     return vertices + np.clip(move, -FARTHEST, FARTHEST)[:, None] * normal

@@ -17,7 +17,7 @@ from hvr_nb.methods.selfrecon.binding import Skin, bind_mesh, neighbour_mean, po
 from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, harmonics, sighting
 from hvr_nb.methods.selfrecon.detail import detailed, directions
 from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
-from hvr_nb.methods.selfrecon.shape import consensus, relaxed
+from hvr_nb.methods.selfrecon.shape import consensus, relaxed, robust
 from hvr_nb.methods.selfrecon.silhouettes import Rim, rim, shared_edges, signed_distance
 from hvr_nb.methods.selfrecon.template import first_template, loose_volume, remeshed
 from hvr_nb.metrics import iou, psnr
@@ -129,7 +129,14 @@ class Fit:
                  for n, (k, (x, normal)) in enumerate(zip(film.which, posed, strict=True)))  # fmt: skip
         wanted, trust = directions(views, self.vertices, self.faces, skin_weights(bound), self.canonical.A_big,
                                    film.camera)  # fmt: skip
-        self.vertices = detailed(self.vertices, self.faces, wanted, trust, weight=self.options.normals)
+        held = np.zeros(len(self.vertices))
+        for seen in self._rims(skin)[0]:
+            held += np.bincount(
+                seen.vertex, seen.trust * robust(seen.residual, self.options.sigma), len(held)
+            )
+        self.vertices = detailed(
+            self.vertices, self.faces, wanted, trust, held=held, weight=self.options.normals
+        )
 
     def _rims(self, skin: Skin) -> tuple[list[Rim], list[np.ndarray], np.ndarray]:
         """Rims and world normals (V, 3) of the mesh in the film's frames, and its skin weights (V, 24)."""
