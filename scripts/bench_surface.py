@@ -1,6 +1,7 @@
 """Synthetic subjects: the clothed mesh of method "selfrecon" against the true one, frame by frame.
 
-Two studies: with the true body and silhouettes, and with everything estimated from the video alone. Ends
+Three studies: with the true body and silhouettes; with the true normal maps too; and with everything estimated
+from the video alone. Ends
 with one line of name=value pairs, means over the subjects.
 """
 
@@ -32,10 +33,10 @@ from hvr_nb.nearest import nearest_surface, on_surface
 from hvr_nb.render import to_uint8
 from hvr_nb.shading import views
 from hvr_nb.subject.person import pose_subject
-from hvr_nb.subject.render import sample, shading
+from hvr_nb.subject.render import render_subject, sample, shading
 from hvr_nb.surface_quality import outer_faces, surface_quality, surface_samples
 from hvr_nb.texture_views import find_texels
-from hvr_nb.types import Mesh
+from hvr_nb.types import Mesh, Normals
 
 ROOT = Path(__file__).parents[1]
 SWING = np.radians(30)  # of each leg, forwards and backwards
@@ -130,6 +131,13 @@ def texture_psnr(avatar, clip, truth, subject, *, size: int = 1024) -> dict[str,
     }
 
 
+def true_normals(clip) -> Normals:
+    """The normal maps of a clip of the synthetic subject, rendered again."""
+    truth = find_truth(clip)
+    vectors = render_subject(truth.subject(), truth.body).normals
+    return Normals(np.rint(127 * vectors.astype(np.float32)).astype(np.int8))
+
+
 def measure(clip, *, align: bool, pictures: Path) -> dict[str, float]:
     """Reconstruct a clip's person and compare with the truth."""
     start = time.perf_counter()
@@ -167,25 +175,28 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--study", choices=("truth", "chain", "both"), default="both")
+    parser.add_argument(
+        "--study", nargs="+", choices=("truth", "normals", "chain"), default=["truth", "chain"]
+    )
     args = parser.parse_args()
     totals: dict[str, list[float]] = {}
     for outfit in args.outfits:
         source = synthetic_video(ROOT / "data/synthetic", outfit=outfit, motion="rotate", frames=args.frames,
                                  size=args.size, seed=args.seed)  # fmt: skip
-        for study in ("true", "estimated"):
-            if args.study == {"true": "chain", "estimated": "truth"}[study]:
-                continue
-            folder = ROOT / "data/clips" / f"surface_{source.name}_{study}"
-            if study == "true":
-                clip = true_clip(folder, source)
-            else:
+        for study in args.study:
+            ending = {"truth": "true", "normals": "normals", "chain": "estimated"}[study]
+            folder = ROOT / "data/clips" / f"surface_{source.name}_{ending}"
+            if study == "chain":
                 run_chain(source / "video.mp4", folder, notebooks_dir=ROOT / "notebooks", to_stage="04")
                 clip = Clip.open(folder)
-            row = measure(clip, align=study == "estimated", pictures=folder / "renders" / "bench_surface")
-            print(outfit, study, " ".join(f"{k}={v:.4g}" for k, v in row.items()), flush=True)
+            else:
+                clip = true_clip(folder, source)
+            if study == "normals":
+                clip.save("normals", true_normals(clip))
+            row = measure(clip, align=study == "chain", pictures=folder / "renders" / "bench_surface")
+            print(outfit, ending, " ".join(f"{k}={v:.4g}" for k, v in row.items()), flush=True)
             for key, value in row.items():
-                totals.setdefault(f"{study}_{key}", []).append(value)
+                totals.setdefault(f"{ending}_{key}", []).append(value)
     print(" ".join(f"{key}={np.nanmean(values):.4g}" for key, values in totals.items()))
 
 
