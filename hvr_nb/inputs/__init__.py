@@ -17,9 +17,9 @@ from hvr_nb.clip import Clip
 from hvr_nb.inputs.body import POOR, place_findings, turn_findings
 from hvr_nb.inputs.finding import Finding
 from hvr_nb.inputs.picture import inputs_picture
-from hvr_nb.inputs.place import best_shift, place, small_sight
+from hvr_nb.inputs.place import Sight, best_shift, place, small_sight
 from hvr_nb.inputs.rest import camera_findings, frame_findings, mask_findings, normal_findings
-from hvr_nb.types import HvrError
+from hvr_nb.types import Body, Camera, HvrError
 
 LOOKED_AT, SHOWN = 16, 8  # frames
 _ORDER = ("fault", "doubt", "remark")
@@ -64,38 +64,44 @@ def check_inputs(clip: Clip, model: BodyModel | None = None) -> InputCheck:
     height, width = frames.shape[1:3]
     camera = replace(body.camera, width=width, height=height)
     there = alpha.reshape(len(alpha), -1).max(1) > 127
-    usable = np.flatnonzero(there & body.valid)
-    usable = usable if len(usable) else np.arange(len(frames))
-    some = usable[np.unique(np.linspace(0, len(usable) - 1, LOOKED_AT).astype(int))]
-    vertices = dict(zip(some.tolist(), posed(model, body.frame(some))[0], strict=True))
-    sight = small_sight(np.stack(list(vertices.values())), model.faces, camera, alpha[some])
+    some = _spread(there & body.valid)
+    sight = small_sight(posed(model, body.frame(some))[0], model.faces, camera, alpha[some])
     at, seen = place(sight), [names[k] for k in some]
-
-    def sight_of(poses: np.ndarray, masks: np.ndarray):
-        return small_sight(posed(model, body.frame(poses))[0], model.faces, camera, alpha[masks])
-
-    shift, poor = 0, float(at.overlap.mean()) < POOR
-    if poor and not at.turned:
-        shift = best_shift(sight_of, some, len(frames), float(at.overlap.mean()))
-    tall = float(np.median([np.ptp(np.flatnonzero(alpha[k].max(1) > 127)) if there[k] else 0 for k in some]))
+    overlap = float(at.overlap.mean())
     lens = camera_findings(body.camera, width, height)
-    where = place_findings(at, seen, height=tall, shift=shift)
-    if any(f.level == "fault" for f in lens) and not at.turned:
-        where = []  # it follows from the camera
-    found = [*frame_findings(names, there, body.valid), *lens, *where, *turn_findings(body),
+    found = [*frame_findings(names, there, body.valid), *lens, *turn_findings(body),
              *mask_findings(sight, sight.silhouettes(), at.overlap, seen),
              *normal_findings(sight, _small_normals(clip, some, sight.camera),
                               wanted=clip.info["source"].get("format") == "selfrecon")]  # fmt: skip
+    if at.turned or not any(f.level == "fault" for f in lens):  # else it follows from the camera
+        shift = 0 if at.turned or overlap >= POOR else _shift(body, model, camera, alpha, some, overlap)
+        tall = np.median([np.ptp(np.flatnonzero(alpha[k].max(1) > 127)) if there[k] else 0 for k in some])
+        found += place_findings(at, seen, height=float(tall), shift=shift)
     shown = np.unique(np.linspace(0, len(some) - 1, SHOWN).astype(int))
     captions = [f"{seen[k]}: {at.overlap[k]:.2f}" for k in shown]
-    picture = inputs_picture(
-        frames[some[shown]], alpha[some[shown]], sight.vertices[shown], model.faces, camera, captions
-    )
-    found.sort(key=lambda f: _ORDER.index(f.level))
-    return InputCheck(tuple(found), picture, float(at.overlap.mean()))
+    picture = inputs_picture(frames[some[shown]], alpha[some[shown]], sight.vertices[shown], model.faces, camera,
+                             captions)  # fmt: skip
+    return InputCheck(tuple(sorted(found, key=lambda f: _ORDER.index(f.level))), picture, overlap)
 
 
-def _small_normals(clip: Clip, which: np.ndarray, camera) -> np.ndarray | None:
+def _spread(usable: np.ndarray) -> np.ndarray:
+    """Frames spread over those that are ``usable`` (T,) bool, or over all where none is."""
+    frames = np.flatnonzero(usable) if usable.any() else np.arange(len(usable))
+    return frames[np.unique(np.linspace(0, len(frames) - 1, LOOKED_AT).astype(int))]
+
+
+def _shift(
+    body: Body, model: BodyModel, camera: Camera, alpha: np.ndarray, some: np.ndarray, overlap: float
+) -> int:
+    """By how many frames the poses would fit the masks better."""
+
+    def sight_of(poses: np.ndarray, masks: np.ndarray) -> Sight:
+        return small_sight(posed(model, body.frame(poses))[0], model.faces, camera, alpha[masks])
+
+    return best_shift(sight_of, some, len(alpha), overlap)
+
+
+def _small_normals(clip: Clip, which: np.ndarray, camera: Camera) -> np.ndarray | None:
     if not clip.has("normals"):
         return None
     size = (camera.width, camera.height)
