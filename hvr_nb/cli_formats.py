@@ -22,7 +22,15 @@ def add_import(commands) -> None:
     snapshot = kinds.add_parser("people-snapshot", help="a People-Snapshot sequence (needs h5py)")
     snapshot.add_argument("source", metavar="DIR", type=Path, help="folder of one sequence")
     snapshot.set_defaults(act=_import_people_snapshot)
-    for kind in (zju, snapshot):
+    selfrecon = kinds.add_parser(
+        "selfrecon", help="a SelfRecon or REC-MV data folder; says which input is wrong"
+    )
+    selfrecon.add_argument(
+        "source", metavar="DIR", type=Path, help="folder with imgs, masks, smpl_rec.npz, camera.npz"
+    )
+    selfrecon.add_argument("--fps", type=float, default=30.0, help="frames per second of the frames taken")
+    selfrecon.set_defaults(act=_import_selfrecon)
+    for kind in (zju, snapshot, selfrecon):
         kind.add_argument("clip", metavar="CLIP", type=Path, help="clip folder to write")
         kind.add_argument("--start", type=int, default=0, help="first frame to take")
         kind.add_argument("--stop", type=int, default=0, help="frame after the last; 0: to the end")
@@ -39,6 +47,10 @@ def add_export(commands) -> None:
         "--no-grids", action="store_true", help="leave out the skinning grids (5 to 15 MB a frame)"
     )
     zju.set_defaults(act=_export_zju)
+    selfrecon = kinds.add_parser(
+        "selfrecon", help="frames, masks, camera and body as a SelfRecon data folder"
+    )
+    selfrecon.set_defaults(act=_export_selfrecon)
     bvh = kinds.add_parser("bvh", help="the body's motion as a BVH file")
     bvh.set_defaults(act=_export_bvh)
     avatar = kinds.add_parser(
@@ -48,8 +60,22 @@ def add_export(commands) -> None:
     avatar.add_argument("--no-texture", action="store_true", help="vertex colours instead of a texture")
     avatar.add_argument("--size", type=int, default=1024, help="side of the texture, pixels")
     avatar.set_defaults(act=_export_avatar)
+    frames = kinds.add_parser(
+        "frames", help="the avatar of every frame: meshes, .npy, pictures of shape, colours, normals, IoU"
+    )
+    frames.add_argument("--method", default="selfrecon", help="the method that trained it")
+    frames.add_argument(
+        "--meshes",
+        choices=("ply", "obj", "none"),
+        default="ply",
+        help="kind of the mesh files (some MB a frame)",
+    )
+    frames.add_argument("--photo", action="store_true", help="draw over the film instead of on white")
+    frames.set_defaults(act=_export_frames)
     for kind, target, what in ((zju, "ROOT", "new folder to write"), (bvh, "FILE", ".bvh file to write"),
-                               (avatar, "FOLDER", "folder to write")):  # fmt: skip
+                               (selfrecon, "DIR", "new folder to write"),
+                               (avatar, "FOLDER", "folder to write"),
+                               (frames, "FOLDER", "new folder to write")):  # fmt: skip
         kind.add_argument("clip", metavar="CLIP", type=Path, help="clip folder")
         kind.add_argument("target", metavar=target, type=Path, help=what)
 
@@ -69,11 +95,32 @@ def _import_people_snapshot(args: argparse.Namespace) -> int:
                                       stride=args.stride, max_side=args.max_side))  # fmt: skip
 
 
+def _import_selfrecon(args: argparse.Namespace) -> int:
+    from hvr_nb.files import write_image
+    from hvr_nb.formats.selfrecon_folder import read_selfrecon
+    from hvr_nb.inputs import check_inputs
+
+    clip = read_selfrecon(args.source, _new(args.clip), start=args.start, stop=args.stop, stride=args.stride,
+                          fps=args.fps, max_side=args.max_side)  # fmt: skip
+    check = check_inputs(clip)
+    write_image(clip.folder / "inputs.png", check.picture)
+    print(f"{check}\nmasks against the body: {clip.folder / 'inputs.png'}")
+    return _made(clip)
+
+
 def _export_zju(args: argparse.Namespace) -> int:
     from hvr_nb.clip import Clip
     from hvr_nb.formats.zju_export import write_zju
 
     print(write_zju(Clip.open(args.clip), args.target, grids=not args.no_grids))
+    return 0
+
+
+def _export_selfrecon(args: argparse.Namespace) -> int:
+    from hvr_nb.clip import Clip
+    from hvr_nb.formats.selfrecon_export import write_selfrecon
+
+    print(write_selfrecon(Clip.open(args.clip), args.target))
     return 0
 
 
@@ -94,20 +141,40 @@ def _export_avatar(args: argparse.Namespace) -> int:
     from hvr_nb.clip import Clip
     from hvr_nb.export import avatar_texture, export_avatar, exported_files
     from hvr_nb.files import refuse_foreign
-    from hvr_nb.methods import method
 
     clip = Clip.open(args.clip)
-    load, folder = method(args.method).load, clip.folder / "avatars" / args.method
-    if not (folder / "options.json").is_file():
-        begun = " (its training was stopped)" if (folder / "checkpoint.pt").is_file() else ""
-        raise HvrError(f"{clip.folder} has no finished {args.method} avatar{begun}; run 05_train first")
+    load = _loader(clip, args.method)
     if not 16 <= args.size <= 8192:
         raise HvrError(f"--size is {args.size}; choose a texture of 16 to 8192 pixels")
     refuse_foreign(args.target, exported_files(args.target))  # before the work, not after it
-    avatar = load(folder)
+    avatar = load()
     texture = None if args.no_texture else avatar_texture(avatar, clip.frames, clip.masks, size=args.size)
     print(export_avatar(avatar, args.target, fps=clip.fps, texture=texture))
     return 0
+
+
+def _export_frames(args: argparse.Namespace) -> int:
+    from hvr_nb.clip import Clip
+    from hvr_nb.export_frames import export_frames
+    from hvr_nb.files import refuse_foreign
+
+    clip = Clip.open(args.clip)
+    load = _loader(clip, args.method)
+    refuse_foreign(args.target, set())  # before the work, not after it
+    print(export_frames(load(), args.target, frames=clip.frames, alpha=clip.masks.alpha, names=clip.frame_names,
+                        fps=clip.fps, meshes=args.meshes, photo=args.photo))  # fmt: skip
+    return 0
+
+
+def _loader(clip, name: str):
+    """What reads the clip's finished avatar of a method."""
+    from hvr_nb.methods import method
+
+    load, folder = method(name).load, clip.folder / "avatars" / name
+    if not (folder / "options.json").is_file():
+        begun = " (its training was stopped)" if (folder / "checkpoint.pt").is_file() else ""
+        raise HvrError(f"{clip.folder} has no finished {name} avatar{begun}; run 05_train first")
+    return lambda: load(folder)
 
 
 def _new(folder: Path) -> Path:

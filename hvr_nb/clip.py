@@ -1,7 +1,7 @@
 """A clip folder: the one file that knows file names.
 
 ``data/clips/<name>/`` holds ``clip.json``, ``camera.npz``, ``frames/`` (stage 00), ``keypoints.npz``
-(01), ``masks/`` (02), ``joints3d.npz`` and ``body.npz`` (03), ``canonical.npz`` (04),
+(01), ``masks/`` (02), perhaps imported ``normals.npz``, ``joints3d.npz`` and ``body.npz`` (03), ``canonical.npz`` (04),
 ``avatars/<method>/`` (05), ``renders/<method>/`` (06) and ``runs/``. Each is written by one stage,
 atomically, with a schema version and the fingerprints of what it was made from; reading one whose
 inputs have changed since is an error that names the notebook to run.
@@ -29,7 +29,7 @@ from hvr_nb.files import (
     write_json,
     write_npz,
 )
-from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
+from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks, Normals
 
 # artefact -> (notebook that makes it, artefacts it is made from)
 STAGES = {
@@ -37,6 +37,7 @@ STAGES = {
     "camera": ("00_video", ("frames",)),
     "keypoints": ("01_keypoints", ("frames",)),
     "masks": ("02_masks", ("frames", "keypoints")),
+    "normals": ("import selfrecon", ("frames",)),
     "joints3d": ("03_body", ("keypoints", "camera")),
     "body": ("03_body", ("keypoints", "masks", "camera")),
     "canonical": ("04_canonical", ("body",)),
@@ -238,6 +239,11 @@ class Clip:
     def keypoints(self) -> Keypoints:
         """2D joints, stage 01."""
         return self.load("keypoints", Keypoints)
+
+    @property
+    def normals(self) -> Normals:
+        """Directions of the visible surface; only imported clips have them."""
+        return self.load("normals", Normals)
 
     @property
     def joints3d(self) -> Joints3D:

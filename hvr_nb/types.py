@@ -94,6 +94,17 @@ class Masks:
 
 
 @dataclass(frozen=True)
+class Normals:
+    """Directions of the visible surface, measured or estimated by another program."""
+
+    vectors: np.ndarray  # (T, H, W, 3) int8, 127 = 1, OpenCV camera axes, towards us; 0, 0, 0 = not known
+
+    def __repr__(self) -> str:
+        known = 100 * float((self.vectors != 0).any(-1).mean())
+        return f"Normals({len(self.vectors)} frames, known in {known:.0f} % of the pixels)"
+
+
+@dataclass(frozen=True)
 class Joints3D:
     """A 3D skeleton per frame."""
 

@@ -1,6 +1,7 @@
 """Synthetic subjects: the clothed mesh of method "selfrecon" against the true one, frame by frame.
 
-Two studies: with the true body and silhouettes, and with everything estimated from the video alone. Ends
+Three studies: with the true body and silhouettes; with the true normal maps too; and with everything estimated
+from the video alone. Ends
 with one line of name=value pairs, means over the subjects.
 """
 
@@ -21,16 +22,21 @@ from hvr_nb.batch import run_chain
 from hvr_nb.body_model import posed
 from hvr_nb.clip import Clip
 from hvr_nb.evaluate import find_truth, novel_view_quality, synthetic_video
+from hvr_nb.export import avatar_texture
 from hvr_nb.files import write_image
-from hvr_nb.geometry import similarity
+from hvr_nb.geometry import camera_centre, similarity
+from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods import selfrecon
 from hvr_nb.methods.selfrecon.binding import pose_skin
 from hvr_nb.metrics import iou
+from hvr_nb.nearest import nearest_surface, on_surface
 from hvr_nb.render import to_uint8
 from hvr_nb.shading import views
 from hvr_nb.subject.person import pose_subject
-from hvr_nb.surface_quality import surface_quality, surface_samples
-from hvr_nb.types import Mesh
+from hvr_nb.subject.render import render_subject, sample, shading
+from hvr_nb.surface_quality import outer_faces, surface_quality, surface_samples
+from hvr_nb.texture_views import find_texels
+from hvr_nb.types import Mesh, Normals
 
 ROOT = Path(__file__).parents[1]
 SWING = np.radians(30)  # of each leg, forwards and backwards
@@ -93,6 +99,45 @@ def cross(x: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return area, area / np.maximum(np.linalg.norm(area, axis=1, keepdims=True), 1e-12)
 
 
+def texture_psnr(avatar, clip, truth, subject, *, size: int = 1024) -> dict[str, float]:
+    """The baked texture against the subject's painted colours under its lamp, on texels that some frame shows.
+
+    A texel's truth is taken in the frame in which it faces the camera best: the film's light is in the texture.
+    """
+    texture = avatar_texture(avatar, clip.frames, clip.masks, size=size)
+    texels, faces = find_texels(texture.uv, texture.uv_faces, size), avatar.surface().faces
+    poses = pose_subject(subject, truth.body)
+    outer = np.flatnonzero(outer_faces(Mesh(poses[0], subject.faces)))
+    meshes = [avatar.surface(avatar.body.frame(k)) for k in range(len(poses))]
+    best, frame = np.full(len(texels.flat), -1.0, np.float32), np.zeros(len(texels.flat), int)
+    for k, mesh in enumerate(meshes):
+        toward = camera_centre(avatar.body.camera) - mesh.vertices
+        cosine = (vertex_normals(mesh.vertices, faces) * toward).sum(1) / np.linalg.norm(toward, axis=1)
+        now = on_surface(cosine[:, None].astype(np.float32), faces, texels.face, texels.bary)[:, 0]
+        best, frame = np.maximum(best, now), np.where(now > best, k, frame)
+    true = np.zeros((len(best), 3))
+    for k, mesh in enumerate(meshes):
+        at = np.flatnonzero(frame == k)
+        points = on_surface(mesh.vertices, faces, texels.face[at], texels.bary[at])
+        face, bary, _ = nearest_surface(points, poses[k], subject.faces[outer])
+        normal = on_surface(vertex_normals(poses[k], subject.faces), subject.faces[outer], face, bary)
+        uv = np.einsum("nkc,nk->nc", subject.uv[outer][face], bary)
+        lit = shading(normal / np.linalg.norm(normal, axis=1, keepdims=True))
+        true[at] = sample(subject.texture, uv) * lit[:, None]
+    got, seen = texture.image.reshape(-1, 3)[texels.flat], texture.seen.ravel()[texels.flat]
+    made = {"texture_psnr": (got[seen] - true[seen]) ** 2, "unseen_psnr": (got[~seen] - true[~seen]) ** 2}
+    return {"texture_seen_pct": texture.seen_pct} | {
+        k: 10 * np.log10(255**2 / v.mean()) for k, v in made.items()
+    }
+
+
+def true_normals(clip) -> Normals:
+    """The normal maps of a clip of the synthetic subject, rendered again."""
+    truth = find_truth(clip)
+    vectors = render_subject(truth.subject(), truth.body).normals
+    return Normals(np.rint(127 * vectors.astype(np.float32)).astype(np.int8))
+
+
 def measure(clip, *, align: bool, pictures: Path) -> dict[str, float]:
     """Reconstruct a clip's person and compare with the truth."""
     start = time.perf_counter()
@@ -112,6 +157,7 @@ def measure(clip, *, align: bool, pictures: Path) -> dict[str, float]:
     row["novel_body_psnr"] = novel_view_quality(avatar, avatar.body, truth, avatar.model)[0][
         "novel_body_psnr"
     ]
+    row |= texture_psnr(avatar, clip, truth, truth.subject()) if not align else {}
     row["least_jacobian"], row["jacobian_p1"] = smallest_jacobian(avatar)
     row["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     surface = avatar.surface(avatar.body.frame(0))
@@ -129,25 +175,28 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--study", choices=("truth", "chain", "both"), default="both")
+    parser.add_argument(
+        "--study", nargs="+", choices=("truth", "normals", "chain"), default=["truth", "chain"]
+    )
     args = parser.parse_args()
     totals: dict[str, list[float]] = {}
     for outfit in args.outfits:
         source = synthetic_video(ROOT / "data/synthetic", outfit=outfit, motion="rotate", frames=args.frames,
                                  size=args.size, seed=args.seed)  # fmt: skip
-        for study in ("true", "estimated"):
-            if args.study == {"true": "chain", "estimated": "truth"}[study]:
-                continue
-            folder = ROOT / "data/clips" / f"surface_{source.name}_{study}"
-            if study == "true":
-                clip = true_clip(folder, source)
-            else:
+        for study in args.study:
+            ending = {"truth": "true", "normals": "normals", "chain": "estimated"}[study]
+            folder = ROOT / "data/clips" / f"surface_{source.name}_{ending}"
+            if study == "chain":
                 run_chain(source / "video.mp4", folder, notebooks_dir=ROOT / "notebooks", to_stage="04")
                 clip = Clip.open(folder)
-            row = measure(clip, align=study == "estimated", pictures=folder / "renders" / "bench_surface")
-            print(outfit, study, " ".join(f"{k}={v:.4g}" for k, v in row.items()), flush=True)
+            else:
+                clip = true_clip(folder, source)
+            if study == "normals":
+                clip.save("normals", true_normals(clip))
+            row = measure(clip, align=study == "chain", pictures=folder / "renders" / "bench_surface")
+            print(outfit, ending, " ".join(f"{k}={v:.4g}" for k, v in row.items()), flush=True)
             for key, value in row.items():
-                totals.setdefault(f"{study}_{key}", []).append(value)
+                totals.setdefault(f"{ending}_{key}", []).append(value)
     print(" ".join(f"{key}={np.nanmean(values):.4g}" for key, values in totals.items()))
 
 

@@ -136,6 +136,15 @@ def test_meshes_follow_the_body(avatar, clip, model):
     np.testing.assert_allclose(posed_mesh.vertices.min(0), body.min(0), atol=0.1)
 
 
+def test_its_surface_takes_a_frames_own_motion(avatar):
+    rest, moved = avatar.surface(None).vertices, avatar.surface(None, frame=2).vertices
+    gap = np.linalg.norm(moved - rest, axis=1)
+    assert 0 < gap.max() < 0.1
+    pose = avatar.body.frame(2)
+    shift = np.linalg.norm(avatar.surface(pose, frame=2).vertices - avatar.surface(pose).vertices, axis=1)
+    np.testing.assert_allclose(shift, gap, atol=0.2 * gap.max() + 1e-5)  # carried along by the skin
+
+
 def test_it_exports_with_its_texture(avatar, clip, tmp_path):
     from hvr_nb.export import avatar_texture, export_avatar
 

@@ -118,6 +118,15 @@ def test_topology_is_constant_and_closed(avatar):
     np.testing.assert_allclose(posed_coarse.vertices.mean(0), avatar.mesh(2).vertices.mean(0), atol=0.1)
 
 
+def test_a_frames_own_displacement_shows_in_every_pose(avatar):
+    body = avatar.body.frame(5)
+    assert np.array_equal(avatar.surface(body, frame=5).vertices, avatar.mesh(5).vertices)
+    rest, moved = avatar.surface(None), avatar.surface(None, frame=5)
+    gap = np.linalg.norm(moved.vertices - rest.vertices, axis=1)
+    assert 1e-4 < gap.max() < 0.05 and np.array_equal(rest.vertices, avatar.made.vertices)
+    assert np.array_equal(moved.faces, rest.faces)
+
+
 def test_signed_distance_knows_inside_from_outside(avatar):
     joints = make_joints(avatar)
     assert avatar.signed_distance(joints[[0, 6, 12]]).max() < -0.02

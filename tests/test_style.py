@@ -29,7 +29,8 @@ LAYERS = {
     4: {"train"},
     5: {"methods", "formats"},
     6: {"subject", "viewing", "pictures", "plots", "shading", "skeletons", "pose_video", "report", "batch", "render",
-        "coverage", "evaluate", "motion", "export"},
+        "coverage", "evaluate", "motion", "export", "export_frames",
+        "inputs", "slices"},
     7: {"cli", "cli_formats", "demo", "__main__"},
 }  # fmt: skip
 

@@ -108,9 +108,18 @@ class Avatar:
         """A picture of the baked mesh: the mean moment, hard outline, tens of pictures a second."""
         return baked.draw(self._mesh, self._mesh_vertices(pose), camera)
 
-    def surface(self, pose=None) -> Mesh:
-        """The baked mesh in a pose (None: the big pose): vertices correspond, colours of the mean moment."""
-        return self._mesh if pose is None else replace(self._mesh, vertices=self._mesh_vertices(pose))
+    def surface(self, pose=None, *, frame: int | None = None) -> Mesh:
+        """The baked mesh in a pose (None: the big pose): vertices correspond, colours of the mean moment.
+
+        Args:
+            frame: of the clip, whose residual motion to show; None shows the mean moment.
+        """
+        if pose is None and frame is None:
+            return self._mesh
+        if pose is None:
+            return replace(self._mesh, vertices=self._mesh.vertices - self._motion(frame))
+        binding, bank = self._at_moment(frame), self._bank(pose)
+        return replace(self._mesh, vertices=baked.posed_vertices(binding, self.canonical.faces, bank))
 
     def skin_weights(self) -> np.ndarray:
         """(N, 24) float32 skin weights of the vertices of ``surface``; rows sum to one."""
@@ -149,15 +158,19 @@ class Avatar:
         whole, bounds = (b.reshape(-1, 4).astype(np.float32) for b in (whole, bounds))
         return whole, bounds, counts.ravel(), ndimage.minimum_filter(np.isfinite(depth), 3).ravel()
 
-    @torch.no_grad()
     def _at_moment(self, frame: int | None) -> Binding:
         """The baked mesh's vertices with the residual motion of a training frame."""
         if frame is None:
             return self._binding
+        return shifted(self._binding, self.canonical, -self._motion(frame))
+
+    @torch.no_grad()
+    def _motion(self, frame: int) -> np.ndarray:
+        """(V, 3) metres, the residual motion of a training frame at the baked mesh's vertices."""
         device = self.field.low.device
         code = torch.as_tensor(self.codes[frame : frame + 1], dtype=torch.float32, device=device)
         motion = self.field.residual(torch.as_tensor(self._mesh.vertices, device=device), code)
-        return shifted(self._binding, self.canonical, -motion.cpu().numpy())
+        return motion.cpu().numpy()
 
     @torch.no_grad()
     def _trace(self, camera, pixel, offset, bounds, bank, frame, samples):

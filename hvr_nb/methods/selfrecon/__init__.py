@@ -19,6 +19,7 @@ from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.canonical import Canonical, make_canonical
 from hvr_nb.geometry import undistort_images
 from hvr_nb.methods.selfrecon.avatar import Avatar, Surface, load
+from hvr_nb.methods.selfrecon.detail import as_picture
 from hvr_nb.methods.selfrecon.fit import ROUNDS, Fit, FitOptions, Footage, footage
 from hvr_nb.methods.selfrecon.template import subdivision
 from hvr_nb.rays import outline_gaps
@@ -93,12 +94,19 @@ def _film(clip, body: Body, image_scale: float, hold_out: int) -> Footage:
     frames, clean = undistort_images(masks.foreground if masks.foreground is not None else clip.frames,
                                      body.camera)  # fmt: skip
     alpha, _ = undistort_images(masks.alpha, body.camera)
+    normals = (
+        undistort_images(as_picture(clip.normals.vectors), body.camera)[0] if clip.has("normals") else None
+    )
     camera = clean.scaled(image_scale)
     if image_scale != 1:
         size = (camera.width, camera.height)
-        frames, alpha = (np.stack([cv2.resize(im, size, interpolation=cv2.INTER_AREA) for im in stack])
-                         for stack in (frames, alpha))  # fmt: skip
-    return footage(frames, alpha, camera, which)
+        frames, alpha, normals = (
+            None
+            if stack is None
+            else np.stack([cv2.resize(im, size, interpolation=cv2.INTER_AREA) for im in stack])
+            for stack in (frames, alpha, normals)
+        )
+    return footage(frames, alpha, camera, which, normals)
 
 
 def _misfit(body: Body, model, film: Footage) -> float:
@@ -111,7 +119,7 @@ def _misfit(body: Body, model, film: Footage) -> float:
 
 def _identity(clip, call: dict) -> str:
     """What a checkpoint belongs to: the options and the clip's artefacts."""
-    inputs = [clip.fingerprint(a) for a in (*NEEDS, "canonical")]
+    inputs = [clip.fingerprint(a) for a in (*NEEDS, "canonical", "normals")]
     return hashlib.sha256(json.dumps([inputs, call], sort_keys=True).encode()).hexdigest()
 
 

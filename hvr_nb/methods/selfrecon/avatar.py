@@ -78,9 +78,15 @@ class Avatar:
         """A picture of the mean shape with a hard outline."""
         return self.render(camera, pose, antialias=False)
 
-    def surface(self, pose=None) -> Mesh:
-        """The mesh in a pose, None for the big pose: vertices correspond; colours under the mean light."""
-        return self._mesh if pose is None else replace(self._mesh, vertices=self._posed(pose, None))
+    def surface(self, pose=None, *, frame: int | None = None) -> Mesh:
+        """The mesh in a pose, None for the big pose: vertices correspond; colours under the mean light.
+
+        Args:
+            frame: of the clip, whose own displacement to show; None shows the mean shape.
+        """
+        if pose is not None:
+            return replace(self._mesh, vertices=self._posed(pose, frame))
+        return replace(self._mesh, vertices=self._displaced(self.made.vertices, frame).astype(np.float32))
 
     def mesh(self, frame: int | None = None, *, resolution: int | None = None) -> Mesh:
         """The surface as a coloured mesh: in the big pose, or posed as in a frame of the clip.
@@ -138,10 +144,14 @@ class Avatar:
         """(V, 3) float32 world metres."""
         skin = pose_skin(self.model, self.body.betas, *one_pose(pose))
         out = carried(self._binding, self.canonical.faces, skin.vertices[0], skin.world[0])
-        if frame is not None and self.made.heights.shape[1]:
-            along = self._bumps @ self.made.heights[frame].astype(np.float64)
-            out = out + vertex_normals(out, self.made.faces) * along[:, None]
-        return out.astype(np.float32)
+        return self._displaced(out, frame).astype(np.float32)
+
+    def _displaced(self, vertices: np.ndarray, frame: int | None) -> np.ndarray:
+        """Vertices (V, 3) in some pose with the displacement of a frame; None has none."""
+        if frame is None or not self.made.heights.shape[1]:
+            return vertices
+        along = self._bumps @ self.made.heights[frame].astype(np.float64)
+        return vertices + vertex_normals(vertices, self.made.faces) * along[:, None]
 
     def _lit(self, vertices: np.ndarray) -> np.ndarray:
         """(V, 3) float32 colours 0..1 of posed vertices (V, 3) under the clip's light."""

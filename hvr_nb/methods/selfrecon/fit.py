@@ -16,8 +16,9 @@ from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods.selfrecon import pose as pose_step
 from hvr_nb.methods.selfrecon.binding import Skin, bind_mesh, neighbour_mean, pose_skin
 from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, sighting
+from hvr_nb.methods.selfrecon.detail import detailed, directions
 from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
-from hvr_nb.methods.selfrecon.shape import consensus, relaxed
+from hvr_nb.methods.selfrecon.shape import consensus, relaxed, robust
 from hvr_nb.methods.selfrecon.silhouettes import Rim, rim, shared_edges, signed_distance
 from hvr_nb.methods.selfrecon.template import first_template, loose_volume, remeshed
 from hvr_nb.metrics import iou, psnr
@@ -28,6 +29,7 @@ ROUNDS = 6  # three on a coarse mesh, three on the fine one
 FINE_FROM = 3
 COARSER = 1.7  # sides of the first rounds' triangles over those of the last
 LOOKED_AT = 8  # frames in a round's figures
+DETAILED = 2  # times that normal maps are followed
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Footage:
     distances: list[np.ndarray]  # N x (H, W) float16 pixels outside the mask
     camera: Camera
     which: np.ndarray  # (N,) their numbers in the clip
+    normals: np.ndarray | None = None  # (N, H, W, 3) uint8 of ``detail.as_picture``
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,14 @@ class FitOptions:
     smooth: float = 1.0  # factor on the curvature's weight
     refine_pose: bool = True
     motion: bool = True  # whether frames keep a displacement of their own
+    normals: float = 1.0  # weight of the clip's normal maps, where it has some; 0 leaves them out
 
 
-def footage(frames: np.ndarray, alpha: np.ndarray, camera: Camera, which: np.ndarray) -> Footage:
-    """The frames ``which`` (N,) of frames (T, H, W, 3) uint8 and alpha (T, H, W) uint8."""
-    return Footage(frames[which], alpha[which], [signed_distance(a) for a in alpha[which]], camera, which)
+def footage(frames: np.ndarray, alpha: np.ndarray, camera: Camera, which: np.ndarray,
+            normals: np.ndarray | None = None) -> Footage:  # fmt: skip
+    """The frames ``which`` (N,) of frames and perhaps normals (T, H, W, 3) uint8 and alpha (T, H, W) uint8."""
+    return Footage(frames[which], alpha[which], [signed_distance(a) for a in alpha[which]], camera, which,
+                   None if normals is None else normals[which])  # fmt: skip
 
 
 class Fit:
@@ -96,6 +102,9 @@ class Fit:
             self.poses, self.transl = turn_joints(self.poses, self.transl, turn, shift, self.model.parents)
             skin = self._skin()
         self._shape(skin, k)
+        if k == ROUNDS - 1 and self.film.normals is not None and self.options.normals > 0:
+            for _ in range(DETAILED):
+                self._detail(skin)
         if k == ROUNDS - 1 and self.options.motion:
             rims, normals, _ = self._rims(skin)
             self.centres = middles(self.vertices)
@@ -112,6 +121,23 @@ class Fit:
         move = consensus(rims, normals, self.vertices, self.faces, sigma=sigma, smooth=self.options.smooth)
         moved = self.vertices + vertex_normals(self.vertices, self.faces) * move[:, None]
         self.vertices = relaxed(moved, self.faces)
+
+    def _detail(self, skin: Skin) -> None:
+        """Move the big-pose mesh so that its normals become those of the film's maps."""
+        film, bound = self.film, bind_mesh(self.vertices, self.faces, self.canonical)
+        posed = self.posed(skin, self.vertices, self.faces, film.which)
+        views = ((x, normal, skin.world[k], film.normals[n], film.distances[n])
+                 for n, (k, (x, normal)) in enumerate(zip(film.which, posed, strict=True)))  # fmt: skip
+        wanted, trust = directions(views, self.vertices, self.faces, skin_weights(bound), self.canonical.A_big,
+                                   film.camera)  # fmt: skip
+        held = np.zeros(len(self.vertices))
+        for seen in self._rims(skin)[0]:
+            held += np.bincount(
+                seen.vertex, seen.trust * robust(seen.residual, self.options.sigma), len(held)
+            )
+        self.vertices = detailed(
+            self.vertices, self.faces, wanted, trust, held=held, weight=self.options.normals
+        )
 
     def _rims(self, skin: Skin) -> tuple[list[Rim], list[np.ndarray], np.ndarray]:
         """Rims and world normals (V, 3) of the mesh in the film's frames, and its skin weights (V, 24)."""
