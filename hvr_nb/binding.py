@@ -38,12 +38,21 @@ def bind(points: np.ndarray, canonical: Canonical, *, cloth: bool) -> Binding:
     foot = on_surface(canonical.vertices, canonical.faces, face, bary)
     turn = loose.blend(weights, canonical.A_big)[:, :, :3]
     offset = np.linalg.solve(turn, (points - foot)[..., None])[..., 0]
+    none = np.zeros((0, 3), np.float32)
+    bound = Binding(face, bary, weights, offset.astype(np.float32), distance, np.zeros(0, np.int64),
+                    none[:, :1], np.zeros((0, 24), np.float32), none)  # fmt: skip
     share = loose.looseness(distance)
-    which = np.flatnonzero(share) if cloth else np.zeros(0, np.int64)
+    which = np.flatnonzero(share)
+    return loosened(bound, points, canonical, which, share[which, None]) if cloth else bound
+
+
+def loosened(binding: Binding, points: np.ndarray, canonical: Canonical, which: np.ndarray,
+             share: np.ndarray) -> Binding:  # fmt: skip
+    """The same binding of big-pose points (N, 3) whose loose ones are ``which`` (L,), by ``share`` (L, 1)."""
     smooth = loose.weights_at(points[which], canonical).astype(np.float32)
     rest = loose.undo(loose.blend(smooth, canonical.A_big), points[which])
-    return Binding(face, bary, weights, offset.astype(np.float32), distance, which,
-                   share[which, None].astype(np.float32), smooth, rest.astype(np.float32))  # fmt: skip
+    return replace(binding, which=which, share=share.astype(np.float32), smooth=smooth,
+                   rest=rest.astype(np.float32))  # fmt: skip
 
 
 def shifted(binding: Binding, canonical: Canonical, shift: np.ndarray) -> Binding:

@@ -22,7 +22,12 @@ STEPS = 6  # of the fixed point; 1 mm from the solution for a skirt on walking l
 
 def looseness(distance: np.ndarray) -> np.ndarray:
     """(...,) share 0..1 of the smooth field at signed distances from the skin, metres."""
-    t = np.clip((distance - NEAR) / (FAR - NEAR), 0, 1)
+    return smoothstep(distance, NEAR, FAR)
+
+
+def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    """0 below ``low``, 1 above ``high``, without a corner between."""
+    t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
@@ -46,7 +51,7 @@ def weights_at(points: np.ndarray, canonical) -> np.ndarray:
     out = np.empty((len(points), 24))
     where = ((points - canonical.origin) / canonical.spacing).T
     for joint in range(24):
-        out[:, joint] = map_coordinates(canonical.field_weights[..., joint], where, order=1, mode="nearest")
+        out[:, joint] = map_coordinates(canonical.loose_weights[..., joint], where, order=1, mode="nearest")
     return out
 
 
@@ -64,7 +69,7 @@ def move(points: np.ndarray, frame: np.ndarray, distance: np.ndarray, big: np.nd
         world: (T, 24, 3, 4) rest pose to world.
     """
     if numba is not None:
-        _move(points, frame, distance, big, canonical.field_weights, canonical.field_distance, canonical.origin,
+        _move(points, frame, distance, big, canonical.loose_weights, canonical.field_distance, canonical.origin,
               canonical.spacing, canonical.A_big, world)  # fmt: skip
         return
     share = looseness(distance)

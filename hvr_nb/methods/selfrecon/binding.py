@@ -1,21 +1,22 @@
-"""The body in all its poses, and a mesh hung on it whose loose cloth is bound evenly along itself."""
+"""The body in all its poses, and a mesh hung on it whose loose cloth is bound evenly in space."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy import sparse
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from hvr_nb import loose
-from hvr_nb.binding import Binding, bind, skin_weights
+from hvr_nb.binding import Binding, bind, loosened
 from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical
 from hvr_nb.mesh import unique_edges
 
-WHOLLY = 0.2  # evened-out looseness from which cloth follows the smooth weights alone
-EVEN = 0.03  # metres along a mesh over which the weights of loose cloth are evened out
+AROUND = 0.06  # metres over which looseness is evened out
+MIXED = (0.02, 0.22)  # evened-out looseness between which the smooth weights take over
 
 
 @dataclass(frozen=True)
@@ -41,27 +42,33 @@ def pose_skin(model: BodyModel, betas, poses, transl) -> Skin:
 
 
 def bind_mesh(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> Binding:
-    """Hang a big-pose mesh (V, 3), (F, 3) on the skin; loose cloth's weights are smooth along the mesh.
+    """Hang a big-pose mesh (V, 3), (F, 3) on the skin; loose cloth and all about it follow smooth weights.
 
-    The nearest skin changes suddenly under a skirt; along the cloth itself weights must not.
+    The nearest skin changes suddenly under a skirt, so no part of it may follow that: how loose a vertex is
+    is evened out in space, and a fifth of looseness about it is enough.
     """
-    bound = bind(vertices, canonical, cloth=True)
-    if not len(bound.which):
+    bound = bind(vertices, canonical, cloth=False)
+    raw = loose.looseness(bound.distance)
+    if not raw.any():
         return bound
-    edge = float(np.linalg.norm(vertices[faces[:, 0]] - vertices[faces[:, 1]], axis=1).mean())
-    mean, steps = neighbour_mean(faces, len(vertices)), int(np.ceil((EVEN / edge) ** 2))
-    share = np.zeros((len(vertices), 1), np.float32)
-    share[bound.which] = bound.share
-    weights = skin_weights(bound)
-    both = np.concatenate([share, weights], 1).astype(np.float32)
-    for _ in range(steps):
-        both = 0.5 * both + 0.5 * (mean @ both)
-    # Beside loose cloth the nearest skin jumps already: the smooth weights take over early, and wholly.
-    share = np.clip(both[:, :1] / WHOLLY, 0, 1)
-    which = np.flatnonzero(share > 0.01)
-    smooth = both[which, 1:] / both[which, 1:].sum(1, keepdims=True)
-    rest = loose.undo(loose.blend(smooth, canonical.A_big), vertices[which])
-    return replace(bound, which=which, share=share[which], smooth=smooth, rest=rest.astype(np.float32))
+    share = evened(vertices, raw, reach=AROUND)
+    share = loose.smoothstep(share, *MIXED)
+    which = np.flatnonzero(share)
+    return loosened(bound, vertices, canonical, which, share[which, None])
+
+
+def evened(points: np.ndarray, values: np.ndarray, *, reach: float, cell: float = 0.02) -> np.ndarray:
+    """(N,) mean of values (N,) over the points (N, 3) near each: a Gaussian of standard deviation ``reach``.
+
+    All in metres; on a grid of ``cell``, so that the roughness of a mesh does not matter.
+    """
+    low = points.min(0) - 2 * cell
+    shape = np.ceil((points.max(0) + 3 * cell - low) / cell).astype(int)
+    number = np.ravel_multi_index(np.floor((points - low) / cell).astype(int).T, shape)
+    total, count = (gaussian_filter(np.bincount(number, w, shape.prod()).reshape(shape), reach / cell,
+                                    mode="constant") for w in (values, np.ones(len(values))))  # fmt: skip
+    mean = total / np.maximum(count, 1e-9)
+    return map_coordinates(mean, (points - low).T / cell - 0.5, order=1, mode="nearest")
 
 
 def neighbour_mean(faces: np.ndarray, count: int) -> sparse.csr_array:
