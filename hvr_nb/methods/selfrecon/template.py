@@ -12,7 +12,7 @@ from scipy import ndimage, sparse
 from scipy.spatial import ConvexHull, Delaunay
 from skimage.measure import label, marching_cubes
 
-from hvr_nb.binding import bind, carried
+from hvr_nb.binding import bind, carried, loosened
 from hvr_nb.canonical import Canonical, sample_field
 from hvr_nb.mesh import unique_edges
 from hvr_nb.methods.selfrecon.binding import Skin
@@ -27,6 +27,7 @@ REACH = 0.32  # metres from the big-pose skin that loose clothes may be: they sp
 WANTED = 0.1  # share of the frames in which a point must lie on pixels that the body leaves unexplained
 OUTSIDE = 0.05  # share of the frames in which it may lie outside the mask
 ENCLOSED = 0.2  # the same where it lies between legs and clothes: skinning is least sure there
+BESIDE = 0.15  # metres beside loose cloth, within the silhouettes' hull, that belong to it
 CARVE_CELL = 0.015  # metres
 SLIVER = 0.05  # of a cell; a surface nearer to a grid node would make triangles without area
 
@@ -62,7 +63,8 @@ def loose_volume(canonical: Canonical, skin: Skin, distances: list[np.ndarray], 
     distance, low = body_grid(canonical, CARVE_CELL)
     near = np.flatnonzero((np.abs(distance) < REACH).ravel() & (distance > 0).ravel())
     points = low + CARVE_CELL * np.stack(np.unravel_index(near, distance.shape), -1)
-    bound = bind(points, canonical, cloth=True)
+    bound = bind(points, canonical, cloth=False)
+    bound = loosened(bound, points, canonical, np.arange(len(points)), np.ones((len(points), 1)))
     outside, wanted = np.zeros(len(near), np.int32), np.zeros(len(near), np.int32)
     for vertices, world, mask in zip(skin.vertices, skin.world, distances, strict=True):
         free = _unexplained(vertices, canonical.faces, camera, mask)
@@ -70,17 +72,30 @@ def loose_volume(canonical: Canonical, skin: Skin, distances: list[np.ndarray], 
         outside += lookup(mask.astype(np.float32), pixels) > 0.5
         wanted += lookup(free, pixels) > 0.5
     count = len(distances)
-    hull = outside <= OUTSIDE * count
-    pieces = np.zeros(distance.shape, bool)
-    pieces.ravel()[near[hull & (wanted >= max(2, WANTED * count)) & (bound.distance > 0.5 * NEAR)]] = True
+    hull, pieces = np.zeros(distance.shape, bool), np.zeros(distance.shape, bool)
+    hull.ravel()[near[outside <= OUTSIDE * count]] = True
+    seed = near[(wanted >= max(2, WANTED * count)) & (bound.distance > 0.5 * NEAR)]
+    pieces.ravel()[seed] = hull.ravel()[seed]
     pieces = _large(pieces)
     if not pieces.any():
         return None
-    solid = (pieces > 0).ravel()
+    cloth = pieces > 0
     inside = near[outside <= ENCLOSED * count]
-    solid[inside[_enclosed(inside, pieces)]] = True
-    solid = ndimage.gaussian_filter((solid.reshape(distance.shape) | (distance <= 0)).astype(np.float32), 1.0)
+    cloth.ravel()[inside[_enclosed(inside, pieces)]] = True
+    solid = ndimage.gaussian_filter(_joined(cloth, hull, distance <= 0).astype(np.float32), 1.0)
     return (0.5 - solid) * 3 * CARVE_CELL, low, CARVE_CELL
+
+
+def _joined(cloth: np.ndarray, hull: np.ndarray, body: np.ndarray) -> np.ndarray:
+    """Body and cloth (X, Y, Z) bool as one solid: the silhouettes' hull fills what lies beside the cloth.
+
+    A skirt is loose below and tight at the waist; without its tight part a slot would be left between them.
+    """
+    steps = round(BESIDE / CARVE_CELL)
+    cloth = ndimage.binary_dilation(cloth, iterations=steps, mask=hull | cloth)
+    closed = ndimage.binary_closing(np.pad(cloth | body, 3), iterations=2)[3:-3, 3:-3, 3:-3]
+    closed &= ndimage.binary_dilation(cloth, iterations=2)
+    return ndimage.binary_fill_holes(cloth | body | closed)
 
 
 def _large(kept: np.ndarray, *, least: float = 3e-4) -> np.ndarray:
