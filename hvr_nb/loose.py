@@ -26,7 +26,7 @@ def looseness(distance: np.ndarray) -> np.ndarray:
 
 
 def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
-    """0 below ``low``, 1 above ``high``, without a corner between."""
+    """(...,) values 0..1 of x (...,): 0 below ``low``, 1 above ``high``, no corner between."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 

@@ -18,13 +18,13 @@ from scipy.spatial import cKDTree
 
 from hvr_nb import loose
 from hvr_nb.batch import run_chain
+from hvr_nb.binding import pose_skin
 from hvr_nb.body_model import posed
 from hvr_nb.clip import Clip
 from hvr_nb.evaluate import find_truth, novel_view_quality, synthetic_video
 from hvr_nb.files import write_image
 from hvr_nb.geometry import similarity
 from hvr_nb.methods import selfrecon
-from hvr_nb.methods.selfrecon.binding import pose_skin
 from hvr_nb.metrics import iou
 from hvr_nb.render import to_uint8
 from hvr_nb.shading import views

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hvr_nb.geometry import camera_centre
-from hvr_nb.methods.selfrecon.silhouettes import lookup, pixels_of
+from hvr_nb.mask_distance import lookup, pixels_of
 from hvr_nb.raster import rasterize
 from hvr_nb.types import Camera
 
