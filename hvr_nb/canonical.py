@@ -91,13 +91,14 @@ def make_canonical(body: Body, model: BodyModel, *, spacing: float = 0.025, marg
     weights = model.weights.numpy()
     parts = vertex_parts(weights)
     bounds = _box(vertices, margin)
-    fields = _fields(vertices, model, bounds, spacing)
+    fields = surface_fields(vertices, model.faces, weights, bounds, spacing)
+    uv = None if model.uv is None else _surface_uv(model, fields)
     return Canonical(
         rest_vertices=rest.numpy(), rest_joints=joints.numpy(), vertices=vertices, A_big=A_big.numpy(),
         weights=weights, faces=model.faces, parts=parts, bounds=bounds,
         part_bounds=np.stack([_box(vertices[parts == p], margin) for p in range(len(PART_NAMES))]),
         origin=bounds[0], spacing=float(spacing), parents=np.asarray(model.parents),
-        model_hash=model.hash, **fields,
+        model_hash=model.hash, field_uv=uv, **fields,
     )  # fmt: skip
 
 
@@ -113,28 +114,36 @@ def _box(points: np.ndarray, margin: float) -> np.ndarray:
     return np.stack([points.min(0) - margin, points.max(0) + margin])
 
 
-def _fields(vertices: np.ndarray, model: BodyModel, bounds: np.ndarray, spacing: float) -> dict:
-    """The grid fields of ``Canonical`` as keyword arguments."""
+def surface_fields(vertices: np.ndarray, faces: np.ndarray, weights: np.ndarray, bounds: np.ndarray,
+                   spacing: float) -> dict:  # fmt: skip
+    """The grid fields of ``Canonical`` about a surface, as keyword arguments.
+
+    Args:
+        vertices: (V, 3) big pose, metres. faces: (F, 3). weights: (V, 24). bounds: (2, 3) of the grid, metres.
+        spacing: of its nodes, metres.
+    """
     counts = np.ceil((bounds[1] - bounds[0]) / spacing).astype(int) + 1
     index = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing="ij"), -1)
     nodes = (bounds[0] + spacing * index).reshape(-1, 3)
-    face, bary, distance = nearest_surface(nodes, vertices, model.faces)
+    face, bary, distance = nearest_surface(nodes, vertices, faces)
 
     def grid(values):
         return values.reshape(*counts, *values.shape[1:])
 
-    uv = None
-    if model.uv is not None:
-        corners = model.uv[model.uv_faces[face]]
-        uv = grid(np.einsum("nk,nkc->nc", bary, corners).astype(np.float32))
-    weights = grid(on_surface(model.weights.numpy(), model.faces, face, bary))
+    smooth = grid(on_surface(weights, faces, face, bary))
     band = grid(distance) < 0.75 * np.sqrt(3) * spacing  # specs/surface.md C2, step 1
-    weights = np.clip(extend(weights, band, sweeps=100), 0, 1)
+    smooth = np.clip(extend(smooth, band, sweeps=100), 0, 1)
     return {
-        "field_weights": weights / weights.sum(-1, keepdims=True),
+        "field_weights": smooth / smooth.sum(-1, keepdims=True),
         "field_distance": grid(distance), "field_face": grid(face), "field_bary": grid(bary),
-        "field_point": grid(on_surface(vertices, model.faces, face, bary)), "field_uv": uv,
+        "field_point": grid(on_surface(vertices, faces, face, bary)),
     }  # fmt: skip
+
+
+def _surface_uv(model: BodyModel, fields: dict) -> np.ndarray:
+    """(X, Y, Z, 2) float32 texture coordinates of the nearest places."""
+    corners = model.uv[model.uv_faces[fields["field_face"]]]
+    return np.einsum("xyzk,xyzkc->xyzc", fields["field_bary"], corners).astype(np.float32)
 
 
 def sample_field(canonical: Canonical, field: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ LAYERS = {
     3: {"keypoints", "blazepose", "cleanup", "tracking", "identity", "place", "floor", "bones", "root_way",
         "lift", "masks", "temporal", "crf", "matting", "parsing", "body_parts", "colour_model", "labels", "schp",
         "fit", "fit_init", "fit_terms", "kinematics", "landmarks", "normal", "pose_prior", "silhouette",
-        "avatar_files", "binding", "canonical", "carving", "mask_distance", "harmonic", "loose", "warp", "warp_torch",
+        "avatar_files", "binding", "canonical", "carving", "dress", "mask_distance", "harmonic", "loose", "warp", "warp_torch",
         "unwrap", "texture_views", "texture_align", "texture_bake"},
     4: {"train"},
     5: {"methods", "formats"},
