@@ -59,19 +59,16 @@ class Binding:
     rest: np.ndarray  # (L, 3) float32 where they are in the rest pose, metres
 
 
-def bind(points: np.ndarray, canonical: Canonical, *, cloth: bool) -> Binding:
-    """Hang big-pose points (N, 3), metres, on the skin; ``cloth``: those off it follow ``hvr_nb.loose``."""
+def bind(points: np.ndarray, canonical: Canonical) -> Binding:
+    """Hang big-pose points (N, 3), metres, on the nearest skin."""
     face, bary, distance = nearest_surface(points, canonical.vertices, canonical.faces)
     weights = on_surface(canonical.weights, canonical.faces, face, bary).astype(np.float32)
     foot = on_surface(canonical.vertices, canonical.faces, face, bary)
     turn = loose.blend(weights, canonical.A_big)[:, :, :3]
     offset = np.linalg.solve(turn, (points - foot)[..., None])[..., 0]
     none = np.zeros((0, 3), np.float32)
-    bound = Binding(face, bary, weights, offset.astype(np.float32), distance, np.zeros(0, np.int64),
-                    none[:, :1], np.zeros((0, 24), np.float32), none)  # fmt: skip
-    share = loose.looseness(distance)
-    which = np.flatnonzero(share)
-    return loosened(bound, points, canonical, which, share[which, None]) if cloth else bound
+    return Binding(face, bary, weights, offset.astype(np.float32), distance, np.zeros(0, np.int64),
+                   none[:, :1], np.zeros((0, 24), np.float32), none)  # fmt: skip
 
 
 def loosened(binding: Binding, points: np.ndarray, canonical: Canonical, which: np.ndarray,
@@ -89,7 +86,7 @@ def bind_mesh(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> 
     The nearest skin changes suddenly under a skirt, so no part of it may follow that: how loose a vertex is
     is evened out in space, and a fifth of looseness about it is enough.
     """
-    bound = bind(vertices, canonical, cloth=False)
+    bound = bind(vertices, canonical)
     raw = loose.looseness(bound.distance)
     if not raw.any():
         return bound

@@ -63,7 +63,7 @@ def loose_volume(canonical: Canonical, skin: Skin, distances: list[np.ndarray], 
     distance, low = body_grid(canonical, CARVE_CELL)
     near = np.flatnonzero((np.abs(distance) < REACH).ravel() & (distance > 0).ravel())
     points = low + CARVE_CELL * np.stack(np.unravel_index(near, distance.shape), -1)
-    bound = bind(points, canonical, cloth=False)
+    bound = bind(points, canonical)
     bound = loosened(bound, points, canonical, np.arange(len(points)), np.ones((len(points), 1)))
     outside, wanted = np.zeros(len(near), np.int32), np.zeros(len(near), np.int32)
     for vertices, world, mask in zip(skin.vertices, skin.world, distances, strict=True):

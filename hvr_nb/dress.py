@@ -31,8 +31,15 @@ class Dress:
     skin_faces: np.ndarray  # (F, 3) of the bare body
     canonical: Canonical  # with this surface, its weights and the fields about it; joints are the body's
 
-    def carried(self, skin: np.ndarray, world: np.ndarray) -> np.ndarray:
-        """(V, 3) float32 world metres with the bare body at ``skin`` and its joints at ``world`` (24, 3, 4)."""
+    def posed(self, skin: np.ndarray, transforms: np.ndarray, transl: np.ndarray) -> np.ndarray:
+        """(V, 3) float32 world metres.
+
+        Args:
+            skin: (V0, 3) the posed bare body, world metres. transforms: (24, 3, 4) of its joints, before
+                the shift ``transl`` (3,), metres.
+        """
+        world = transforms.copy()
+        world[..., 3] += transl
         return carried(self.binding, self.skin_faces, skin, world).astype(np.float32)
 
 

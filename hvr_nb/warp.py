@@ -63,7 +63,7 @@ def pose_bank(model: BodyModel, canonical: Canonical, betas, poses, transl, *, d
             v, j, a = model.pose(as32[0], as32[1][k : k + 1], as32[2][k : k + 1])
             v, a = v[0].numpy(), a[0].numpy()
             if dress is not None:
-                v = dress.carried(v, shifted(a, as32[2][k].numpy()))
+                v = dress.posed(v, a, as32[2][k].numpy())
             maps = vertex_maps(canonical, a).reshape(-1, 9).astype(np.float32)
             normals = vertex_normals(v, canonical.faces).astype(np.float32)
             parts.append((v, normals, maps, a, j[0].numpy(), vertex_grid(v)))
@@ -76,13 +76,6 @@ def pose_bank(model: BodyModel, canonical: Canonical, betas, poses, transl, *, d
     return PoseBank(*stacked, origin=np.stack([p[5].origin for p in parts]),
                     dims=np.stack([p[5].dims for p in parts]), start=np.stack(start),
                     items=np.stack([p[5].items for p in parts]), on_device=copies)  # fmt: skip
-
-
-def shifted(transforms: np.ndarray, transl: np.ndarray) -> np.ndarray:
-    """Transforms (24, 3, 4) with a shift (3,), metres, after them."""
-    out = transforms.copy()
-    out[..., 3] += transl
-    return out
 
 
 def warp_rays(points: np.ndarray, frame: np.ndarray, bank: PoseBank, canonical: Canonical):

@@ -280,7 +280,7 @@ def test_poses_are_found_again_from_rims(model):
 
 def test_points_on_the_skin_follow_it_exactly(model):
     canonical = make_canonical(replace_body(model), model)
-    bound = bind(canonical.vertices, canonical, cloth=True)
+    bound = bind(canonical.vertices, canonical)
     poses = np.random.default_rng(0).normal(0, 0.2, (1, 72))
     skin = pose_skin(model, np.zeros(10), poses, np.array([[0.1, 0.2, -3]]))
     out = carried(bound, canonical.faces, skin.vertices[0], skin.world[0])

@@ -73,7 +73,9 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
         dress = carve_dress(canonical, model, body, pictures.alpha, pictures.camera, which)
     if dress is not None:
         canonical = dress.canonical
-        worn = pose_bank(model, canonical, body.betas, body.poses[which[::8]], body.transl[which[::8]], dress=dress)
+        worn = pose_bank(
+            model, canonical, body.betas, body.poses[which[::8]], body.transl[which[::8]], dress=dress
+        )
         margin, _ = outline_fit(pictures, worn.vertices, canonical.faces, which[::8])
     options = FitOptions(iters=iters, rays=rays, **weights)
     options = replace(options, pose_lr=pose_rate(options.pose_lr, misfit) if refine_pose else 0.0)

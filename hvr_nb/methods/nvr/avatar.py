@@ -132,7 +132,7 @@ class Avatar:
 
     @functools.cached_property
     def _binding(self) -> Binding:
-        return bind(self._mesh.vertices, self.canonical, cloth=False)
+        return bind(self._mesh.vertices, self.canonical)
 
     @functools.cached_property
     def _normals(self) -> np.ndarray:
@@ -208,7 +208,7 @@ class Avatar:
         mesh = canonical_mesh(self.field, self.canonical, margin=self.margin, resolution=resolution)
         if frame is None:
             return mesh
-        bound = bind(mesh.vertices, self.canonical, cloth=False)
+        bound = bind(mesh.vertices, self.canonical)
         vertices = baked.posed_vertices(bound, self.canonical.faces, self._bank(self.body.frame(frame)))
         return replace(mesh, vertices=vertices)
 
