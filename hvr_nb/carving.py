@@ -82,11 +82,11 @@ def loose_volume(canonical: Canonical, skin: Skin, distances: list[np.ndarray], 
     cloth = pieces > 0
     inside = near[outside <= ENCLOSED * count]
     cloth.ravel()[inside[_enclosed(inside, pieces)]] = True
-    solid = ndimage.gaussian_filter(_joined(cloth, hull, distance <= 0).astype(np.float32), 1.0)
+    solid = ndimage.gaussian_filter(joined(cloth, hull, distance <= 0).astype(np.float32), 1.0)
     return (0.5 - solid) * 3 * CARVE_CELL, low, CARVE_CELL
 
 
-def _joined(cloth: np.ndarray, hull: np.ndarray, body: np.ndarray) -> np.ndarray:
+def joined(cloth: np.ndarray, hull: np.ndarray, body: np.ndarray) -> np.ndarray:
     """Body and cloth (X, Y, Z) bool as one solid: the silhouettes' hull fills what lies beside the cloth.
 
     A skirt is loose below and tight at the waist; without its tight part a slot would be left between them.
