@@ -18,8 +18,9 @@ from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical
 from hvr_nb.nearest import nearest_surface, on_surface
 
-AROUND = 0.06  # metres over which looseness is evened out
-MIXED = (0.02, 0.22)  # evened-out looseness between which the smooth weights take over
+AROUND = 0.08  # metres over which looseness is evened out
+LEAST = 0.2  # evened-out looseness that cloth reaches somewhere; less is a crotch, a collar, a cuff
+MIXED = (0.01, 0.1)  # evened-out looseness between which the smooth weights take over
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,13 @@ def loosened(binding: Binding, points: np.ndarray, canonical: Canonical, which: 
 def bind_mesh(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> Binding:
     """Hang a big-pose mesh (V, 3), (F, 3) on the skin; loose cloth and all about it follow smooth weights.
 
-    The nearest skin changes suddenly under a skirt, so no part of it may follow that: how loose a vertex is
-    is evened out in space, and a fifth of looseness about it is enough.
+    The nearest skin changes suddenly under a skirt, and between the buttocks where it is tight, so nothing
+    there may follow that: how loose a vertex is is evened out in space, and a tenth is enough.
     """
     bound = bind(vertices, canonical)
-    raw = loose.looseness(bound.distance)
-    if not raw.any():
+    share = evened(vertices, loose.looseness(bound.distance), reach=AROUND)
+    if share.max() < LEAST:
         return bound
-    share = evened(vertices, raw, reach=AROUND)
     share = loose.smoothstep(share, *MIXED)
     which = np.flatnonzero(share)
     return loosened(bound, vertices, canonical, which, share[which, None])

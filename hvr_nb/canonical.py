@@ -23,7 +23,7 @@ from hvr_nb.mesh import vertex_normals
 from hvr_nb.nearest import nearest_surface, on_surface
 from hvr_nb.types import Body, HvrError
 
-DIFFUSED = 0.05  # metres over which the weights of what stands off the body are diffused
+DIFFUSED = 0.06  # metres over which the weights of what stands off the body are diffused
 PART_NAMES = ("body", "leg", "head", "left_arm", "right_arm")
 # SMPL joints of each part (specs/nvr.md 3.1)
 PART_JOINTS = ((0, 3, 6, 9, 13, 14), (1, 2, 4, 5, 7, 8, 10, 11), (12, 15), (16, 18, 20, 22), (17, 19, 21, 23))
@@ -61,7 +61,7 @@ class Canonical:
         """(X, Y, Z, 24) float32 skin weights of what stands off the body: ``field_weights``, diffused.
 
         In the crease between the legs the harmonic extension still changes from one thigh to the other within a
-        centimetre, and a skirt folds there; after 5 cm of heat flow it keeps 0.4 of its area (docs/decisions.md).
+        centimetre, and a skirt folds there; diffused over 6 cm it keeps 0.4 of its area (docs/decisions.md).
         """
         sigma = DIFFUSED / self.spacing
         out = gaussian_filter(self.field_weights.astype(np.float32), sigma, mode="nearest", axes=(0, 1, 2))

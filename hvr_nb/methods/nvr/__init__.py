@@ -30,6 +30,7 @@ from hvr_nb.warp import pose_bank
 NEEDS = ("frames", "masks", "body")
 GIVES = ("render", "mesh")
 LOOSE = 0.065  # metres of margin from which on the silhouettes are searched for loose clothes
+WORN = 0.06  # metres of margin about these, at least: cloth that moves is carved too thin in places
 
 __all__ = ["GIVES", "NEEDS", "Avatar", "load", "reconstruct"]
 
@@ -76,7 +77,7 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
         worn = pose_bank(
             model, canonical, body.betas, body.poses[which[::8]], body.transl[which[::8]], dress=dress
         )
-        margin, _ = outline_fit(pictures, worn.vertices, canonical.faces, which[::8])
+        margin = max(WORN, outline_fit(pictures, worn.vertices, canonical.faces, which[::8])[0])
     options = FitOptions(iters=iters, rays=rays, **weights)
     options = replace(options, pose_lr=pose_rate(options.pose_lr, misfit) if refine_pose else 0.0)
     moving = Moving(body, which, pictures, model, canonical, margin, dress=dress, device=target)
