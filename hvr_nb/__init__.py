@@ -46,6 +46,7 @@ _PUBLIC = {
     "landmark_skeleton": "fit_init",
     "load_body_model": "body_model",
     "load_pictures": "render",
+    "lpips_missing": "perceptual",
     "make_canonical": "canonical",
     "mask_quality": "evaluate",
     "Masks": "types",

@@ -14,6 +14,7 @@ from hvr_nb.body_model import BodyModel, posed
 from hvr_nb.clip import Clip
 from hvr_nb.geometry import align_camera, similarity
 from hvr_nb.metrics import image_quality, iou, mpjpe, pa_mpjpe, published_protocol
+from hvr_nb.perceptual import load_lpips, lpips, lpips_missing
 from hvr_nb.render import Pictures, to_uint8
 from hvr_nb.subject import Truth, load_truth, write_synthetic
 from hvr_nb.types import Body, Keypoints, Masks
@@ -75,14 +76,21 @@ def frame_quality(
 
     Returns:
         psnr, psnr_box, psnr_body, ssim, ssim_box, ssim_body and render_iou; means over frames;
-        published_psnr and published_ssim as Instant-NVR's evaluation makes them.
+        published_psnr and published_ssim as Instant-NVR's evaluation makes them; lpips and
+        published_lpips where VGG16's weights are at hand.
     """
     colours = masks.foreground if masks.foreground is not None else frames
     alpha = masks.alpha[which]
     truth = (colours[which] * (alpha[..., None] / 255.0)).astype(np.uint8)
     row = image_quality(pictures.rgb[which], truth, alpha)
     row |= published_protocol(pictures.rgb[which], truth)
+    row |= _perceptual(pictures.rgb[which], truth)
     return row | {"render_iou": float(np.mean(iou(pictures.alpha[which], alpha)))}
+
+
+def _perceptual(pred: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """LPIPS where its weights are at hand, else nothing."""
+    return {} if lpips_missing() or not len(pred) else lpips(pred, truth, load_lpips())
 
 
 def novel_view_quality(avatar, body: Body, truth: Truth, model: BodyModel, *, limit: int = 0):
@@ -109,7 +117,7 @@ def novel_view_quality(avatar, body: Body, truth: Truth, model: BodyModel, *, li
             alpha = view.alpha[k]
             true = (view.frames[k] * (alpha[..., None] / 255.0)).astype(np.uint8)
             pairs.append((to_uint8(picture.rgb), true))
-            rows.append(image_quality(pairs[-1][0], true, alpha))
+            rows.append(image_quality(pairs[-1][0], true, alpha) | _perceptual(*(p[None] for p in pairs[-1])))
     if not rows:
         return {}, []
     return {

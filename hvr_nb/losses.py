@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -55,3 +57,15 @@ def structure(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     c1, c2 = 0.01**2, 0.03**2
     similarity = (2 * a * b + c1) * (2 * covariance + c2) / ((a**2 + b**2 + c1) * (sum(variances) + c2))
     return 1 - similarity.mean()
+
+
+def perceptual(pred: Tensor, target: Tensor, distance: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Mean perceptual distance of square patches, row by row.
+
+    Args:
+        pred, target: (P, side * side, 3) in 0..1. distance: of pictures (P, 3, side, side) in -1..1, as
+            ``hvr_nb.perceptual.Lpips``.
+    """
+    side = round(pred.shape[1] ** 0.5)
+    a, b = (2 * x.transpose(1, 2).unflatten(2, (side, side)) - 1 for x in (pred, target))
+    return distance(a, b).mean()

@@ -69,3 +69,31 @@ def fake_tinycudann(monkeypatch):
     monkeypatch.setitem(sys.modules, "tinycudann", module)
     monkeypatch.setattr(fields, "pick_backend", lambda device: "tcnn")
     return module
+
+
+@pytest.fixture(scope="session")
+def made_up_vgg() -> dict:
+    """Tensors of VGG16's shapes that follow from a formula, so that values repeat everywhere."""
+    import torch
+
+    state, inputs = {}, 3
+    for index, outputs in zip((0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
+                              (64,) * 2 + (128,) * 2 + (256,) * 3 + (512,) * 6, strict=True):  # fmt: skip
+        wave = torch.sin(torch.arange(outputs * inputs * 9, dtype=torch.float64) * 0.7312 + index)
+        wave = (wave * (2 / (9 * inputs)) ** 0.5).float()
+        state[f"features.{index}.weight"] = wave.view(outputs, inputs, 3, 3)
+        state[f"features.{index}.bias"] = torch.linspace(-0.1, 0.2, outputs)
+        inputs = outputs
+    return state
+
+
+@pytest.fixture
+def vgg_places(tmp_path, monkeypatch):
+    """Two places for VGG16's weights, both empty."""
+    from hvr_nb import perceptual
+
+    found = tuple(tmp_path / name / perceptual.VGG_FILE for name in ("models", "hub"))
+    for path in found:
+        path.parent.mkdir()
+    monkeypatch.setattr(perceptual, "vgg_places", lambda: found)
+    return found

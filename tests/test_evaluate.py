@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.transform import Rotation
 
 from hvr_nb.body_model import load_body_model
@@ -91,6 +92,17 @@ def test_frames_against_themselves(made):
                         np.array([1]))  # fmt: skip
     assert row["psnr_body"] == pytest.approx(20 * np.log10(25.5), abs=1e-6)
     assert row["psnr"] > row["psnr_box"] > row["psnr_body"], "the whole picture flatters"
+
+
+def test_lpips_stands_beside_the_others_where_its_weights_are(made, vgg_places, made_up_vgg):
+    clip, truth = made
+    black = (clip.frames * (truth.alpha[..., None] / 255.0)).astype(np.uint8)
+    pictures = Pictures(black // 2, truth.alpha, np.zeros(truth.alpha.shape, np.uint16))
+    arguments = pictures, clip.frames, Masks(alpha=truth.alpha), np.array([1])
+    assert "lpips" not in frame_quality(*arguments)
+    torch.save(made_up_vgg, vgg_places[0])
+    row = frame_quality(*arguments)
+    assert row["lpips"] > 0 and row["published_lpips"] > 0 and row["lpips"] != row["published_lpips"]
 
 
 def test_unseen_views_do_not_depend_on_what_a_camera_cannot_know(made):

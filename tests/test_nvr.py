@@ -9,12 +9,13 @@ from scipy import ndimage
 from hvr_nb.binding import shifted
 from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.clip import Clip
-from hvr_nb.geometry import default_camera, orbit
+from hvr_nb.geometry import default_camera, orbit, project
 from hvr_nb.kinematics import turn_joints
 from hvr_nb.methods import nvr
 from hvr_nb.methods.nvr import baked
 from hvr_nb.methods.nvr.data import trained_frames
 from hvr_nb.methods.nvr.fit import pose_rate
+from hvr_nb.methods.nvr.lens import LensCorrection, refocused
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
 from hvr_nb.methods.nvr.samples import positions
@@ -84,8 +85,8 @@ def clip(tmp_path_factory, model, colours):
     return make_clip(tmp_path_factory.mktemp("clips") / "doll", model, colours)
 
 
-def train(clip, iters=150, **options):
-    return nvr.reconstruct(clip, iters=iters, rays=256, field=SMALL, seed=1, device="cpu", fold_every=60,
+def train(clip, iters=150, rays=256, **options):
+    return nvr.reconstruct(clip, iters=iters, rays=rays, field=SMALL, seed=1, device="cpu", fold_every=60,
                            pose_from=40, occupancy_from=50, occupancy_every=50, table_lr=3e-2, net_lr=1e-2,
                            **options)  # fmt: skip
 
@@ -222,6 +223,19 @@ def test_training_with_patches_runs_and_keeps_its_quality(tmp_path, model, colou
     assert patched.options["fit"]["structure"] == 0.05
 
 
+def test_training_with_a_perceptual_term(tmp_path, model, colours, vgg_places, made_up_vgg):
+    clip = make_clip(tmp_path / "doll", model, colours)
+    with pytest.raises(HvrError, match="does not fit"):
+        train(clip, iters=2, perceptual=0.1, patch_side=16)
+    with pytest.raises(HvrError, match="not measured: put"):
+        train(clip, iters=2, perceptual=0.1, patch_side=16, rays=1024, frames=2)
+    torch.save(made_up_vgg, vgg_places[0])
+    guided = train(clip, iters=2, perceptual=1e3, patch_side=16, patches=1, rays=1024, frames=2)
+    plain = train(clip, iters=2, perceptual=1e-9, patch_side=16, patches=1, rays=1024, frames=2)
+    change = guided.field.grid.table - plain.field.grid.table
+    assert change.abs().max() > 1e-4
+
+
 def test_any_pose_can_be_given_as_arrays(avatar, clip):
     pose = np.zeros(72)
     picture = avatar.render(clip.camera, (pose, np.array([0, 0.2, -3.0])))
@@ -239,6 +253,35 @@ def test_poses_that_fit_are_left_alone_and_wrong_ones_mended(avatar, clip, tmp_p
     assert np.abs(off[..., 0].mean()) < 0.04
     kept = train(shifted, iters=2, refine_pose=False)
     np.testing.assert_allclose(kept.body.transl[:, 0], 0.06)
+
+
+def test_a_wrong_focal_length_is_mended(clip, tmp_path, model, colours):
+    copy = make_clip(tmp_path / "long", model, colours)
+    K = clip.camera.K * [[1.06, 1, 1], [1, 1.06, 1], [1, 1, 1]] + np.array(
+        [[0, 0, 2.0], [0, 0, 0], [0, 0, 0]]
+    )
+    copy.save("body", replace(copy.body, camera=replace(copy.camera, K=K)))
+    mended = train(copy, refine_pose=False, refine_camera=True, iters=300, lens_lr=3e-3).body
+    off = mended.camera.K - clip.camera.K
+    assert mended.camera.source == "refined"
+    assert abs(off[0, 0]) < 1.0 and abs(off[0, 2]) < 0.3, off
+    np.testing.assert_array_equal(mended.poses, copy.body.poses)
+    kept = train(copy, iters=2, refine_pose=False).body
+    np.testing.assert_array_equal(kept.camera.K, K)
+
+
+def test_what_a_lens_carries_is_what_the_new_camera_sees():
+    camera = replace(default_camera(80, 60), t=np.array([0.1, -0.2, 0.3]))
+    lens = LensCorrection()
+    with torch.no_grad():
+        lens.change.copy_(torch.tensor([1e-4, -2e-4, 3e-4]))
+    points = torch.tensor([[0.3, 0.5, -2.0], [-0.4, 0.1, -3.0]])
+    moved = (points + lens(points, camera)).detach().numpy().astype(np.float64)
+    before = project(points.numpy().astype(np.float64), camera)
+    after = project(moved, refocused(camera, lens.fold()))
+    np.testing.assert_allclose(after, before, atol=1e-3)
+    assert np.abs(project(moved, camera) - before).max() > 5e-3
+    assert lens.change.abs().max() == 0 and lens.prior() > 0
 
 
 def test_stopped_and_resumed_is_bit_identical(tmp_path, model, colours, monkeypatch):

@@ -20,7 +20,7 @@ LAYERS = {
     0: {"types"},
     1: {"geometry", "mesh", "raster", "video", "safe_pickle", "files", "threads"},
     2: {"clip", "body_model", "skinning", "nearest", "rays", "fields", "fields_tcnn", "volrend", "losses",
-        "metrics", "pose_metrics", "joint_sets", "surface_quality"},
+        "metrics", "perceptual", "pose_metrics", "joint_sets", "surface_quality"},
     3: {"keypoints", "blazepose", "cleanup", "tracking", "identity", "place", "floor", "bones", "root_way",
         "lift", "masks", "temporal", "crf", "matting", "parsing", "body_parts", "colour_model", "labels", "schp",
         "fit", "fit_init", "fit_terms", "kinematics", "landmarks", "normal", "pose_prior", "silhouette",

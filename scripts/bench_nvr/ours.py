@@ -11,6 +11,7 @@ import torch
 from hvr_nb.methods.nvr.avatar import Avatar, pick_device
 from hvr_nb.methods.nvr.data import outline_fit
 from hvr_nb.methods.nvr.fit import FitOptions, Moving, make_step, pose_rate
+from hvr_nb.methods.nvr.lens import LensCorrection
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.occupancy import Occupancy
 from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
@@ -37,21 +38,21 @@ def start_ours(scene, *, iters: int, rays: int = FitOptions.rays, sizes: FieldOp
     margin, misfit = outline_fit(scene.pictures, scene.bank.vertices[some], scene.canonical.faces,
                                  scene.which[some])  # fmt: skip
     options = FitOptions(iters=iters, rays=rays)
-    options = replace(options, pose_lr=pose_rate(options.pose_lr, misfit))
+    options = replace(options, pose_lr=pose_rate(options.pose_lr, misfit), lens_lr=0.0)
     moving = Moving(scene.body, scene.which, scene.pictures, scene.model, scene.canonical, margin)
     field = AvatarField(
         scene.canonical.bounds, len(scene.which), sizes or FieldOptions(), seed=seed, device=target
     )
     pose = PoseCorrection(scene.model.parents, len(scene.which)).to(target)
     occupancy = Occupancy(scene.canonical, margin=margin)
-    step, state = make_step(field, pose, moving, occupancy, options, target)
+    step, state = make_step(field, pose, LensCorrection(), moving, occupancy, options, target)
     return Ours(step, state, options, field, moving, occupancy)
 
 
 def with_rays(ours: Ours, rays: int) -> Ours:
     """The same training going on with another number of rays a step."""
     options = replace(ours.options, rays=rays)
-    step, state = make_step(ours.field, ours.state["pose"], ours.moving, ours.occupancy, options,
+    step, state = make_step(ours.field, ours.state["pose"], ours.state["lens"], ours.moving, ours.occupancy, options,
                             ours.field.low.device)  # fmt: skip
     return replace(ours, step=step, state=state, options=options)
 

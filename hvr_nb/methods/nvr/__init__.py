@@ -19,7 +19,8 @@ from hvr_nb.canonical import Canonical, make_canonical
 from hvr_nb.dress import carve_dress
 from hvr_nb.methods.nvr.avatar import Avatar, half_precision, load, pick_device
 from hvr_nb.methods.nvr.data import load_pictures, outline_fit, trained_frames
-from hvr_nb.methods.nvr.fit import FitOptions, Moving, make_step, pose_rate
+from hvr_nb.methods.nvr.fit import FitOptions, Moving, fold, make_step, pose_rate
+from hvr_nb.methods.nvr.lens import LensCorrection, refocused
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.occupancy import Occupancy
 from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
@@ -36,9 +37,9 @@ __all__ = ["GIVES", "NEEDS", "Avatar", "load", "reconstruct"]
 
 
 def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float = 1.0, hold_out: int = 0,
-                device: str = "auto", seed: int = 0, refine_pose: bool = True, cloth: bool | None = None,
-                checkpoint_every: int = 1000, model_file: str = "", field: FieldOptions | None = None,
-                **weights) -> Avatar:  # fmt: skip
+                device: str = "auto", seed: int = 0, refine_pose: bool = True, refine_camera: bool = False,
+                cloth: bool | None = None, checkpoint_every: int = 1000, model_file: str = "",
+                field: FieldOptions | None = None, **weights) -> Avatar:  # fmt: skip
     """Train the avatar of a clip and save it into ``<clip>/avatars/nvr``.
 
     A run that was stopped goes on from its checkpoint and ends the same as if it had not been.
@@ -48,6 +49,7 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
         hold_out: every n-th frame is kept out of training (0 = none).
         device: "cpu", "cuda" or "auto". seed: of initialisation and sampling.
         refine_pose: correct the body's poses while training, where it stands out of the silhouettes.
+        refine_camera: correct focal length and image centre while training (``lens.py``).
         cloth: whether the field hangs on body and loose clothes together (``hvr_nb.dress``), so that a skirt does
             not tear between the legs; None: where the silhouettes stand far off the body.
         checkpoint_every: steps between checkpoints.
@@ -79,21 +81,22 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
         )
         margin = max(WORN, outline_fit(pictures, worn.vertices, canonical.faces, which[::8])[0])
     options = FitOptions(iters=iters, rays=rays, **weights)
-    options = replace(options, pose_lr=pose_rate(options.pose_lr, misfit) if refine_pose else 0.0)
+    options = replace(options, pose_lr=pose_rate(options.pose_lr, misfit) if refine_pose else 0.0,
+                      lens_lr=options.lens_lr if refine_camera else 0.0)  # fmt: skip
     moving = Moving(body, which, pictures, model, canonical, margin, dress=dress, device=target)
     avatar_field = AvatarField(canonical.bounds, len(which), sizes, seed=seed, device=target)
-    pose = PoseCorrection(model.parents, len(which)).to(target)
+    pose, lens = PoseCorrection(model.parents, len(which)).to(target), LensCorrection().to(target)
     occupancy = Occupancy(canonical, margin=margin)
-    step, state = make_step(avatar_field, pose, moving, occupancy, options, target)
+    step, state = make_step(avatar_field, pose, lens, moving, occupancy, options, target)
     call = {"image_scale": image_scale, "hold_out": hold_out, "seed": seed, "model_hash": model.hash,
             "fit": asdict(options), "field": asdict(sizes), "misfit": misfit, "cloth": dress is not None}  # fmt: skip
     folder = Path(clip.folder) / "avatars" / "nvr"
     history = train(step, state, iters=iters, seed=seed, checkpoint=folder / "checkpoint.pt",
                     every=checkpoint_every, identity=_identity(clip, call, avatar_field), desc="nvr")  # fmt: skip
-    if options.pose_lr:
-        moving.move(*pose.fold())
+    fold(pose, lens, moving, options)
     occupancy.update(avatar_field)
     half_precision(avatar_field)
+    body = replace(body, camera=refocused(body.camera, lens.folded.cpu().numpy()))
     avatar = _finish(avatar_field, occupancy, canonical, moving, body, model, history, call, model_file)
     avatar.save(folder)
     (folder / "checkpoint.pt").unlink(missing_ok=True)

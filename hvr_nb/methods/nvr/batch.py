@@ -9,7 +9,7 @@ import numpy as np
 from hvr_nb.methods.nvr.data import RaySet
 from hvr_nb.methods.nvr.samples import positions
 from hvr_nb.rays import pixel_rays
-from hvr_nb.types import Camera
+from hvr_nb.types import Camera, HvrError
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,11 @@ def draw(rays: RaySet, camera: Camera, options, rng: np.random.Generator) -> Bat
     pick = low + (rng.random(len(slot)) * (high - low)).astype(np.int64)
     background = rng.random((len(pick), 3), dtype=np.float32)
     area = options.patch_side**2
-    patches = min(options.patches, len(frames)) if options.structure > 0 and area <= each else 0
+    wanted = max(options.structure, options.perceptual) > 0
+    if wanted and area > each:
+        raise HvrError(f"a patch of {options.patch_side} x {options.patch_side} rays does not fit into the {each} "
+                       f"rays of a frame; raise rays to {area * len(frames)} or lower patch_side")  # fmt: skip
+    patches = min(options.patches, len(frames)) if wanted else 0
     patch = each * np.arange(patches)[:, None] + np.arange(area)
     filmed = np.zeros(patch.shape, bool)
     for k in range(patches):

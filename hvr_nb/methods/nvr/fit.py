@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,10 +16,12 @@ from hvr_nb.kinematics import turn_joints
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods.nvr.batch import Batch, draw
 from hvr_nb.methods.nvr.data import Pictures, cast_rays, renew_bounds
+from hvr_nb.methods.nvr.lens import LensCorrection, refocused
 from hvr_nb.methods.nvr.network import AvatarField
 from hvr_nb.methods.nvr.occupancy import Occupancy
 from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
 from hvr_nb.methods.nvr.samples import live_samples
+from hvr_nb.perceptual import load_lpips
 from hvr_nb.types import Body
 from hvr_nb.warp import at_samples, pose_bank, surface_weights
 
@@ -38,6 +40,7 @@ class FitOptions:
     table_lr: float = 1e-2
     net_lr: float = 2e-3
     pose_lr: float = 1.5e-3  # 0 leaves the poses alone
+    lens_lr: float = 5e-4  # 0 leaves focal length and image centre alone
     fine_by: float = 0.35  # share of training after which the finest level is open
     beta: tuple[float, float] = (0.01, 0.003)  # metres, softness of the surface at start and end
     opacity: float = 0.1
@@ -46,10 +49,12 @@ class FitOptions:
     smooth: float = 1.0
     pose_prior: float = 1.0
     pose_smooth: float = 10.0
+    lens_prior: float = 0.1
     distortion: float = 0.5
     structure: float = (
         0.0  # of small patches; 0.02 costs 0.4 dB and 0.005 SSIM at equal steps (docs/benchmarks.md)
     )
+    perceptual: float = 0.0  # LPIPS of such patches, of 16 pixels or more a side; needs VGG16's weights
     patches: int = 4  # frames of a step whose rays hold such a patch
     patch_side: int = 8  # pixels
     pose_from: int = 150
@@ -81,19 +86,25 @@ class Moving:
         self.poses, self.transl = turn_joints(self.poses, self.transl, turn, shift, self.model.parents)
         self._renew()
 
+    def refocus(self, change: np.ndarray) -> None:
+        """Fold a correction (3,) of the lens in."""
+        self.pictures = replace(self.pictures, camera=refocused(self.pictures.camera, change))
+        self._renew()
+
     def _renew(self) -> None:
         self._pose()
         self.rays = renew_bounds(self.first, self.pictures, self.bank.vertices, self.canonical.faces,
                                  self.which, margin=self.margin)  # fmt: skip
 
     def state_dict(self) -> dict:
-        """The poses; the rays follow from them."""
-        arrays = {"poses": self.poses, "transl": self.transl}
+        """The poses and the lens; the rays follow from them."""
+        arrays = {"poses": self.poses, "transl": self.transl, "K": self.pictures.camera.K}
         return {name: torch.from_numpy(a.copy()) for name, a in arrays.items()}
 
     def load_state_dict(self, state: dict) -> None:
         """Put back what ``state_dict`` gave."""
-        self.poses, self.transl = state["poses"].numpy().copy(), state["transl"].numpy().copy()
+        self.poses, self.transl, K = (state[name].numpy().copy() for name in ("poses", "transl", "K"))
+        self.pictures = replace(self.pictures, camera=replace(self.pictures.camera, K=K))
         self._renew()
 
 
@@ -106,35 +117,44 @@ def pose_rate(largest: float, misfit: float) -> float:
     return largest * float(np.clip(misfit / MISFIT, 0, 1))
 
 
-def make_step(field: AvatarField, pose: PoseCorrection, moving: Moving, occupancy: Occupancy,
-              options: FitOptions, device: torch.device):  # fmt: skip
+def make_step(field: AvatarField, pose: PoseCorrection, lens: LensCorrection, moving: Moving,
+              occupancy: Occupancy, options: FitOptions, device: torch.device):  # fmt: skip
     """The step of ``hvr_nb.train.train`` and the state it changes."""
     tables = [field.grid.table, field.motion_grid.table]
     nets = [p for p in field.parameters() if not any(p is t for t in tables) and p is not field.codes]
     by_row = RowAdam([{"params": tables, "base": options.table_lr},
                       {"params": [field.codes], "base": options.net_lr}], lr=options.table_lr)  # fmt: skip
     dense = torch.optim.Adam([{"params": nets, "base": options.net_lr},
-                              {"params": list(pose.parameters()), "base": options.pose_lr}],
+                              {"params": list(pose.parameters()), "base": options.pose_lr},
+                              {"params": list(lens.parameters()), "base": options.lens_lr}],
                              lr=options.net_lr, betas=(0.9, 0.99), eps=1e-12)  # fmt: skip
     normals = vertex_normals(moving.canonical.vertices, moving.canonical.faces).astype(np.float32)
 
     def step(k: int, rng: np.random.Generator) -> dict[str, float]:
         _schedule(k, options, field, (by_row, dense))
         batch = draw(moving.rays, moving.pictures.camera, options, rng)
-        loss, log = _loss(k, batch, field, pose, moving, occupancy, normals, options, device)
+        loss, log = _loss(k, batch, field, pose, lens, moving, occupancy, normals, options, device)
         dense.zero_grad(set_to_none=True)
         loss.backward()
         dense.step()
         by_row.step()
         if k + 1 >= options.occupancy_from and (k + 1) % options.occupancy_every == 0:
             occupancy.update(field)
-        if options.pose_lr > 0 and (k + 1) % options.fold_every == 0:
-            moving.move(*pose.fold())
+        if (k + 1) % options.fold_every == 0:
+            fold(pose, lens, moving, options)
         return log
 
-    state = {"field": field, "pose": pose, "moving": moving, "occupancy": occupancy,
+    state = {"field": field, "pose": pose, "lens": lens, "moving": moving, "occupancy": occupancy,
              "by_row": by_row, "dense": dense}  # fmt: skip
     return step, state
+
+
+def fold(pose: PoseCorrection, lens: LensCorrection, moving: Moving, options: FitOptions) -> None:
+    """Put the corrections that are being learned into poses and lens."""
+    if options.pose_lr > 0:
+        moving.move(*pose.fold())
+    if options.lens_lr > 0:
+        moving.refocus(lens.fold())
 
 
 def _schedule(k: int, options: FitOptions, field: AvatarField, optimisers) -> None:
@@ -155,8 +175,8 @@ def _schedule(k: int, options: FitOptions, field: AvatarField, optimisers) -> No
     field.beta.fill_(soft * (hard / soft) ** min(1.0, 2 * share))
 
 
-def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, moving: Moving, occupancy: Occupancy,
-          normals: np.ndarray, options: FitOptions, device):  # fmt: skip
+def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, lens: LensCorrection, moving: Moving,
+          occupancy: Occupancy, normals: np.ndarray, options: FitOptions, device):  # fmt: skip
     def tensor(a):
         return torch.as_tensor(a, device=device)
 
@@ -167,14 +187,18 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, moving
     known = torch.zeros(batch.depth.size, dtype=torch.bool, device=device)
     colour = torch.zeros(batch.depth.size, 3, device=device)
     penalty = options.smooth * losses.second_difference(field.codes) + options.code * (field.codes**2).mean()
-    refine = options.pose_lr > 0 and k >= options.pose_from
+    refine = max(options.pose_lr, options.lens_lr) > 0 and k >= options.pose_from
     if refine:
         penalty = penalty + options.pose_prior * pose.prior() + options.pose_smooth * pose.roughness()
+    if options.lens_lr > 0:
+        penalty = penalty + options.lens_prior * lens.prior()
     residual_size = 0.0
     if live is not None:
         x, distance, normal = tensor(live.big), tensor(live.distance), tensor(live.normal)
         if refine:
-            carried = _pose_motion(live, points, batch, pose, moving, tensor)
+            carried = _carried(
+                live, points, batch, pose, lens if options.lens_lr > 0 else None, moving, tensor
+            )
             maps = tensor(at_samples(moving.bank.maps, live.frame, live.face, live.bary,
                                      moving.canonical.faces))  # fmt: skip
             x = x - (maps.view(-1, 3, 3) @ carried[..., None])[..., 0]
@@ -205,8 +229,11 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, moving
             + options.distortion * volrend.distortion(weights, along, tensor(batch.step)).mean()
             + penalty)  # fmt: skip
     if len(batch.patch):
-        pairs = (x[tensor(batch.patch)] for x in (pred, target))
-        loss = loss + options.structure * losses.structure(*pairs, tensor(batch.filmed))
+        pairs = [x[tensor(batch.patch)] for x in (pred, target)]
+        if options.structure > 0:
+            loss = loss + options.structure * losses.structure(*pairs, tensor(batch.filmed))
+        if options.perceptual > 0:
+            loss = loss + options.perceptual * losses.perceptual(*pairs, load_lpips().to(device))
     with torch.no_grad():
         inside = alpha > 0.5
         error = ((pred - target) ** 2)[inside].mean() if inside.any() else torch.tensor(1.0)
@@ -215,12 +242,17 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, moving
                   "live": 0 if live is None else live.count / batch.depth.size}  # fmt: skip
 
 
-def _pose_motion(live, points, batch: Batch, pose: PoseCorrection, moving: Moving, tensor):
-    """Pose correction (M, 3), metres, at the samples; zero for the padding."""
+def _carried(live, points, batch: Batch, pose: PoseCorrection, lens: LensCorrection | None, moving: Moving,
+             tensor):  # fmt: skip
+    """How the body is carried past the samples (M, 3), metres, by both corrections; zero for the padding."""
     n = live.count
     slot = batch.slot[live.index // points.shape[1]]
     counts = np.bincount(slot, minlength=len(batch.frames)).tolist()
     weights = surface_weights(moving.canonical, live.face[:n], live.bary[:n]).astype(np.float32)
-    carried = pose(tensor(points.reshape(-1, 3)[live.index]), tensor(weights), tensor(batch.frames), counts,
-                   tensor(moving.bank.joints[batch.frames]))  # fmt: skip
+    seen = tensor(points.reshape(-1, 3)[live.index])
+    carried = pose(
+        seen, tensor(weights), tensor(batch.frames), counts, tensor(moving.bank.joints[batch.frames])
+    )
+    if lens is not None:
+        carried = carried - lens(seen, moving.pictures.camera)
     return torch.cat([carried, carried.new_zeros(len(live.frame) - n, 3)])
