@@ -26,12 +26,13 @@ REACH = 0.32  # metres from the big-pose skin that loose clothes may be: they sp
 WANTED = 0.1  # share of the frames in which a point must lie on pixels that the body leaves unexplained
 OUTSIDE = 0.05  # share of the frames in which it may lie outside the mask
 ENCLOSED = 0.2  # the same where it lies between legs and clothes: skinning is least sure there
+TIGHT, WIDE = 0.03, 0.15  # metres about the canonical's box that tight and loose clothes may take
 BESIDE = 0.15  # metres beside loose cloth, within the silhouettes' hull, that belong to it
 CARVE_CELL = 0.015  # metres
 SLIVER = 0.05  # of a cell; a surface nearer to a grid node would make triangles without area
 
 
-def body_grid(canonical: Canonical, cell: float, *, margin: float = 0.03) -> tuple[np.ndarray, np.ndarray]:
+def body_grid(canonical: Canonical, cell: float, *, margin: float) -> tuple[np.ndarray, np.ndarray]:
     """Signed metres (X, Y, Z) from the big-pose skin on a grid of ``cell``, and its lower corner (3,).
 
     The canonical's own distances are refined near the skin.
@@ -60,7 +61,7 @@ def loose_volume(canonical: Canonical, skin: Skin, distances: list[np.ndarray], 
     Returns:
         (X, Y, Z) float32, negative inside loose clothes; None where there are none.
     """
-    distance, low = body_grid(canonical, CARVE_CELL)
+    distance, low = body_grid(canonical, CARVE_CELL, margin=WIDE)
     near = np.flatnonzero((np.abs(distance) < REACH).ravel() & (distance > 0).ravel())
     points = low + CARVE_CELL * np.stack(np.unravel_index(near, distance.shape), -1)
     bound = bind(points, canonical)
@@ -135,7 +136,7 @@ def first_template(
     Returns:
         Vertices (V, 3), faces (F, 3).
     """
-    field, low = body_grid(canonical, cell)
+    field, low = body_grid(canonical, cell, margin=TIGHT if loose is None else WIDE)
     field = field - grown
     if loose is not None:
         values, start, spacing = loose

@@ -20,6 +20,7 @@ from hvr_nb.mask_distance import signed_distance
 from hvr_nb.types import Body, Camera
 
 CELL = 0.011  # metres, side of its triangles
+MARGIN = 0.1  # metres between it and the box of its fields
 LOOKED_AT = 24  # frames it is carved from, at most
 
 
@@ -49,8 +50,11 @@ def make_dress(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) ->
     binding = bind_mesh(vertices, faces, canonical)
     weights = skin_weights(binding)
     rest = loose.undo(loose.blend(weights, canonical.A_big), vertices)
-    fields = surface_fields(vertices, faces, weights, canonical.bounds, canonical.spacing)
+    low, high = canonical.bounds
+    bounds = np.stack([np.minimum(low, vertices.min(0) - MARGIN), np.maximum(high, vertices.max(0) + MARGIN)])
+    fields = surface_fields(vertices, faces, weights, bounds, canonical.spacing)
     worn = replace(canonical, rest_vertices=rest.astype(np.float32), vertices=vertices, faces=faces, weights=weights,
+                   bounds=bounds, origin=bounds[0],
                    parts=vertex_parts(weights), field_uv=None, **fields)  # fmt: skip
     return Dress(binding, canonical.faces, worn)
 
