@@ -10,10 +10,39 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from hvr_nb import loose
+from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical
 from hvr_nb.nearest import nearest_surface, on_surface
+
+AROUND = 0.08  # metres over which looseness is evened out
+LEAST = 0.2  # evened-out looseness that cloth reaches somewhere; less is a crotch, a collar, a cuff
+MIXED = (0.01, 0.1)  # evened-out looseness between which the smooth weights take over
+
+
+@dataclass(frozen=True)
+class Skin:
+    """The bare body in T poses; world metres, float32."""
+
+    vertices: np.ndarray  # (T, V, 3)
+    joints: np.ndarray  # (T, 24, 3)
+    world: np.ndarray  # (T, 24, 3, 4) rest pose to world
+
+
+def pose_skin(model: BodyModel, betas, poses, transl) -> Skin:
+    """Pose the body: betas (10,), poses (T, 72) radians, transl (T, 3) metres."""
+    parts = []
+    with torch.no_grad():
+        b, p, t = (torch.as_tensor(np.asarray(a), dtype=torch.float32) for a in (betas, poses, transl))
+        for k in range(len(p)):
+            vertices, joints, world = (x[0].numpy() for x in model.pose(b, p[k : k + 1], t[k : k + 1]))
+            world = world.copy()
+            world[..., 3] += t[k].numpy()
+            parts.append((vertices, joints, world))
+    return Skin(*(np.stack(x) for x in zip(*parts, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -31,19 +60,54 @@ class Binding:
     rest: np.ndarray  # (L, 3) float32 where they are in the rest pose, metres
 
 
-def bind(points: np.ndarray, canonical: Canonical, *, cloth: bool) -> Binding:
-    """Hang big-pose points (N, 3), metres, on the skin; ``cloth``: those off it follow ``hvr_nb.loose``."""
+def bind(points: np.ndarray, canonical: Canonical) -> Binding:
+    """Hang big-pose points (N, 3), metres, on the nearest skin."""
     face, bary, distance = nearest_surface(points, canonical.vertices, canonical.faces)
     weights = on_surface(canonical.weights, canonical.faces, face, bary).astype(np.float32)
     foot = on_surface(canonical.vertices, canonical.faces, face, bary)
     turn = loose.blend(weights, canonical.A_big)[:, :, :3]
     offset = np.linalg.solve(turn, (points - foot)[..., None])[..., 0]
-    share = loose.looseness(distance)
-    which = np.flatnonzero(share) if cloth else np.zeros(0, np.int64)
+    none = np.zeros((0, 3), np.float32)
+    return Binding(face, bary, weights, offset.astype(np.float32), distance, np.zeros(0, np.int64),
+                   none[:, :1], np.zeros((0, 24), np.float32), none)  # fmt: skip
+
+
+def loosened(binding: Binding, points: np.ndarray, canonical: Canonical, which: np.ndarray,
+             share: np.ndarray) -> Binding:  # fmt: skip
+    """The same binding of big-pose points (N, 3) whose loose ones are ``which`` (L,), by ``share`` (L, 1)."""
     smooth = loose.weights_at(points[which], canonical).astype(np.float32)
     rest = loose.undo(loose.blend(smooth, canonical.A_big), points[which])
-    return Binding(face, bary, weights, offset.astype(np.float32), distance, which,
-                   share[which, None].astype(np.float32), smooth, rest.astype(np.float32))  # fmt: skip
+    return replace(binding, which=which, share=share.astype(np.float32), smooth=smooth,
+                   rest=rest.astype(np.float32))  # fmt: skip
+
+
+def bind_mesh(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> Binding:
+    """Hang a big-pose mesh (V, 3), (F, 3) on the skin; loose cloth and all about it follow smooth weights.
+
+    The nearest skin changes suddenly under a skirt, and between the buttocks where it is tight, so nothing
+    there may follow that: how loose a vertex is is evened out in space, and a tenth is enough.
+    """
+    bound = bind(vertices, canonical)
+    share = evened(vertices, loose.looseness(bound.distance), reach=AROUND)
+    if share.max() < LEAST:
+        return bound
+    share = loose.smoothstep(share, *MIXED)
+    which = np.flatnonzero(share)
+    return loosened(bound, vertices, canonical, which, share[which, None])
+
+
+def evened(points: np.ndarray, values: np.ndarray, *, reach: float, cell: float = 0.02) -> np.ndarray:
+    """(N,) mean of values (N,) over the points (N, 3) near each: a Gaussian of standard deviation ``reach``.
+
+    All in metres; on a grid of ``cell``, so that the roughness of a mesh does not matter.
+    """
+    low = points.min(0) - 2 * cell
+    shape = np.ceil((points.max(0) + 3 * cell - low) / cell).astype(int)
+    number = np.ravel_multi_index(np.floor((points - low) / cell).astype(int).T, shape)
+    total, count = (gaussian_filter(np.bincount(number, w, shape.prod()).reshape(shape), reach / cell,
+                                    mode="constant") for w in (values, np.ones(len(values))))  # fmt: skip
+    mean = total / np.maximum(count, 1e-9)
+    return map_coordinates(mean, (points - low).T / cell - 0.5, order=1, mode="nearest")
 
 
 def shifted(binding: Binding, canonical: Canonical, shift: np.ndarray) -> Binding:

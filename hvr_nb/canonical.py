@@ -9,10 +9,12 @@ the shaped one, without the pose correctives of any frame (8.14).
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from hvr_nb import skinning
 from hvr_nb.body_model import BodyModel
@@ -21,6 +23,7 @@ from hvr_nb.mesh import vertex_normals
 from hvr_nb.nearest import nearest_surface, on_surface
 from hvr_nb.types import Body, HvrError
 
+DIFFUSED = 0.06  # metres over which the weights of what stands off the body are diffused
 PART_NAMES = ("body", "leg", "head", "left_arm", "right_arm")
 # SMPL joints of each part (specs/nvr.md 3.1)
 PART_JOINTS = ((0, 3, 6, 9, 13, 14), (1, 2, 4, 5, 7, 8, 10, 11), (12, 15), (16, 18, 20, 22), (17, 19, 21, 23))
@@ -53,6 +56,17 @@ class Canonical:
     part_names: tuple[str, ...] = PART_NAMES
     model_hash: str = ""  # sha256 of the body model
 
+    @functools.cached_property
+    def loose_weights(self) -> np.ndarray:
+        """(X, Y, Z, 24) float32 skin weights of what stands off the body: ``field_weights``, diffused.
+
+        In the crease between the legs the harmonic extension still changes from one thigh to the other within a
+        centimetre, and a skirt folds there; diffused over 6 cm it keeps 0.4 of its area (docs/decisions.md).
+        """
+        sigma = DIFFUSED / self.spacing
+        out = gaussian_filter(self.field_weights.astype(np.float32), sigma, mode="nearest", axes=(0, 1, 2))
+        return out / out.sum(-1, keepdims=True)
+
     def __repr__(self) -> str:
         x, y, z = self.field_distance.shape
         return f"Canonical({len(self.vertices)} vertices, {x}x{y}x{z} grid of {1e3 * self.spacing:.0f} mm)"
@@ -77,13 +91,14 @@ def make_canonical(body: Body, model: BodyModel, *, spacing: float = 0.025, marg
     weights = model.weights.numpy()
     parts = vertex_parts(weights)
     bounds = _box(vertices, margin)
-    fields = _fields(vertices, model, bounds, spacing)
+    fields = surface_fields(vertices, model.faces, weights, bounds, spacing)
+    uv = None if model.uv is None else _surface_uv(model, fields)
     return Canonical(
         rest_vertices=rest.numpy(), rest_joints=joints.numpy(), vertices=vertices, A_big=A_big.numpy(),
         weights=weights, faces=model.faces, parts=parts, bounds=bounds,
         part_bounds=np.stack([_box(vertices[parts == p], margin) for p in range(len(PART_NAMES))]),
         origin=bounds[0], spacing=float(spacing), parents=np.asarray(model.parents),
-        model_hash=model.hash, **fields,
+        model_hash=model.hash, field_uv=uv, **fields,
     )  # fmt: skip
 
 
@@ -99,34 +114,40 @@ def _box(points: np.ndarray, margin: float) -> np.ndarray:
     return np.stack([points.min(0) - margin, points.max(0) + margin])
 
 
-def _fields(vertices: np.ndarray, model: BodyModel, bounds: np.ndarray, spacing: float) -> dict:
-    """The grid fields of ``Canonical`` as keyword arguments."""
+def surface_fields(vertices: np.ndarray, faces: np.ndarray, weights: np.ndarray, bounds: np.ndarray,
+                   spacing: float) -> dict:  # fmt: skip
+    """The grid fields of ``Canonical`` about a surface, as keyword arguments.
+
+    Args:
+        vertices: (V, 3) big pose, metres. faces: (F, 3). weights: (V, 24). bounds: (2, 3) of the grid, metres.
+        spacing: of its nodes, metres.
+    """
     counts = np.ceil((bounds[1] - bounds[0]) / spacing).astype(int) + 1
     index = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing="ij"), -1)
     nodes = (bounds[0] + spacing * index).reshape(-1, 3)
-    face, bary, distance = nearest_surface(nodes, vertices, model.faces)
+    face, bary, distance = nearest_surface(nodes, vertices, faces)
 
     def grid(values):
         return values.reshape(*counts, *values.shape[1:])
 
-    uv = None
-    if model.uv is not None:
-        corners = model.uv[model.uv_faces[face]]
-        uv = grid(np.einsum("nk,nkc->nc", bary, corners).astype(np.float32))
-    weights = grid(on_surface(model.weights.numpy(), model.faces, face, bary))
+    smooth = grid(on_surface(weights, faces, face, bary))
     band = grid(distance) < 0.75 * np.sqrt(3) * spacing  # specs/surface.md C2, step 1
-    weights = np.clip(extend(weights, band, sweeps=100), 0, 1)
+    smooth = np.clip(extend(smooth, band, sweeps=100), 0, 1)
     return {
-        "field_weights": weights / weights.sum(-1, keepdims=True),
+        "field_weights": smooth / smooth.sum(-1, keepdims=True),
         "field_distance": grid(distance), "field_face": grid(face), "field_bary": grid(bary),
-        "field_point": grid(on_surface(vertices, model.faces, face, bary)), "field_uv": uv,
+        "field_point": grid(on_surface(vertices, faces, face, bary)),
     }  # fmt: skip
+
+
+def _surface_uv(model: BodyModel, fields: dict) -> np.ndarray:
+    """(X, Y, Z, 2) float32 texture coordinates of the nearest places."""
+    corners = model.uv[model.uv_faces[fields["field_face"]]]
+    return np.einsum("xyzk,xyzkc->xyzc", fields["field_bary"], corners).astype(np.float32)
 
 
 def sample_field(canonical: Canonical, field: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Trilinear values of a grid field (X, Y, Z[, C]) at big-pose points (N, 3), edge values outside."""
-    from scipy.ndimage import map_coordinates
-
     where = ((points - canonical.origin) / canonical.spacing).T
     flat = field.reshape(*field.shape[:3], -1)
     out = np.stack([map_coordinates(flat[..., c].astype(np.float32), where, order=1, mode="nearest")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from scipy import sparse
 
 from hvr_nb.types import HvrError, Mesh
 
@@ -29,6 +30,15 @@ def unique_edges(faces: np.ndarray) -> np.ndarray:
     """(E, 2) undirected edges of faces (F, 3), each once, smaller index first."""
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     return np.unique(np.sort(edges, axis=1), axis=0)
+
+
+def neighbour_mean(faces: np.ndarray, count: int) -> sparse.csr_array:
+    """(V, V) float32 mean of the neighbours of every vertex of a mesh (F, 3) with ``count`` vertices."""
+    edges = unique_edges(faces)
+    pairs = np.concatenate([edges, edges[:, ::-1]])
+    near = sparse.csr_array((np.ones(len(pairs), np.float32), pairs.T), shape=(count, count))
+    share = 1 / np.maximum(near.sum(1), 1).astype(np.float32)
+    return sparse.csr_array(sparse.diags_array(share) @ near)
 
 
 def split_seams(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""How far two surfaces are apart: Chamfer distance and angle between normals (specs/surface.md E1).
+"""How far two surfaces are apart (Chamfer distance, angle of normals; specs/surface.md E1), and how one folds.
 
 Only what can be seen from outside is compared: what a body hides under clothes is no part of the truth.
 """
@@ -64,3 +64,21 @@ def surface_quality(found: Mesh, true: Mesh, *, samples: int = 100_000, seed: in
               for a, b in ((pn, qn[i]), (qn, pn[j]))]  # fmt: skip
     return {"chamfer_mm": 500 * float(there.mean() + back.mean()), "accuracy_mm": 1000 * float(there.mean()),
             "completeness_mm": 1000 * float(back.mean()), "normal_deg": float(np.mean(angles))}  # fmt: skip
+
+
+def turned_areas(faces: np.ndarray, before: np.ndarray, turns_before: np.ndarray, after: np.ndarray,
+                 turns_after: np.ndarray) -> np.ndarray:  # fmt: skip
+    """(F,) area of faces in a pose over that before, negative where they fold over: Jacobian of the surface.
+
+    Faces without area before are left out. The sign is that of the normal against the one that the vertices'
+    blended transforms turn (specs/surface.md C2, G T3).
+
+    Args:
+        faces: (F, 3). before, after: (V, 3) metres. turns_before, turns_after: (V, 3, 3) rest pose to world.
+    """
+    old = face_normals(before, faces)
+    size = np.linalg.norm(old, axis=1)
+    faces, old, size = faces[size > 1e-9], old[size > 1e-9], size[size > 1e-9]
+    turn = (turns_after @ np.linalg.inv(turns_before))[faces].mean(1)
+    expected = np.einsum("fij,fj->fi", turn, old / size[:, None])
+    return (face_normals(after, faces) * expected).sum(1) / size

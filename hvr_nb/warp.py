@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hvr_nb import loose, nearest, warp_torch
+from hvr_nb import nearest, warp_torch
 from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical, vertex_maps, warp_to_canonical
+from hvr_nb.dress import Dress
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.nearest import on_surface, vertex_grid, vertex_rings
 
@@ -42,19 +43,18 @@ class PoseBank:
     start: np.ndarray  # (T, most cells + 1)
     items: np.ndarray  # (T, V)
     on_device: warp_torch.DeviceBank | None = None  # copies for a device that searches for itself
-    world: np.ndarray | None = None  # (T, 24, 3, 4) rest pose to world, where cloth is loose
 
     def __len__(self) -> int:
         return len(self.vertices)
 
 
 def pose_bank(model: BodyModel, canonical: Canonical, betas, poses, transl, *, device="cpu",
-              cloth: bool = False) -> PoseBank:  # fmt: skip
+              dress: Dress | None = None) -> PoseBank:  # fmt: skip
     """Pose T frames: betas (10,), poses (T, 72) radians, transl (T, 3) metres.
 
     Args:
         device: where ``warp_rays`` is to search for samples of these frames.
-        cloth: whether samples off the skin follow the smooth weights of ``hvr_nb.loose``.
+        dress: what the body wears, and ``canonical`` describes, instead of its bare skin.
     """
     parts = []
     with torch.no_grad():
@@ -62,21 +62,20 @@ def pose_bank(model: BodyModel, canonical: Canonical, betas, poses, transl, *, d
         for k in range(len(as32[1])):
             v, j, a = model.pose(as32[0], as32[1][k : k + 1], as32[2][k : k + 1])
             v, a = v[0].numpy(), a[0].numpy()
+            if dress is not None:
+                v = dress.posed(v, a, as32[2][k].numpy())
             maps = vertex_maps(canonical, a).reshape(-1, 9).astype(np.float32)
             normals = vertex_normals(v, canonical.faces).astype(np.float32)
             parts.append((v, normals, maps, a, j[0].numpy(), vertex_grid(v)))
     most = max(len(p[5].start) for p in parts)
     start = [np.pad(p[5].start, (0, most - len(p[5].start)), mode="edge") for p in parts]
     stacked = [np.stack([p[i] for p in parts]) for i in range(5)]
-    copies = world = None
-    if cloth:
-        world = stacked[3].copy()
-        world[..., 3] += as32[2].numpy()[:, None]
+    copies = None
     if torch.device(device).type in TORCH_DEVICES:
         copies = warp_torch.device_bank(*stacked[:3], canonical.vertices, canonical.faces, device)
     return PoseBank(*stacked, origin=np.stack([p[5].origin for p in parts]),
                     dims=np.stack([p[5].dims for p in parts]), start=np.stack(start),
-                    items=np.stack([p[5].items for p in parts]), on_device=copies, world=world)  # fmt: skip
+                    items=np.stack([p[5].items for p in parts]), on_device=copies)  # fmt: skip
 
 
 def warp_rays(points: np.ndarray, frame: np.ndarray, bank: PoseBank, canonical: Canonical):
@@ -87,18 +86,10 @@ def warp_rays(points: np.ndarray, frame: np.ndarray, bank: PoseBank, canonical: 
         frame: (R,) index of each ray's frame in the bank.
 
     Returns:
-        big-pose points (R, S, 3), signed distance to the body (R, S) metres (to the big pose where
-        cloth is loose: there the surface keeps its place in the big pose), nearest face
+        big-pose points (R, S, 3), signed distance to the body (R, S) metres, nearest face
         (R, S) int32 and barycentric coordinates in it (R, S, 3).
     """
     points = np.ascontiguousarray(points, np.float32)
-    big, distance, face, bary = _warp_by_skin(points, frame, bank, canonical)
-    if bank.world is not None:
-        loose.move(points, np.asarray(frame, np.int64), distance, big, canonical, bank.world)
-    return big, distance, face, bary
-
-
-def _warp_by_skin(points: np.ndarray, frame: np.ndarray, bank: PoseBank, canonical: Canonical):
     if bank.on_device is not None:
         here = torch.as_tensor(points, device=bank.on_device.vertices.device)
         return tuple(a.cpu().numpy() for a in warp_torch.warp_rays(here, frame, bank.on_device))

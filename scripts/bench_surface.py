@@ -19,6 +19,7 @@ from scipy.spatial import cKDTree
 
 from hvr_nb import loose
 from hvr_nb.batch import run_chain
+from hvr_nb.binding import pose_skin
 from hvr_nb.body_model import posed
 from hvr_nb.clip import Clip
 from hvr_nb.evaluate import find_truth, novel_view_quality, synthetic_video
@@ -27,19 +28,19 @@ from hvr_nb.files import write_image
 from hvr_nb.geometry import camera_centre, similarity
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods import selfrecon
-from hvr_nb.methods.selfrecon.binding import pose_skin
 from hvr_nb.metrics import iou
 from hvr_nb.nearest import nearest_surface, on_surface
 from hvr_nb.render import to_uint8
 from hvr_nb.shading import views
 from hvr_nb.subject.person import pose_subject
 from hvr_nb.subject.render import render_subject, sample, shading
-from hvr_nb.surface_quality import outer_faces, surface_quality, surface_samples
+from hvr_nb.surface_quality import outer_faces, surface_quality, surface_samples, turned_areas
 from hvr_nb.texture_views import find_texels
 from hvr_nb.types import Mesh, Normals
 
 ROOT = Path(__file__).parents[1]
 SWING = np.radians(30)  # of each leg, forwards and backwards
+LOOSE = 0.1  # looseness from which on a vertex is loose: the skirt, and what of the body is bound as it is
 
 
 def compare(avatar, truth, subject, frames, *, align: bool) -> dict[str, float]:
@@ -68,35 +69,24 @@ def closer(found: Mesh, true: Mesh, *, steps: int = 20) -> Mesh:
 
 
 def smallest_jacobian(avatar) -> tuple[float, float]:
-    """Least and first percentile of the signed volume ratio of loose faces while the legs swing."""
-    faces, is_loose = avatar.made.faces, avatar.looseness() > 0.5
-    faces = faces[is_loose[faces].all(1)]
+    """Least and first percentile of ``turned_areas`` of all loose faces while the legs swing."""
+    faces = avatar.made.faces
+    faces = faces[(avatar.looseness() > LOOSE)[faces].all(1)]
     if not len(faces):
         return float("nan"), float("nan")
-    start, weights, values = avatar.body.frame(0), avatar.skin_weights(), []
+    start, weights = avatar.body.frame(0), avatar.skin_weights()
 
     def placed(body):
         skin = pose_skin(avatar.model, body.betas, body.poses, body.transl)
         return avatar.surface(body).vertices.astype(np.float64), loose.blend(weights, skin.world[0])[:, :, :3]
 
-    before, turn = placed(start)
-    faces = faces[np.linalg.norm(cross(before, faces)[0], axis=1) > 1e-9]
-    inverse = np.linalg.inv(turn)
+    before, values = placed(start), []
     for angle in (-SWING, -SWING / 2, SWING / 2, SWING):
         pose = start.body_pose.copy()
         pose[0, 0], pose[0, 3] = pose[0, 0] + angle, pose[0, 3] - angle
-        after, turned = placed(replace(start, body_pose=pose))
-        (a, n), (b, _) = (cross(x, faces) for x in (before, after))
-        carried = np.einsum("fij,fj->fi", (turned @ inverse)[faces].mean(1), n)
-        values.append((b * carried).sum(1) / np.linalg.norm(a, axis=1))
+        values.append(turned_areas(faces, *before, *placed(replace(start, body_pose=pose))))
     values = np.concatenate(values)
     return float(values.min()), float(np.percentile(values, 1))
-
-
-def cross(x: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Twice the area vectors (F, 3) of faces of x (V, 3), and their directions (F, 3)."""
-    area = np.cross(x[faces[:, 1]] - x[faces[:, 0]], x[faces[:, 2]] - x[faces[:, 0]])
-    return area, area / np.maximum(np.linalg.norm(area, axis=1, keepdims=True), 1e-12)
 
 
 def texture_psnr(avatar, clip, truth, subject, *, size: int = 1024) -> dict[str, float]:

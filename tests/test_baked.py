@@ -22,7 +22,7 @@ def scene():
     over = canonical.vertices + 0.01 * vertex_normals(canonical.vertices, canonical.faces)
     colours = np.full((len(over), 3), (255, 0, 51), np.uint8)
     mesh = Mesh(over.astype(np.float32), canonical.faces, colors=colours)
-    return canonical, bank, mesh, bind(mesh.vertices, canonical, cloth=False)
+    return canonical, bank, mesh, bind(mesh.vertices, canonical)
 
 
 def test_vertices_follow_the_body_as_samples_do(scene):

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hvr_nb import carving, mask_distance
 from hvr_nb.batch import run_chain
-from hvr_nb.binding import bind, carried
+from hvr_nb.binding import bind, carried, pose_skin
 from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.canonical import make_canonical
 from hvr_nb.clip import Clip
@@ -21,7 +22,6 @@ from hvr_nb.light import lobes
 from hvr_nb.mesh import unique_edges
 from hvr_nb.methods import selfrecon
 from hvr_nb.methods.selfrecon import colour, motion, pose, shape, silhouettes, template
-from hvr_nb.methods.selfrecon.binding import pose_skin
 from hvr_nb.methods.selfrecon.fit import Fit, footage
 from hvr_nb.metrics import iou
 from hvr_nb.render import to_uint8
@@ -203,7 +203,7 @@ def test_the_notebooks_know_it(clip):
 def ball(radius=0.5, cell=0.1):
     axis = np.arange(-0.8, 0.8, cell)
     x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
-    return template.surface_of(np.sqrt(x**2 + y**2 + z**2) - radius, np.full(3, -0.8), cell)
+    return carving.surface_of(np.sqrt(x**2 + y**2 + z**2) - radius, np.full(3, -0.8), cell)
 
 
 def test_surfaces_of_grids_are_closed_face_outwards_and_drop_bubbles():
@@ -215,7 +215,7 @@ def test_surfaces_of_grids_are_closed_face_outwards_and_drop_bubbles():
     x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
     r = np.sqrt(x**2 + y**2 + z**2)
     hollow = np.maximum(r - 0.5, 0.15 - r)
-    assert len(template.surface_of(hollow, np.full(3, -0.8), 0.1)[0]) == len(vertices)
+    assert len(carving.surface_of(hollow, np.full(3, -0.8), 0.1)[0]) == len(vertices)
 
 
 def test_remeshing_and_subdivision_keep_a_ball():
@@ -236,16 +236,16 @@ def disc(side=101, radius=30.0):
 
 def test_signed_distance_of_a_mask_is_sub_pixel():
     alpha, true = disc()
-    found = silhouettes.signed_distance(alpha).astype(float)
+    found = mask_distance.signed_distance(alpha).astype(float)
     near = np.abs(true) < 10
     assert np.abs(found - true)[near].mean() < 0.15 and np.abs((found - true)[near].mean()) < 0.1
-    assert (silhouettes.signed_distance(np.zeros((8, 8), np.uint8)) == silhouettes.FARTHEST).all()
+    assert (mask_distance.signed_distance(np.zeros((8, 8), np.uint8)) == mask_distance.FARTHEST).all()
 
 
 def test_lookup_is_bilinear_with_centres_at_half():
     image = np.arange(12, dtype=np.float32).reshape(3, 4)
     at = np.array([[0.5, 0.5], [3.5, 2.5], [1.0, 0.5], [-9, -9]])
-    np.testing.assert_allclose(silhouettes.lookup(image, at), [0, 11, 0.5, 0])
+    np.testing.assert_allclose(mask_distance.lookup(image, at), [0, 11, 0.5, 0])
 
 
 def test_the_rim_of_a_ball_and_the_consensus_that_grows_it():
@@ -256,7 +256,7 @@ def test_the_rim_of_a_ball_and_the_consensus_that_grows_it():
     wanted = focal * np.tan(np.arcsin(0.55 / 2))  # a ball of 0.55 m
     alpha = (255 * np.clip(wanted - np.hypot(x - 64, y - 64) + 0.5, 0, 1)).astype(np.uint8)
     rims = silhouettes.rim(vertices, faces, silhouettes.shared_edges(faces), camera,
-                           silhouettes.signed_distance(alpha))  # fmt: skip
+                           mask_distance.signed_distance(alpha))  # fmt: skip
     assert len(rims.vertex) > 20 and rims.trust.max() <= 1
     np.testing.assert_allclose(np.median(rims.residual), -0.05, atol=0.015)
     unit = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
@@ -290,7 +290,7 @@ def test_poses_are_found_again_from_rims(model):
 
 def test_points_on_the_skin_follow_it_exactly(model):
     canonical = make_canonical(replace_body(model), model)
-    bound = bind(canonical.vertices, canonical, cloth=True)
+    bound = bind(canonical.vertices, canonical)
     poses = np.random.default_rng(0).normal(0, 0.2, (1, 72))
     skin = pose_skin(model, np.zeros(10), poses, np.array([[0.1, 0.2, -3]]))
     out = carried(bound, canonical.faces, skin.vertices[0], skin.world[0])
@@ -346,7 +346,7 @@ def test_a_skirt_is_carved_and_shorts_are_not(model, truth, tmp_path):
         pictures = np.zeros((*scene.alpha.shape, 3), np.uint8)
         film = footage(pictures, scene.alpha, scene.camera, np.arange(8))
         skin = pose_skin(model, scene.body.betas, scene.body.poses, scene.body.transl)
-        volume = template.loose_volume(canonical, skin, film.distances, scene.camera)
+        volume = carving.loose_volume(canonical, skin, film.distances, scene.camera)
         assert (volume is not None) == there
 
 

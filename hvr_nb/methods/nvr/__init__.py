@@ -16,8 +16,9 @@ import torch
 
 from hvr_nb.body_model import load_body_model
 from hvr_nb.canonical import Canonical, make_canonical
+from hvr_nb.dress import carve_dress
 from hvr_nb.methods.nvr.avatar import Avatar, half_precision, load, pick_device
-from hvr_nb.methods.nvr.data import big_reach, load_pictures, outline_fit, trained_frames
+from hvr_nb.methods.nvr.data import load_pictures, outline_fit, trained_frames
 from hvr_nb.methods.nvr.fit import FitOptions, Moving, fold, make_step, pose_rate
 from hvr_nb.methods.nvr.lens import LensCorrection, refocused
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
@@ -29,13 +30,15 @@ from hvr_nb.warp import pose_bank
 
 NEEDS = ("frames", "masks", "body")
 GIVES = ("render", "mesh")
+LOOSE = 0.065  # metres of margin from which on the silhouettes are searched for loose clothes
+WORN = 0.06  # metres of margin about these, at least: cloth that moves is carved too thin in places
 
 __all__ = ["GIVES", "NEEDS", "Avatar", "load", "reconstruct"]
 
 
 def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float = 1.0, hold_out: int = 0,
                 device: str = "auto", seed: int = 0, refine_pose: bool = True, refine_camera: bool = False,
-                cloth: bool = False, checkpoint_every: int = 1000, model_file: str = "",
+                cloth: bool | None = None, checkpoint_every: int = 1000, model_file: str = "",
                 field: FieldOptions | None = None, **weights) -> Avatar:  # fmt: skip
     """Train the avatar of a clip and save it into ``<clip>/avatars/nvr``.
 
@@ -47,8 +50,8 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
         device: "cpu", "cuda" or "auto". seed: of initialisation and sampling.
         refine_pose: correct the body's poses while training, where it stands out of the silhouettes.
         refine_camera: correct focal length and image centre while training (``lens.py``).
-        cloth: let clothes off the skin follow smooth weights instead of the nearest limb's (``hvr_nb.loose``);
-            twice the time, and no gain in figures on the synthetic skirt (docs/benchmarks.md).
+        cloth: whether the field hangs on body and loose clothes together (``hvr_nb.dress``), so that a skirt does
+            not tear between the legs; None: where the silhouettes stand far off the body.
         checkpoint_every: steps between checkpoints.
         model_file: the body model of 03_body; "" takes the one ``load_body_model`` finds.
         field: sizes of the fields. weights: overrides of ``FitOptions``.
@@ -68,16 +71,25 @@ def reconstruct(clip, *, iters: int = 6000, rays: int = 1024, image_scale: float
     which = trained_frames(body, hold_out)
     first = pose_bank(model, canonical, body.betas, body.poses[which[::8]], body.transl[which[::8]])
     margin, misfit = outline_fit(pictures, first.vertices, canonical.faces, which[::8])
+    dress = None
+    if cloth or (cloth is None and margin > LOOSE):
+        dress = carve_dress(canonical, model, body, pictures.alpha, pictures.camera, which)
+    if dress is not None:
+        canonical = dress.canonical
+        worn = pose_bank(
+            model, canonical, body.betas, body.poses[which[::8]], body.transl[which[::8]], dress=dress
+        )
+        margin = max(WORN, outline_fit(pictures, worn.vertices, canonical.faces, which[::8])[0])
     options = FitOptions(iters=iters, rays=rays, **weights)
     options = replace(options, pose_lr=pose_rate(options.pose_lr, misfit) if refine_pose else 0.0,
                       lens_lr=options.lens_lr if refine_camera else 0.0)  # fmt: skip
-    moving = Moving(body, which, pictures, model, canonical, margin, cloth=cloth, device=target)
+    moving = Moving(body, which, pictures, model, canonical, margin, dress=dress, device=target)
     avatar_field = AvatarField(canonical.bounds, len(which), sizes, seed=seed, device=target)
     pose, lens = PoseCorrection(model.parents, len(which)).to(target), LensCorrection().to(target)
-    occupancy = Occupancy(canonical, margin=big_reach(margin, cloth))
+    occupancy = Occupancy(canonical, margin=margin)
     step, state = make_step(avatar_field, pose, lens, moving, occupancy, options, target)
     call = {"image_scale": image_scale, "hold_out": hold_out, "seed": seed, "model_hash": model.hash,
-            "fit": asdict(options), "field": asdict(sizes), "misfit": misfit, "cloth": cloth}  # fmt: skip
+            "fit": asdict(options), "field": asdict(sizes), "misfit": misfit, "cloth": dress is not None}  # fmt: skip
     folder = Path(clip.folder) / "avatars" / "nvr"
     history = train(step, state, iters=iters, seed=seed, checkpoint=folder / "checkpoint.pt",
                     every=checkpoint_every, identity=_identity(clip, call, avatar_field), desc="nvr")  # fmt: skip
@@ -110,4 +122,4 @@ def _finish(field, occupancy, canonical, moving, body, model, history, call, mod
                       transl=moving.transl)  # fmt: skip
     held = np.setdiff1d(np.arange(count), moving.which)
     return Avatar(everyone, occupancy.grid, canonical, refined, codes, model, moving.margin, held, history,
-                  call, moving.cloth, model_file)  # fmt: skip
+                  call, moving.dress, model_file)  # fmt: skip

@@ -18,10 +18,11 @@ from hvr_nb.binding import Binding, bind, shifted, skin_weights
 from hvr_nb.body_model import BodyModel, one_pose
 from hvr_nb.canonical import Canonical, make_canonical
 from hvr_nb.clip import read_npz, write_json, write_npz
+from hvr_nb.dress import Dress, make_dress
 from hvr_nb.fields import reading_backend
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods.nvr import baked
-from hvr_nb.methods.nvr.data import CUT, big_reach
+from hvr_nb.methods.nvr.data import CUT
 from hvr_nb.methods.nvr.fit import FAR_OUT
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.occupancy import LiveGrid
@@ -50,6 +51,14 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Cloth:
+    """Body and loose clothes as one big-pose surface (``hvr_nb.dress``), as kept on disk."""
+
+    vertices: np.ndarray  # (V, 3) float32 metres
+    faces: np.ndarray  # (F, 3) int32
+
+
+@dataclass(frozen=True)
 class Avatar:
     """A person as a field in the big pose; made by ``reconstruct``, read by ``load``."""
 
@@ -63,7 +72,7 @@ class Avatar:
     held_out: np.ndarray  # frames kept out of training
     history: dict  # of training: step, seconds, psnr_body, ...
     options: dict  # what ``reconstruct`` was called with
-    cloth: bool = False  # whether cloth off the skin follows ``hvr_nb.loose``
+    dress: Dress | None = None  # loose clothes; ``canonical`` then is theirs
     model_file: str = ""  # path of the body model, "" for the one load_body_model finds
 
     def render(self, camera: Camera, pose, *, frame: int | None = None,
@@ -132,7 +141,7 @@ class Avatar:
 
     @functools.cached_property
     def _binding(self) -> Binding:
-        return bind(self._mesh.vertices, self.canonical, cloth=self.cloth)
+        return bind(self._mesh.vertices, self.canonical)
 
     @functools.cached_property
     def _normals(self) -> np.ndarray:
@@ -141,7 +150,7 @@ class Avatar:
     def _bank(self, pose):
         """The posed body of one picture, ready for queries."""
         return pose_bank(self.model, self.canonical, self.body.betas, *one_pose(pose), device=self.field.low.device,
-                         cloth=self.cloth)  # fmt: skip
+                         dress=self.dress)  # fmt: skip
 
     def _mesh_vertices(self, pose) -> np.ndarray:
         return baked.posed_vertices(self._binding, self.canonical.faces, self._bank(pose))
@@ -179,7 +188,7 @@ class Avatar:
         z, _ = positions(bounds, samples, 0.5)
         points = origin.astype(np.float32) + z[..., None] * direction[:, None]
         live = live_samples(points, np.zeros(len(pixel), np.int64), bank, self.canonical, self._normals,
-                            self.grid, margin=big_reach(self.margin, self.cloth))  # fmt: skip
+                            self.grid, margin=self.margin)  # fmt: skip
         if live is None:
             return 0, 0, 0
         device = self.field.low.device
@@ -209,12 +218,10 @@ class Avatar:
         Args:
             frame: None for the big pose. resolution: marching-cubes cells along the longest side.
         """
-        mesh = canonical_mesh(
-            self.field, self.canonical, margin=big_reach(self.margin, self.cloth), resolution=resolution
-        )
+        mesh = canonical_mesh(self.field, self.canonical, margin=self.margin, resolution=resolution)
         if frame is None:
             return mesh
-        bound = bind(mesh.vertices, self.canonical, cloth=self.cloth)
+        bound = bind(mesh.vertices, self.canonical)
         vertices = baked.posed_vertices(bound, self.canonical.faces, self._bank(self.body.frame(frame)))
         return replace(mesh, vertices=vertices)
 
@@ -224,7 +231,8 @@ class Avatar:
         digest = hashlib.sha256(self.model.hash.encode())
         for tensor in self.field.state_dict().values():
             digest.update(tensor.cpu().numpy().tobytes())
-        for array in (self.codes, self.grid.state, self.body.betas):
+        arrays = [self.codes, self.grid.state, self.body.betas]
+        for array in arrays if self.dress is None else [*arrays, self.canonical.vertices]:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
@@ -238,9 +246,12 @@ class Avatar:
             codes=self.codes.astype(np.float32), low=self.grid.low, cell=self.grid.cell, state=self.grid.state,
         ), {})  # fmt: skip
         write_npz(folder / "body.npz", self.body, {})
+        if self.dress is not None:
+            worn = Cloth(self.canonical.vertices, self.canonical.faces.astype(np.int32))
+            write_npz(folder / "cloth.npz", worn, {})
         write_json(folder / "options.json", {
             "schema": SCHEMA, "method": "nvr", "model_hash": self.model.hash, "margin": self.margin,
-            "cloth": self.cloth, "model_file": self.model_file, "field": asdict(self.field.options),
+            "cloth": self.dress is not None, "model_file": self.model_file, "field": asdict(self.field.options),
             "frames": len(self.codes), "held_out": [int(k) for k in self.held_out],
             "options": self.options, "history": self.history,
             "backend": self.field.grid.backend,
@@ -261,7 +272,11 @@ def load(folder: str | Path, *, device: str = "auto") -> Avatar:
     folder, remedy = Path(folder), "run 05_train again"
     options, model, body = read_avatar(folder, "nvr", schema=SCHEMA, remedy=remedy)
     weights, _ = read_npz(folder / "weights.npz", Weights, remedy=remedy)
-    canonical = make_canonical(body, model)
+    canonical, dress = make_canonical(body, model), None
+    if options.get("cloth", False):
+        worn, _ = read_npz(folder / "cloth.npz", Cloth, remedy=remedy)
+        dress = make_dress(worn.vertices, worn.faces.astype(np.int64), canonical)
+        canonical = dress.canonical
     target = pick_device(device)
     backend = reading_backend(options["backend"], target)
     if backend is None:
@@ -273,7 +288,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Avatar:
     grid = LiveGrid(weights.low, weights.cell, weights.state)
     return Avatar(field, grid, canonical, body, weights.codes, model, options["margin"],
                   np.asarray(options["held_out"], np.int64), options["history"], options["options"],
-                  options.get("cloth", False), options["model_file"])  # fmt: skip
+                  dress, options["model_file"])  # fmt: skip
 
 
 def half_precision(field: AvatarField) -> None:

@@ -24,8 +24,7 @@ MANY = 24  # positions on rays with two stretches, or across the whole shell
 
 def posed_vertices(binding: Binding, faces: np.ndarray, bank: PoseBank) -> np.ndarray:
     """(N, 3) world metres of bound points in the first pose of a bank; faces: (F, 3) of the skin."""
-    joints = bank.transforms if bank.world is None else bank.world
-    return carried(binding, faces, bank.vertices[0], joints[0])
+    return carried(binding, faces, bank.vertices[0], bank.transforms[0])
 
 
 def draw(mesh: Mesh, vertices: np.ndarray, camera: Camera) -> Render:

@@ -13,12 +13,6 @@ from hvr_nb.types import Body, Camera, HvrError
 
 CUT = 0.04  # metres behind the first skin where rays end
 MARGINS = (0.035, 0.12)  # metres, least and most that the shell is inflated
-SKIRT = 0.3  # metres from the big-pose skin that loose clothes may be
-
-
-def big_reach(margin: float, cloth: bool) -> float:
-    """How far from the big-pose skin the surface may be, metres: a skirt spans the turned-out legs."""
-    return SKIRT if cloth else margin
 
 
 @dataclass(frozen=True)

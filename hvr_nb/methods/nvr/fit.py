@@ -10,11 +10,12 @@ import torch
 from hvr_nb import losses, volrend
 from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical
+from hvr_nb.dress import Dress
 from hvr_nb.fields import RowAdam
 from hvr_nb.kinematics import turn_joints
 from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods.nvr.batch import Batch, draw
-from hvr_nb.methods.nvr.data import Pictures, big_reach, cast_rays, renew_bounds
+from hvr_nb.methods.nvr.data import Pictures, cast_rays, renew_bounds
 from hvr_nb.methods.nvr.lens import LensCorrection, refocused
 from hvr_nb.methods.nvr.network import AvatarField
 from hvr_nb.methods.nvr.occupancy import Occupancy
@@ -67,9 +68,9 @@ class Moving:
     """Poses that change when corrections are folded in, with the bank and rays made from them."""
 
     def __init__(self, body: Body, which: np.ndarray, pictures: Pictures, model: BodyModel,
-                 canonical: Canonical, margin: float, *, cloth: bool = False, device="cpu"):  # fmt: skip
+                 canonical: Canonical, margin: float, *, dress: Dress | None = None, device="cpu"):  # fmt: skip
         self.which, self.pictures, self.model, self.canonical = which, pictures, model, canonical
-        self.margin, self.cloth, self.betas, self.device = margin, cloth, body.betas, device
+        self.margin, self.dress, self.betas, self.device = margin, dress, body.betas, device
         self.poses, self.transl = body.poses.astype(np.float64), body.transl.astype(np.float64)
         self._pose()
         self.first = cast_rays(pictures, self.bank.vertices, canonical.faces, which, margin=margin)
@@ -78,7 +79,7 @@ class Moving:
     def _pose(self) -> None:
         self.bank = pose_bank(self.model, self.canonical, self.betas, self.poses[self.which],
                               self.transl[self.which], device=self.device,
-                              cloth=self.cloth)  # fmt: skip
+                              dress=self.dress)  # fmt: skip
 
     def move(self, turn: np.ndarray, shift: np.ndarray) -> None:
         """Fold corrections of the trained frames in; frames between them move along."""
@@ -182,7 +183,7 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, lens: 
 
     points = batch.origin + batch.depth[..., None] * batch.direction[:, None]
     live = live_samples(points, batch.frames[batch.slot], moving.bank, moving.canonical, normals, occupancy.grid,
-                        margin=big_reach(moving.margin, moving.cloth))  # fmt: skip
+                        margin=moving.margin)  # fmt: skip
     height = torch.full((batch.depth.size,), FAR_OUT, device=device)
     known = torch.zeros(batch.depth.size, dtype=torch.bool, device=device)
     colour = torch.zeros(batch.depth.size, 3, device=device)

@@ -11,13 +11,12 @@ import cv2
 import numpy as np
 
 from hvr_nb.avatar_files import read_avatar
-from hvr_nb.binding import Binding, carried, skin_weights
+from hvr_nb.binding import Binding, bind_mesh, carried, pose_skin, skin_weights
 from hvr_nb.body_model import BodyModel, one_pose
 from hvr_nb.canonical import Canonical, make_canonical
 from hvr_nb.clip import read_npz, write_json, write_npz
 from hvr_nb.light import lobes
 from hvr_nb.mesh import vertex_normals
-from hvr_nb.methods.selfrecon.binding import bind_mesh, pose_skin
 from hvr_nb.methods.selfrecon.motion import bumps
 from hvr_nb.methods.selfrecon.template import remeshed
 from hvr_nb.nearest import nearest_surface, on_surface

@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 
 from hvr_nb.geometry import camera_centre
 from hvr_nb.light import EVEN, LAMPS, lobes
-from hvr_nb.methods.selfrecon.silhouettes import lookup, pixels_of
+from hvr_nb.mask_distance import lookup, pixels_of
 from hvr_nb.raster import rasterize
 from hvr_nb.types import Camera
 

@@ -7,20 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hvr_nb.binding import carried, skin_weights
+from hvr_nb.binding import Skin, bind_mesh, carried, pose_skin, skin_weights
 from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical
+from hvr_nb.carving import first_template, loose_volume
 from hvr_nb.kinematics import turn_joints
 from hvr_nb.light import lobes
-from hvr_nb.mesh import vertex_normals
+from hvr_nb.mask_distance import signed_distance
+from hvr_nb.mesh import neighbour_mean, vertex_normals
 from hvr_nb.methods.selfrecon import pose as pose_step
-from hvr_nb.methods.selfrecon.binding import Skin, bind_mesh, neighbour_mean, pose_skin
 from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, sighting
 from hvr_nb.methods.selfrecon.detail import detailed, directions
 from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
 from hvr_nb.methods.selfrecon.shape import consensus, relaxed, robust
-from hvr_nb.methods.selfrecon.silhouettes import Rim, rim, shared_edges, signed_distance
-from hvr_nb.methods.selfrecon.template import first_template, loose_volume, remeshed
+from hvr_nb.methods.selfrecon.silhouettes import Rim, rim, shared_edges
+from hvr_nb.methods.selfrecon.template import remeshed
 from hvr_nb.metrics import iou, psnr
 from hvr_nb.raster import interpolate, rasterize
 from hvr_nb.types import Body, Camera

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from hvr_nb.binding import Skin
 from hvr_nb.kinematics import ancestors
-from hvr_nb.methods.selfrecon.binding import Skin
 from hvr_nb.methods.selfrecon.shape import robust
 from hvr_nb.methods.selfrecon.silhouettes import Rim
 from hvr_nb.normal import Normal

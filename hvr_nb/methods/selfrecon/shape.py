@@ -11,8 +11,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import cg
 
-from hvr_nb.mesh import unique_edges, vertex_normals
-from hvr_nb.methods.selfrecon.binding import neighbour_mean
+from hvr_nb.mesh import neighbour_mean, unique_edges, vertex_normals
 from hvr_nb.methods.selfrecon.silhouettes import Rim
 
 SIGMA = 0.012  # metres; residuals much larger than this are not believed (Geman and McClure, 1987)

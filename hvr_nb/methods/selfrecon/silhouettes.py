@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from hvr_nb.geometry import to_camera
+from hvr_nb.mask_distance import lookup, pixels_of, signed_distance
 from hvr_nb.mesh import face_normals
 from hvr_nb.raster import rasterize
 from hvr_nb.types import Camera
 
-FINER = 2  # the mask's edge is found on pixels this much smaller
-FARTHEST = 250.0  # pixels; distances beyond are cut
 RIM = 1.5  # pixels from the mesh's own outline within which a turning edge belongs to the rim
 BEFORE = 0.6  # pixels; one this far within the outline is believed 0.6 times
 AGREE = 0.5  # cosine between the mask's and the mesh's normals from which they belong together
@@ -28,40 +25,6 @@ class Rim:
     way: np.ndarray  # (K, 3) world: slope of the residual with respect to the vertex
     place: np.ndarray  # (K, 3) world metres
     trust: np.ndarray  # (K,) 0..1, how surely it is the outline itself
-
-
-def signed_distance(alpha: np.ndarray) -> np.ndarray:
-    """Pixels to the edge of a mask (H, W) uint8 at half coverage, positive outside: (H, W) float16."""
-    height, width = alpha.shape
-    fine = cv2.resize(alpha, (width * FINER, height * FINER), interpolation=cv2.INTER_LINEAR)
-    inside = (fine > 127).astype(np.uint8)
-    if not inside.any():
-        return np.full(alpha.shape, FARTHEST, np.float16)
-    out, into = (cv2.distanceTransform(m, cv2.DIST_L2, 5) for m in (1 - inside, inside))
-    distance = np.where(inside > 0, 0.5 - into, out - 0.5) / FINER
-    distance = cv2.resize(distance.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-    return np.clip(distance, -FARTHEST, FARTHEST).astype(np.float16)
-
-
-def lookup(image: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Bilinear values (N,) or (N, C) of an image (H, W[, C]) float32 at pixels (N, 2), edge values outside."""
-    wide = 4096
-    rows = -(-len(pixels) // wide)
-    at = np.zeros((rows * wide, 2), np.float32)
-    at[: len(pixels)] = pixels - 0.5
-    x, y = at.reshape(rows, wide, 2).transpose(2, 0, 1)
-    parts = [cv2.remap(image, np.ascontiguousarray(x[k : k + 8192]), np.ascontiguousarray(y[k : k + 8192]),
-                       cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-             for k in range(0, rows, 8192)]  # fmt: skip
-    out = np.concatenate(parts) if parts else np.zeros((0, wide, *image.shape[2:]), np.float32)
-    return out.reshape(rows * wide, *image.shape[2:])[: len(pixels)]
-
-
-def pixels_of(points: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (N, 2) and camera coordinates (N, 3), metres, of world points (N, 3)."""
-    x = to_camera(points, camera)
-    z = np.maximum(x[:, 2:], 1e-3)
-    return x[:, :2] / z @ camera.K[:2, :2].T + camera.K[:2, 2], x
 
 
 def rim(vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray, camera: Camera,
