@@ -6,6 +6,7 @@ MEANINGS = {
     "keypoint_px": "distance of found limb joints from the true ones",
     "keypoint_pct": "that distance in per cent of the person's height in the picture",
     "found_pct": "frames in which the person was found",
+    "people": "number of people who were followed",
     "filled_pct": "joints interpolated, not measured",
     "cover_pct": "share of the picture that the silhouettes cover",
     "mask_iou": "silhouettes against the true ones, intersection over union, mean",
