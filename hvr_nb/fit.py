@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 from tqdm import tqdm
 
-from hvr_nb import fit_init, fit_terms, silhouette
+from hvr_nb import fit_init, fit_lift, fit_terms, silhouette
 from hvr_nb.body_model import BodyModel, load_body_model
 from hvr_nb.fit_init import Evidence
 from hvr_nb.fit_terms import FRAME, SHARED, State, Weights, pose_state
@@ -24,7 +24,7 @@ from hvr_nb.metrics import acceleration, iou
 from hvr_nb.normal import Normal
 from hvr_nb.pose_prior import PosePrior, load_pose_prior
 from hvr_nb.threads import one_thread
-from hvr_nb.types import Body, Camera, HvrError, Keypoints, Masks
+from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 
 ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
@@ -46,7 +46,7 @@ class Problem:
 
 def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: float,
              model: BodyModel | None = None, refine_focal: bool = False,
-             iters: tuple[int, int, int] = ITERS) -> Body:  # fmt: skip
+             iters: tuple[int, int, int] = ITERS, lifted: Joints3D | None = None) -> Body:  # fmt: skip
     """Fit one SMPL body to a clip.
 
     Args:
@@ -56,6 +56,8 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         fps: frames per second, which sets what counts as smooth.
         model: the body model; None takes ``load_body_model()``.
         iters: steps on 3D landmarks, on 2D landmarks and with silhouettes.
+        lifted: the skeleton of ``lift_skeleton``; it says how deep the bones are beside the detector's 3D,
+            and starts the pose where there is none.
 
     Where the detector's legs jump, exchanging left and right is tried as well (two more fits).
 
@@ -68,6 +70,8 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
     _check(keypoints, masks, camera, fps)
     model = model or load_body_model()
     evidence = fit_init.gather(keypoints, camera, table_for(keypoints, model), fps)
+    if lifted is not None:
+        evidence = replace(evidence, lifted=fit_lift.opinion_of(lifted, evidence.frames, model))
     problem = Problem(model, rig_of(model), silhouette.skin_of(model), load_pose_prior(), evidence, camera)
     focal = FOCAL_STIFFNESS if refine_focal else 0.0
     steps = sum(iters[: 2 if masks is None else 3])
@@ -75,7 +79,7 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         problem, state = untangled(problem, iters, focal, bar)
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
-            weights = Weights(silhouette=SILHOUETTE, focal=focal, sigma_depth=trust(problem, state))
+            weights = Weights(silhouette=SILHOUETTE, focal=focal, **trust(problem, state))
             state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
     return _as_body(problem, state, len(keypoints.points), refine_focal)
 
@@ -95,17 +99,20 @@ def fit_joints(problem: Problem, iters: tuple, focal: float, bar) -> tuple[State
     """State and energy after the landmarks; outliers are ruled out more and more strictly."""
     state, cost = start(problem, iters[0], bar), np.inf
     for cap, share in ((30.0, 0.2), (8.0, 0.3), (3.0, 0.5)):
-        weights = Weights(cap=cap, focal=focal, sigma_depth=trust(problem, state))
+        weights = Weights(cap=cap, focal=focal, **trust(problem, state))
         state, cost = descend(problem, state, max(1, round(share * iters[1])), weights, bar)
     return state, cost
 
 
-def trust(problem: Problem, state: State) -> float:
-    """Spread of the detector's depths about the state, metres: noise is measured, not assumed."""
-    if problem.evidence.world is None:
-        return fit_terms.SIGMA_DEPTH[1]
-    posed = pose_state(state, problem.rig, problem.evidence)
-    return fit_terms.depth_spread(posed, problem.evidence, problem.camera)
+def trust(problem: Problem, state: State) -> dict[str, float]:
+    """Spread of the detector's and the lifter's depths about the state, metres: noise is measured, not assumed."""
+    evidence, camera = problem.evidence, problem.camera
+    posed, found = pose_state(state, problem.rig, evidence), {}
+    if evidence.world is not None:
+        found["sigma_depth"] = fit_terms.depth_spread(posed, evidence, camera)
+    if evidence.lifted is not None:
+        found["sigma_lift"] = fit_lift.lift_spread(posed, evidence.lifted, camera)
+    return found
 
 
 def _check(keypoints: Keypoints, masks: Masks | None, camera: Camera, fps: float) -> None:
@@ -122,16 +129,17 @@ def _check(keypoints: Keypoints, masks: Masks | None, camera: Camera, fps: float
 
 
 def start(problem: Problem, iters: int, bar) -> State:
-    """Orientation from the torso, pose from the 3D landmarks, place by least squares."""
+    """Orientation from the torso, pose from the detector's or else the lifter's 3D, place by least squares."""
     evidence = problem.evidence
-    n, world = len(evidence.frames), evidence.world
+    n, solid = len(evidence.frames), evidence.world is not None or evidence.lifted is not None
     rotations = np.tile(np.eye(3), (n, 24, 1, 1))
-    rotations[:, 0] = (fit_init.torso_orientation(evidence, problem.rig) if world is not None else
+    rotations[:, 0] = (fit_init.torso_orientation(evidence, problem.rig) if solid else
                        fit_init.facing_from_2d(evidence, problem.rig, problem.camera))  # fmt: skip
     state = State(rotations, np.zeros((n, 3)), np.zeros(10))
-    if world is not None:
-        fixed = {"stature": 1e6, "betas": 1e6}
-        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, prior=0.1, cap=30.0, **fixed)
+    if solid:
+        fixed, lift = {"stature": 1e6, "betas": 1e6}, 1.0 if evidence.world is None else 0.0
+        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, lift_depth=lift, lift_across=lift, prior=0.1,
+                          cap=30.0, **fixed)  # fmt: skip
         state, _ = descend(problem, state, iters, only_3d, bar)
     state = replace(state, transl=np.zeros((n, 3)))
     landmarks = pose_state(state, problem.rig, evidence).landmarks.points
@@ -173,6 +181,8 @@ def total(problem: Problem, state: State, depth: np.ndarray, weights: Weights, p
         cost += fit_terms.reprojection(posed, evidence, camera, depth, weights, normal)
     if evidence.world is not None:
         cost += fit_terms.world_landmarks(posed, evidence, camera, weights, normal)
+    if evidence.lifted is not None:
+        cost += fit_lift.lifted_bones(posed, evidence.lifted, camera, weights, normal)
     if pairs is not None:
         cost += silhouette.distance(problem.skin, problem.rig, posed, pairs, camera, depth, weights, normal)
     return cost

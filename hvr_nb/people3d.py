@@ -10,6 +10,7 @@ import numpy as np
 from hvr_nb.joint_sets import H36M17_NAMES, h36m_points
 from hvr_nb.lift import Lifted, can_lift, lift_keypoints
 from hvr_nb.place import Placed, place_people
+from hvr_nb.root_way import root_trajectory
 from hvr_nb.types import Camera, HvrError, Joints3D, Keypoints
 
 
@@ -56,3 +57,24 @@ def lift_people(people: list[Keypoints], camera: Camera, *, fps: float, heights:
     joints = [Joints3D(np.where(flat.valid[:, None, None], at.joints, np.nan), flat.valid, H36M17_NAMES)
               for flat, at in zip(lifted, placed, strict=True)]  # fmt: skip
     return [Person3D(*row) for row in zip(numbers, chosen, lifted, placed, joints, strict=True)]
+
+
+def lift_skeleton(
+    keypoints: Keypoints, camera: Camera, *, fps: float, weights: str | Path | None = None
+) -> Joints3D:
+    """The lifted skeleton of one person in the clip's own world: where the camera sees its joints.
+
+    Args:
+        keypoints: 2D joints of T frames. camera, fps: the clip's.
+        weights: of another lifter, as ``lift_keypoints`` takes them.
+
+    Returns:
+        Joints3D (T, 17, 3), Human3.6M's joints in metres; ``valid`` False where too little was seen.
+
+    Raises:
+        HvrError: nobody to be seen in any frame.
+    """
+    lifted = lift_keypoints(keypoints.points, fps=fps, camera=camera, weights=weights)
+    root = root_trajectory(lifted.joints, h36m_points(keypoints.coco), camera, fps=fps)
+    points = (lifted.joints + root[:, None] - camera.t) @ camera.R
+    return Joints3D(points.astype(np.float32), lifted.valid, H36M17_NAMES)

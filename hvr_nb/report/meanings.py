@@ -17,6 +17,7 @@ MEANINGS = {
     "iou": "body's outline against the silhouette",
     "reprojection_px": "body's joints in the picture against the 2D joints",
     "reprojection_mean_px": "body's joints in the picture against the 2D joints, mean",
+    "reprojection_percent": "body's joints against the 2D joints, median, in per cent of the person's height",
     "reprojection_pct": "body's joints against the 2D joints, in per cent of the person's height",
     "mpjpe_mm": "3D joints against truth, pelvis aligned",
     "pampjpe_mm": "3D joints against truth after the best similarity",
@@ -44,6 +45,10 @@ PREFIXES = {
     "novel_": "unseen cameras: ",
     "train_": "training frames: ",
     "true_": "with the true body: ",
+    "lift_": "lifted skeleton, limb joints, hips aligned: ",
+    "detector_": "the detector's own skeleton, limb joints, hips aligned: ",
+    "plain_": "fit of the middle frames by the detector's 3D alone, no silhouettes: ",
+    "lifted_": "the same with the lifted skeleton: ",
 }
 
 

@@ -1,0 +1,63 @@
+"""The lifted skeleton as evidence of a monocular fit: a second 3D opinion beside the detector's own.
+
+The detector judges depth by the picture of every frame, the lifter by the way 2D joints move; it learned
+that from motion capture. Bones are compared, not places, so that an error at the hips is not carried to the
+hands and feet; across the view the 2D landmarks know better, so only the bones' depths count.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hvr_nb.body_model import BodyModel
+from hvr_nb.fit_init import Opinion
+from hvr_nb.fit_terms import SIGMA_DEPTH, Posed, Weights, add, robust
+from hvr_nb.joint_sets import H36M17_NAMES, H36M17_PARENTS
+from hvr_nb.landmarks import h36m_table
+from hvr_nb.normal import Normal
+from hvr_nb.types import Camera, HvrError, Joints3D
+
+_BONES = np.eye(17)[1:] - np.eye(17)[list(H36M17_PARENTS[1:])]  # (16, 17) joints less their parents
+
+
+def opinion_of(lifted: Joints3D, frames: np.ndarray, model: BodyModel) -> Opinion:
+    """A lifted skeleton, Human3.6M's 17 joints of T frames in world axes, as evidence in frames (N,).
+
+    Raises:
+        HvrError: other joints, or fewer frames.
+    """
+    if tuple(lifted.names) != H36M17_NAMES or len(lifted.points) <= frames.max():
+        raise HvrError(f"{lifted} is no lifted skeleton of this clip; lift the clip's own keypoints")
+    points = np.asarray(lifted.points, np.float64)[frames]
+    known = np.isfinite(points).all((1, 2)) & np.asarray(lifted.valid, bool)[frames]
+    return Opinion(h36m_table(model), np.where(known[:, None, None], points, 0.0), known * 1.0, _BONES)
+
+
+def bone_misses(posed: Posed, opinion: Opinion, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 16, 3) bones at the lifter's size, and their distance from the lifted ones, metres, camera axes."""
+    R = camera.R * np.exp(-posed.state.log_lift)
+    bones = opinion.relative @ posed.lifted.points @ R.T
+    return bones, bones - opinion.relative @ opinion.points @ camera.R.T
+
+
+def lift_spread(posed: Posed, opinion: Opinion, camera: Camera) -> float:
+    """How far the depths of lifted bones are from a fit's, metres (robust, within ``SIGMA_DEPTH``)."""
+    miss = np.abs(bone_misses(posed, opinion, camera)[1][..., 2])[opinion.gain > 0]
+    return float(np.clip(1.5 * 1.48 * np.median(miss), *SIGMA_DEPTH)) if miss.size else SIGMA_DEPTH[1]
+
+
+def lifted_bones(
+    posed: Posed, opinion: Opinion, camera: Camera, weights: Weights, normal: Normal | None
+) -> float:
+    """Robust distance of the body's bones from the lifted ones, at the lifter's size: along the view and across it."""
+    R = camera.R * (np.exp(-posed.state.log_lift) / weights.sigma_lift)
+    bones, miss = (x / weights.sigma_lift for x in bone_misses(posed, opinion, camera))
+    along, slope_along = robust(miss[..., 2] ** 2, weights.cap)
+    across, slope_across = robust((miss[..., :2] ** 2).sum(-1), weights.cap)
+    gain = opinion.gain[:, None]
+    if normal is not None:
+        flat, deep = gain * weights.lift_across * slope_across, gain * weights.lift_depth * slope_along
+        turn, betas = (np.einsum("ml,nlad->nmad", opinion.relative, slopes, optimize=True)
+                       for slopes in (posed.lifted.d_turn, posed.lifted.d_betas))  # fmt: skip
+        add(normal, R @ turn, miss, np.stack([flat, flat, deep], -1), {0: R @ betas, 12: -bones[..., None]})
+    return float((gain * (weights.lift_depth * along + weights.lift_across * across)).sum())
