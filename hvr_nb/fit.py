@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 from tqdm import tqdm
 
-from hvr_nb import fit_init, fit_lift, fit_terms, silhouette
+from hvr_nb import fit_bones, fit_init, fit_terms, silhouette
 from hvr_nb.body_model import BodyModel, load_body_model
 from hvr_nb.fit_init import Evidence
 from hvr_nb.fit_terms import FRAME, SHARED, State, Weights, pose_state
@@ -29,6 +29,7 @@ from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
 SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill a jacket
+HELD, HELD_SIGMA = 3.0, 0.05  # weight and metres, of the bones' depths while silhouettes pull
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
 
@@ -71,7 +72,7 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
     model = model or load_body_model()
     evidence = fit_init.gather(keypoints, camera, table_for(keypoints, model), fps)
     if lifted is not None:
-        evidence = replace(evidence, lifted=fit_lift.opinion_of(lifted, evidence.frames, model))
+        evidence = replace(evidence, bones=fit_bones.opinion_of(lifted, evidence.frames, model))
     problem = Problem(model, rig_of(model), silhouette.skin_of(model), load_pose_prior(), evidence, camera)
     focal = FOCAL_STIFFNESS if refine_focal else 0.0
     steps = sum(iters[: 2 if masks is None else 3])
@@ -80,6 +81,8 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
             weights = Weights(silhouette=SILHOUETTE, focal=focal, **trust(problem, state))
+            weights = replace(weights, bone_depth=HELD, sigma_bone=HELD_SIGMA)
+            problem, state = hold(problem, state)
             state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
     return _as_body(problem, state, len(keypoints.points), refine_focal)
 
@@ -93,6 +96,14 @@ def untangled(problem: Problem, iters: tuple, focal: float, bar) -> tuple[Proble
             other = replace(problem, evidence=fit_init.swap_legs(problem.evidence, where))
             fits.append((other, *fit_joints(other, iters, focal, bar)))
     return min(fits, key=lambda fit: fit[2])[:2]
+
+
+def hold(problem: Problem, state: State) -> tuple[Problem, State]:
+    """The problem with the state's own bones as the opinion: silhouettes see no depth and shall not change it."""
+    evidence = replace(problem.evidence, bones=fit_bones.silent(len(state.transl), problem.model))
+    points = pose_state(state, problem.rig, evidence).joints.points
+    bones = replace(evidence.bones, points=points, known=np.ones(len(points)))
+    return replace(problem, evidence=replace(evidence, bones=bones)), replace(state, log_bones=0.0)
 
 
 def fit_joints(problem: Problem, iters: tuple, focal: float, bar) -> tuple[State, float]:
@@ -110,8 +121,8 @@ def trust(problem: Problem, state: State) -> dict[str, float]:
     posed, found = pose_state(state, problem.rig, evidence), {}
     if evidence.world is not None:
         found["sigma_depth"] = fit_terms.depth_spread(posed, evidence, camera)
-    if evidence.lifted is not None:
-        found["sigma_lift"] = fit_lift.lift_spread(posed, evidence.lifted, camera)
+    if evidence.bones is not None:
+        found["sigma_bone"] = fit_bones.bone_spread(posed, evidence.bones, camera)
     return found
 
 
@@ -131,14 +142,14 @@ def _check(keypoints: Keypoints, masks: Masks | None, camera: Camera, fps: float
 def start(problem: Problem, iters: int, bar) -> State:
     """Orientation from the torso, pose from the detector's or else the lifter's 3D, place by least squares."""
     evidence = problem.evidence
-    n, solid = len(evidence.frames), evidence.world is not None or evidence.lifted is not None
+    n, solid = len(evidence.frames), evidence.world is not None or evidence.bones is not None
     rotations = np.tile(np.eye(3), (n, 24, 1, 1))
     rotations[:, 0] = (fit_init.torso_orientation(evidence, problem.rig) if solid else
                        fit_init.facing_from_2d(evidence, problem.rig, problem.camera))  # fmt: skip
     state = State(rotations, np.zeros((n, 3)), np.zeros(10))
     if solid:
         fixed, lift = {"stature": 1e6, "betas": 1e6}, 1.0 if evidence.world is None else 0.0
-        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, lift_depth=lift, lift_across=lift, prior=0.1,
+        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, bone_depth=lift, bone_across=lift, prior=0.1,
                           cap=30.0, **fixed)  # fmt: skip
         state, _ = descend(problem, state, iters, only_3d, bar)
     state = replace(state, transl=np.zeros((n, 3)))
@@ -181,8 +192,8 @@ def total(problem: Problem, state: State, depth: np.ndarray, weights: Weights, p
         cost += fit_terms.reprojection(posed, evidence, camera, depth, weights, normal)
     if evidence.world is not None:
         cost += fit_terms.world_landmarks(posed, evidence, camera, weights, normal)
-    if evidence.lifted is not None:
-        cost += fit_lift.lifted_bones(posed, evidence.lifted, camera, weights, normal)
+    if evidence.bones is not None:
+        cost += fit_bones.bone_depths(posed, evidence.bones, camera, weights, normal)
     if pairs is not None:
         cost += silhouette.distance(problem.skin, problem.rig, posed, pairs, camera, depth, weights, normal)
     return cost

@@ -4,7 +4,7 @@ Every residual is in metres (pixels are carried to the body's depth, so near and
 alike), divided by what it usually is and, where outliers occur, capped by Geman-McClure. Each
 term returns its cost and adds its reweighted squares to the normal equations if there are any.
 Unknowns of a frame: 72 joint turns, 3 metres of translation; shared: 10 betas, logarithms of the detector's size, of
-the focal length and of the lifter's size.
+the focal length and of the size of the bones compared with.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Weights:
     focal: float = 0.0  # stiffness of the focal length; 0 keeps it fixed
     silhouette: float = 0.0
     sigma_depth: float = SIGMA_DEPTH[1]  # metres, see ``depth_spread``
-    lift_depth: float = 0.2  # lifted bones along the viewing direction
-    lift_across: float = 0.0  # lifted bones across it
-    sigma_lift: float = SIGMA_DEPTH[1]  # metres, see ``fit_lift.lift_spread``
+    bone_depth: float = 0.3  # lifted or earlier bones along the viewing direction
+    bone_across: float = 0.0  # the same across it
+    sigma_bone: float = SIGMA_DEPTH[1]  # metres, see ``fit_bones.bone_spread``
     cap: float = 3.0  # Geman-McClure: residuals beyond this many sigmas stop to count
 
 
@@ -58,14 +58,14 @@ class State:
     betas: np.ndarray  # (10,)
     log_scale: float = 0.0  # log of true over canonical size of the world landmarks
     log_focal: float = 0.0  # log of true over given focal length
-    log_lift: float = 0.0  # log of true over the lifter's size
+    log_bones: float = 0.0  # log of true size over that of the bones compared with
 
     def moved(self, step: np.ndarray, shared: np.ndarray) -> State:
         """The state after a step (N, 75) and a shared step (12,)."""
         turn = Rotation.from_rotvec(step[:, :72].reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
         return replace(self, rotations=self.rotations @ turn, transl=self.transl + step[:, 72:],
                        betas=self.betas + shared[:10], log_scale=self.log_scale + shared[10],
-                       log_focal=self.log_focal + shared[11], log_lift=self.log_lift + shared[12])  # fmt: skip
+                       log_focal=self.log_focal + shared[11], log_bones=self.log_bones + shared[12])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,14 @@ class Posed:
     state: State
     pose: Pose
     landmarks: Placed
-    lifted: Placed | None  # the joints a lifter gives, where there is a lifted skeleton
+    joints: Placed | None  # Human3.6M's joints, where there are bones to compare with
 
 
 def pose_state(state: State, rig: Rig, evidence: Evidence) -> Posed:
-    """Joints and landmarks of a state, and the joints the lifter gives."""
+    """Joints and landmarks of a state, and the joints of the bones compared with."""
     pose = pose_rig(rig, state.rotations, state.transl, state.betas)
-    lifted = evidence.lifted and place_landmarks(evidence.lifted.table, rig, pose, state.betas)
-    return Posed(state, pose, place_landmarks(evidence.table, rig, pose, state.betas), lifted)
+    bones = evidence.bones and place_landmarks(evidence.bones.table, rig, pose, state.betas)
+    return Posed(state, pose, place_landmarks(evidence.table, rig, pose, state.betas), bones)
 
 
 def robust(e: np.ndarray, cap: float) -> tuple[np.ndarray, np.ndarray]:
@@ -231,7 +231,7 @@ def shared_priors(state: State, weights: Weights, normal: Normal | None) -> floa
     stiff = np.zeros(SHARED)
     stiff[0], stiff[1:10] = weights.stature * n, weights.betas * n
     stiff[10], stiff[11], stiff[12] = 1e-3, weights.focal * n or 1e9, 1e-3
-    value = np.concatenate([state.betas, [state.log_scale, state.log_focal, state.log_lift]])
+    value = np.concatenate([state.betas, [state.log_scale, state.log_focal, state.log_bones]])
     if normal is not None:
         normal.common += np.diag(stiff)
         normal.common_gradient += stiff * value

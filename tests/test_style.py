@@ -23,7 +23,7 @@ LAYERS = {
         "metrics", "pose_metrics", "joint_sets", "surface_quality"},
     3: {"keypoints", "blazepose", "cleanup", "tracking", "identity", "place", "floor", "bones", "root_way",
         "lift", "people3d", "masks", "temporal", "crf", "matting", "parsing", "body_parts", "colour_model", "labels",
-        "schp", "fit", "fit_init", "fit_lift", "fit_terms", "kinematics", "landmarks", "normal", "pose_prior",
+        "schp", "fit", "fit_init", "fit_bones", "fit_terms", "kinematics", "landmarks", "normal", "pose_prior",
         "silhouette", "avatar_files", "binding", "canonical", "harmonic", "loose", "warp", "warp_torch",
         "unwrap", "texture_views", "texture_align", "texture_bake"},
     4: {"train"},

@@ -1,4 +1,4 @@
-"""The lifted skeleton as evidence of a monocular fit: a second 3D opinion beside the detector's own.
+"""Bones of a skeleton as evidence of a monocular fit: the lifter's, a second opinion beside the detector's 3D.
 
 The detector judges depth by the picture of every frame, the lifter by the way 2D joints move; it learned
 that from motion capture. Bones are compared, not places, so that an error at the hips is not carried to the
@@ -30,34 +30,39 @@ def opinion_of(lifted: Joints3D, frames: np.ndarray, model: BodyModel) -> Opinio
         raise HvrError(f"{lifted} is no lifted skeleton of this clip; lift the clip's own keypoints")
     points = np.asarray(lifted.points, np.float64)[frames]
     known = np.isfinite(points).all((1, 2)) & np.asarray(lifted.valid, bool)[frames]
-    return Opinion(h36m_table(model), np.where(known[:, None, None], points, 0.0), known * 1.0, _BONES)
+    return Opinion(h36m_table(model), np.where(known[:, None, None], points, 0.0), known.astype(np.float64))
+
+
+def silent(frames: int, model: BodyModel) -> Opinion:
+    """An opinion on the same joints that says nothing."""
+    return Opinion(h36m_table(model), np.zeros((frames, 17, 3)), np.zeros(frames))
 
 
 def bone_misses(posed: Posed, opinion: Opinion, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 16, 3) bones at the lifter's size, and their distance from the lifted ones, metres, camera axes."""
-    R = camera.R * np.exp(-posed.state.log_lift)
-    bones = opinion.relative @ posed.lifted.points @ R.T
-    return bones, bones - opinion.relative @ opinion.points @ camera.R.T
+    """(N, 16, 3) bones at the opinion's size, and their distance from its own, metres, camera axes."""
+    R = camera.R * np.exp(-posed.state.log_bones)
+    bones = _BONES @ posed.joints.points @ R.T
+    return bones, bones - _BONES @ opinion.points @ camera.R.T
 
 
-def lift_spread(posed: Posed, opinion: Opinion, camera: Camera) -> float:
-    """How far the depths of lifted bones are from a fit's, metres (robust, within ``SIGMA_DEPTH``)."""
-    miss = np.abs(bone_misses(posed, opinion, camera)[1][..., 2])[opinion.gain > 0]
+def bone_spread(posed: Posed, opinion: Opinion, camera: Camera) -> float:
+    """How far the depths of an opinion's bones are from a fit's, metres (robust, within ``SIGMA_DEPTH``)."""
+    miss = np.abs(bone_misses(posed, opinion, camera)[1][..., 2])[opinion.known > 0]
     return float(np.clip(1.5 * 1.48 * np.median(miss), *SIGMA_DEPTH)) if miss.size else SIGMA_DEPTH[1]
 
 
-def lifted_bones(
+def bone_depths(
     posed: Posed, opinion: Opinion, camera: Camera, weights: Weights, normal: Normal | None
 ) -> float:
-    """Robust distance of the body's bones from the lifted ones, at the lifter's size: along the view and across it."""
-    R = camera.R * (np.exp(-posed.state.log_lift) / weights.sigma_lift)
-    bones, miss = (x / weights.sigma_lift for x in bone_misses(posed, opinion, camera))
+    """Robust distance of the body's bones from an opinion's, at its size: along the view and across it."""
+    R = camera.R * (np.exp(-posed.state.log_bones) / weights.sigma_bone)
+    bones, miss = (x / weights.sigma_bone for x in bone_misses(posed, opinion, camera))
     along, slope_along = robust(miss[..., 2] ** 2, weights.cap)
     across, slope_across = robust((miss[..., :2] ** 2).sum(-1), weights.cap)
-    gain = opinion.gain[:, None]
+    known = opinion.known[:, None]
     if normal is not None:
-        flat, deep = gain * weights.lift_across * slope_across, gain * weights.lift_depth * slope_along
-        turn, betas = (np.einsum("ml,nlad->nmad", opinion.relative, slopes, optimize=True)
-                       for slopes in (posed.lifted.d_turn, posed.lifted.d_betas))  # fmt: skip
+        flat, deep = known * weights.bone_across * slope_across, known * weights.bone_depth * slope_along
+        turn, betas = (np.einsum("bj,njad->nbad", _BONES, slopes, optimize=True)
+                       for slopes in (posed.joints.d_turn, posed.joints.d_betas))  # fmt: skip
         add(normal, R @ turn, miss, np.stack([flat, flat, deep], -1), {0: R @ betas, 12: -bones[..., None]})
-    return float((gain * (weights.lift_depth * along + weights.lift_across * across)).sum())
+    return float((known * (weights.bone_depth * along + weights.bone_across * across)).sum())
