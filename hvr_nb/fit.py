@@ -29,7 +29,7 @@ from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
 SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill a jacket
-HELD, HELD_SIGMA = 3.0, 0.05  # weight and metres, of the bones' depths while silhouettes pull
+HELD = 2.0  # weight of the bones' depths while silhouettes pull
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
 
@@ -80,8 +80,8 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         problem, state = untangled(problem, iters, focal, bar)
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
-            weights = Weights(silhouette=SILHOUETTE, focal=focal, **trust(problem, state))
-            weights = replace(weights, bone_depth=HELD, sigma_bone=HELD_SIGMA)
+            weights = Weights(silhouette=SILHOUETTE, focal=focal, sigma_depth=trust(problem, state),
+                              bone_depth=HELD, bone_slack=0.0)  # fmt: skip
             problem, state = hold(problem, state)
             state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
     return _as_body(problem, state, len(keypoints.points), refine_focal)
@@ -110,20 +110,17 @@ def fit_joints(problem: Problem, iters: tuple, focal: float, bar) -> tuple[State
     """State and energy after the landmarks; outliers are ruled out more and more strictly."""
     state, cost = start(problem, iters[0], bar), np.inf
     for cap, share in ((30.0, 0.2), (8.0, 0.3), (3.0, 0.5)):
-        weights = Weights(cap=cap, focal=focal, **trust(problem, state))
+        weights = Weights(cap=cap, focal=focal, sigma_depth=trust(problem, state))
         state, cost = descend(problem, state, max(1, round(share * iters[1])), weights, bar)
     return state, cost
 
 
-def trust(problem: Problem, state: State) -> dict[str, float]:
-    """Spread of the detector's and the lifter's depths about the state, metres: noise is measured, not assumed."""
-    evidence, camera = problem.evidence, problem.camera
-    posed, found = pose_state(state, problem.rig, evidence), {}
-    if evidence.world is not None:
-        found["sigma_depth"] = fit_terms.depth_spread(posed, evidence, camera)
-    if evidence.bones is not None:
-        found["sigma_bone"] = fit_bones.bone_spread(posed, evidence.bones, camera)
-    return found
+def trust(problem: Problem, state: State) -> float:
+    """Spread of the detector's depths about the state, metres: noise is measured, not assumed."""
+    if problem.evidence.world is None:
+        return fit_terms.SIGMA_DEPTH[1]
+    posed = pose_state(state, problem.rig, problem.evidence)
+    return fit_terms.depth_spread(posed, problem.evidence, problem.camera)
 
 
 def _check(keypoints: Keypoints, masks: Masks | None, camera: Camera, fps: float) -> None:
@@ -149,8 +146,8 @@ def start(problem: Problem, iters: int, bar) -> State:
     state = State(rotations, np.zeros((n, 3)), np.zeros(10))
     if solid:
         fixed, lift = {"stature": 1e6, "betas": 1e6}, 1.0 if evidence.world is None else 0.0
-        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, bone_depth=lift, bone_across=lift, prior=0.1,
-                          cap=30.0, **fixed)  # fmt: skip
+        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, bone_depth=lift, bone_across=lift, bone_slack=0.0,
+                          prior=0.1, cap=30.0, **fixed)  # fmt: skip
         state, _ = descend(problem, state, iters, only_3d, bar)
     state = replace(state, transl=np.zeros((n, 3)))
     landmarks = pose_state(state, problem.rig, evidence).landmarks.points

@@ -2,7 +2,8 @@
 
 The detector judges depth by the picture of every frame, the lifter by the way 2D joints move; it learned
 that from motion capture. Bones are compared, not places, so that an error at the hips is not carried to the
-hands and feet; across the view the 2D landmarks know better, so only the bones' depths count.
+hands and feet; across the view the 2D landmarks know better, so only the bones' depths count. A lifter's
+errors last longer than any clip, so they do not average out: inside its usual error it is not heard at all.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 
 from hvr_nb.body_model import BodyModel
 from hvr_nb.fit_init import Opinion
-from hvr_nb.fit_terms import SIGMA_DEPTH, Posed, Weights, add, robust
+from hvr_nb.fit_terms import Posed, Weights, add, robust
 from hvr_nb.joint_sets import H36M17_NAMES, H36M17_PARENTS
 from hvr_nb.landmarks import h36m_table
 from hvr_nb.normal import Normal
@@ -45,23 +46,20 @@ def bone_misses(posed: Posed, opinion: Opinion, camera: Camera) -> tuple[np.ndar
     return bones, bones - _BONES @ opinion.points @ camera.R.T
 
 
-def bone_spread(posed: Posed, opinion: Opinion, camera: Camera) -> float:
-    """How far the depths of an opinion's bones are from a fit's, metres (robust, within ``SIGMA_DEPTH``)."""
-    miss = np.abs(bone_misses(posed, opinion, camera)[1][..., 2])[opinion.known > 0]
-    return float(np.clip(1.5 * 1.48 * np.median(miss), *SIGMA_DEPTH)) if miss.size else SIGMA_DEPTH[1]
-
-
 def bone_depths(
     posed: Posed, opinion: Opinion, camera: Camera, weights: Weights, normal: Normal | None
 ) -> float:
-    """Robust distance of the body's bones from an opinion's, at its size: along the view and across it."""
+    """Robust distance of bones from an opinion's, at its size: across the view and, past a slack, along it."""
     R = camera.R * (np.exp(-posed.state.log_bones) / weights.sigma_bone)
     bones, miss = (x / weights.sigma_bone for x in bone_misses(posed, opinion, camera))
+    slack = weights.bone_slack / weights.sigma_bone
+    miss[..., 2] -= np.clip(miss[..., 2], -slack, slack)
     along, slope_along = robust(miss[..., 2] ** 2, weights.cap)
     across, slope_across = robust((miss[..., :2] ** 2).sum(-1), weights.cap)
     known = opinion.known[:, None]
     if normal is not None:
-        flat, deep = known * weights.bone_across * slope_across, known * weights.bone_depth * slope_along
+        flat = known * weights.bone_across * slope_across
+        deep = known * weights.bone_depth * slope_along * (miss[..., 2] != 0)
         turn, betas = (np.einsum("bj,njad->nbad", _BONES, slopes, optimize=True)
                        for slopes in (posed.joints.d_turn, posed.joints.d_betas))  # fmt: skip
         add(normal, R @ turn, miss, np.stack([flat, flat, deep], -1), {0: R @ betas, 12: -bones[..., None]})
