@@ -80,7 +80,7 @@ def limb_quality(joints: Joints3D, truth: Truth, *, prefix: str = "") -> dict[st
 
 
 def lift_gain(clip: Clip, lifted: Joints3D, model: BodyModel, *, truth: Truth | None = None,
-              frames: int = 24) -> dict[str, float]:  # fmt: skip
+              frames: int = 16) -> dict[str, float]:  # fmt: skip
     """What the lifted skeleton does for the fit: the body of some frames fitted without it and with it.
 
     Both fits leave the silhouettes out, which is quick and lets them judge.

@@ -29,6 +29,9 @@ from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
 SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill a jacket
+# Residuals in sigmas that count at most, share of the steps, gain of the 3D evidence: which way a limb points
+# is decided early and by depth, where exactly it is later and by the picture.
+STAGES = ((30.0, 0.2, 10.0), (8.0, 0.3, 3.0), (3.0, 0.5, 1.0))
 HELD = 2.0  # weight of the bones' depths while silhouettes pull
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
@@ -81,7 +84,7 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
             weights = Weights(silhouette=SILHOUETTE, focal=focal, sigma_depth=trust(problem, state),
-                              bone_depth=HELD, bone_slack=0.0)  # fmt: skip
+                              bone_depth=HELD)  # fmt: skip
             problem, state = hold(problem, state)
             state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
     return _as_body(problem, state, len(keypoints.points), refine_focal)
@@ -100,17 +103,17 @@ def untangled(problem: Problem, iters: tuple, focal: float, bar) -> tuple[Proble
 
 def hold(problem: Problem, state: State) -> tuple[Problem, State]:
     """The problem with the state's own bones as the opinion: silhouettes see no depth and shall not change it."""
-    evidence = replace(problem.evidence, bones=fit_bones.silent(len(state.transl), problem.model))
-    points = pose_state(state, problem.rig, evidence).joints.points
-    bones = replace(evidence.bones, points=points, known=np.ones(len(points)))
-    return replace(problem, evidence=replace(evidence, bones=bones)), replace(state, log_bones=0.0)
+    bones = fit_bones.own_bones(state, problem.rig, problem.model)
+    return replace(problem, evidence=replace(problem.evidence, bones=bones)), replace(state, log_bones=0.0)
 
 
 def fit_joints(problem: Problem, iters: tuple, focal: float, bar) -> tuple[State, float]:
-    """State and energy after the landmarks; outliers are ruled out more and more strictly."""
+    """State and energy after the landmarks; outliers are ruled out, and depth is believed, less and less."""
     state, cost = start(problem, iters[0], bar), np.inf
-    for cap, share in ((30.0, 0.2), (8.0, 0.3), (3.0, 0.5)):
-        weights = Weights(cap=cap, focal=focal, sigma_depth=trust(problem, state))
+    usual = Weights()
+    for cap, share, gain in STAGES:
+        weights = Weights(cap=cap, focal=focal, sigma_depth=trust(problem, state), depth=gain * usual.depth,
+                          bone_depth=gain * usual.bone_depth)  # fmt: skip
         state, cost = descend(problem, state, max(1, round(share * iters[1])), weights, bar)
     return state, cost
 
@@ -146,8 +149,8 @@ def start(problem: Problem, iters: int, bar) -> State:
     state = State(rotations, np.zeros((n, 3)), np.zeros(10))
     if solid:
         fixed, lift = {"stature": 1e6, "betas": 1e6}, 1.0 if evidence.world is None else 0.0
-        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, bone_depth=lift, bone_across=lift, bone_slack=0.0,
-                          prior=0.1, cap=30.0, **fixed)  # fmt: skip
+        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, bone_depth=lift, bone_across=lift, prior=0.1,
+                          cap=30.0, **fixed)  # fmt: skip
         state, _ = descend(problem, state, iters, only_3d, bar)
     state = replace(state, transl=np.zeros((n, 3)))
     landmarks = pose_state(state, problem.rig, evidence).landmarks.points

@@ -2,8 +2,7 @@
 
 The detector judges depth by the picture of every frame, the lifter by the way 2D joints move; it learned
 that from motion capture. Bones are compared, not places, so that an error at the hips is not carried to the
-hands and feet; across the view the 2D landmarks know better, so only the bones' depths count. A lifter's
-errors last longer than any clip, so they do not average out: inside its usual error it is not heard at all.
+hands and feet; across the view the 2D landmarks know better, so only the bones' depths count.
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ import numpy as np
 
 from hvr_nb.body_model import BodyModel
 from hvr_nb.fit_init import Opinion
-from hvr_nb.fit_terms import Posed, Weights, add, robust
+from hvr_nb.fit_terms import Posed, State, Weights, add, robust
 from hvr_nb.joint_sets import H36M17_NAMES, H36M17_PARENTS
-from hvr_nb.landmarks import h36m_table
+from hvr_nb.kinematics import Rig, pose_rig
+from hvr_nb.landmarks import h36m_table, place_landmarks
 from hvr_nb.normal import Normal
 from hvr_nb.types import Camera, HvrError, Joints3D
 
@@ -34,9 +34,10 @@ def opinion_of(lifted: Joints3D, frames: np.ndarray, model: BodyModel) -> Opinio
     return Opinion(h36m_table(model), np.where(known[:, None, None], points, 0.0), known.astype(np.float64))
 
 
-def silent(frames: int, model: BodyModel) -> Opinion:
-    """An opinion on the same joints that says nothing."""
-    return Opinion(h36m_table(model), np.zeros((frames, 17, 3)), np.zeros(frames))
+def own_bones(state: State, rig: Rig, model: BodyModel) -> Opinion:
+    """The bones of a state of N frames as evidence: to hold them where they are."""
+    table, pose = h36m_table(model), pose_rig(rig, state.rotations, state.transl, state.betas)
+    return Opinion(table, place_landmarks(table, rig, pose, state.betas).points, np.ones(len(state.transl)))
 
 
 def bone_misses(posed: Posed, opinion: Opinion, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
@@ -49,17 +50,15 @@ def bone_misses(posed: Posed, opinion: Opinion, camera: Camera) -> tuple[np.ndar
 def bone_depths(
     posed: Posed, opinion: Opinion, camera: Camera, weights: Weights, normal: Normal | None
 ) -> float:
-    """Robust distance of bones from an opinion's, at its size: across the view and, past a slack, along it."""
+    """Robust distance of the body's bones from an opinion's, at its size: along the view and across it."""
     R = camera.R * (np.exp(-posed.state.log_bones) / weights.sigma_bone)
     bones, miss = (x / weights.sigma_bone for x in bone_misses(posed, opinion, camera))
-    slack = weights.bone_slack / weights.sigma_bone
-    miss[..., 2] -= np.clip(miss[..., 2], -slack, slack)
     along, slope_along = robust(miss[..., 2] ** 2, weights.cap)
     across, slope_across = robust((miss[..., :2] ** 2).sum(-1), weights.cap)
     known = opinion.known[:, None]
     if normal is not None:
         flat = known * weights.bone_across * slope_across
-        deep = known * weights.bone_depth * slope_along * (miss[..., 2] != 0)
+        deep = known * weights.bone_depth * slope_along
         turn, betas = (np.einsum("bj,njad->nbad", _BONES, slopes, optimize=True)
                        for slopes in (posed.joints.d_turn, posed.joints.d_betas))  # fmt: skip
         add(normal, R @ turn, miss, np.stack([flat, flat, deep], -1), {0: R @ betas, 12: -bones[..., None]})
