@@ -29,9 +29,6 @@ from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
 SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill a jacket
-# Residuals in sigmas that count at most, share of the steps, gain of the 3D evidence: which way a limb points
-# is decided early and by depth, where exactly it is later and by the picture.
-STAGES = ((30.0, 0.2, 10.0), (8.0, 0.3, 3.0), (3.0, 0.5, 1.0))
 HELD = 2.0  # weight of the bones' depths while silhouettes pull
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
@@ -108,12 +105,10 @@ def hold(problem: Problem, state: State) -> tuple[Problem, State]:
 
 
 def fit_joints(problem: Problem, iters: tuple, focal: float, bar) -> tuple[State, float]:
-    """State and energy after the landmarks; outliers are ruled out, and depth is believed, less and less."""
+    """State and energy after the landmarks; outliers are ruled out more and more strictly."""
     state, cost = start(problem, iters[0], bar), np.inf
-    usual = Weights()
-    for cap, share, gain in STAGES:
-        weights = Weights(cap=cap, focal=focal, sigma_depth=trust(problem, state), depth=gain * usual.depth,
-                          bone_depth=gain * usual.bone_depth)  # fmt: skip
+    for cap, share in ((30.0, 0.2), (8.0, 0.3), (3.0, 0.5)):
+        weights = Weights(cap=cap, focal=focal, sigma_depth=trust(problem, state))
         state, cost = descend(problem, state, max(1, round(share * iters[1])), weights, bar)
     return state, cost
 

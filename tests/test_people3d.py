@@ -77,6 +77,21 @@ def test_clips_shorter_than_the_lifter_sees(walk, tmp_path, frames):
     assert len(read_video(tmp_path / "out" / "pose.mp4").frames) == frames
 
 
+def test_somebody_seen_in_two_frames_only(walk, tmp_path):
+    people, camera = walk
+    glimpse = np.full_like(people[0].coco, np.nan)
+    glimpse[30:32] = people[0].coco[30:32]
+    found = lift_people([people[0], seen(glimpse)], camera, fps=FPS)
+    valid = found[1].joints.valid
+    assert (
+        np.flatnonzero(valid)[[0, -1]].tolist() == [22, 39]
+        and np.isfinite(found[1].joints.points[valid]).all()
+    )
+    write_people(tmp_path / "out", found, np.zeros((FRAMES, 48, 64, 3), np.uint8), fps=FPS, video=False)
+    track = read_skeleton_trc(tmp_path / "out" / "person1.trc")
+    assert np.array_equal(track.valid, valid)
+
+
 def test_nobody_and_different_clips_are_named(walk):
     people, camera = walk
     for nobody in ([people[1]], []):
