@@ -29,7 +29,7 @@ from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
 SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill a jacket
-HELD = 2.0  # weight of the bones' depths while silhouettes pull
+HELD = 1.0  # weight of the bones' depths while silhouettes pull
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
 
