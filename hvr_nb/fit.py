@@ -29,6 +29,10 @@ from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
 SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill a jacket
+LIFT_START, LIFT_LEADS = (
+    0.25,
+    0.2,
+)  # weight of lifted depths beside the detector's at the start; without a detector's 3D
 HELD, HELD_SIGMA = 4.0, 0.1  # weight and metres, of the bones' depths while silhouettes pull
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
@@ -57,8 +61,8 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         fps: frames per second, which sets what counts as smooth.
         model: the body model; None takes ``load_body_model()``.
         iters: steps on 3D landmarks, on 2D landmarks and with silhouettes.
-        lifted: the skeleton of ``lift_skeleton``; it says how deep the bones are beside the detector's 3D,
-            and starts the pose where there is none.
+        lifted: the skeleton of ``lift_skeleton``; it starts the pose together with the detector's 3D, and
+            where there is none it also says to the end how deep the bones are.
 
     Where the detector's legs jump, exchanging left and right is tried as well (two more fits).
 
@@ -107,8 +111,9 @@ def hold(problem: Problem, state: State) -> tuple[Problem, State]:
 def fit_joints(problem: Problem, iters: tuple, focal: float, bar) -> tuple[State, float]:
     """State and energy after the landmarks; outliers are ruled out more and more strictly."""
     state, cost = start(problem, iters[0], bar), np.inf
+    lift = LIFT_LEADS if problem.evidence.world is None else 0.0
     for cap, share in ((30.0, 0.2), (8.0, 0.3), (3.0, 0.5)):
-        weights = Weights(cap=cap, focal=focal, sigma_depth=trust(problem, state))
+        weights = Weights(cap=cap, focal=focal, sigma_depth=trust(problem, state), bone_depth=lift)
         state, cost = descend(problem, state, max(1, round(share * iters[1])), weights, bar)
     return state, cost
 
@@ -135,7 +140,7 @@ def _check(keypoints: Keypoints, masks: Masks | None, camera: Camera, fps: float
 
 
 def start(problem: Problem, iters: int, bar) -> State:
-    """Orientation from the torso, pose from the detector's or else the lifter's 3D, place by least squares."""
+    """Orientation from the torso, pose from the detector's and the lifter's 3D, place by least squares."""
     evidence = problem.evidence
     n, solid = len(evidence.frames), evidence.world is not None or evidence.bones is not None
     rotations = np.tile(np.eye(3), (n, 24, 1, 1))
@@ -143,8 +148,11 @@ def start(problem: Problem, iters: int, bar) -> State:
                        fit_init.facing_from_2d(evidence, problem.rig, problem.camera))  # fmt: skip
     state = State(rotations, np.zeros((n, 3)), np.zeros(10))
     if solid:
-        fixed, lift = {"stature": 1e6, "betas": 1e6}, 1.0 if evidence.world is None else 0.0
-        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, bone_depth=lift, bone_across=lift, prior=0.1,
+        fixed, lift = (
+            {"stature": 1e6, "betas": 1e6},
+            (1.0, 1.0) if evidence.world is None else (LIFT_START, 0.0),
+        )
+        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, bone_depth=lift[0], bone_across=lift[1], prior=0.1,
                           cap=30.0, **fixed)  # fmt: skip
         state, _ = descend(problem, state, iters, only_3d, bar)
     state = replace(state, transl=np.zeros((n, 3)))

@@ -1,4 +1,4 @@
-"""Bones of a skeleton as evidence of a monocular fit: the lifter's, a second opinion beside the detector's 3D.
+"""Bones of a skeleton as evidence of a monocular fit: the lifter's, a second opinion on the pose to start from.
 
 The detector judges depth by the picture of every frame, the lifter by the way 2D joints move; it learned
 that from motion capture. Bones are compared, not places, so that an error at the hips is not carried to the

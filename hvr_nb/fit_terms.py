@@ -43,7 +43,7 @@ class Weights:
     focal: float = 0.0  # stiffness of the focal length; 0 keeps it fixed
     silhouette: float = 0.0
     sigma_depth: float = SIGMA_DEPTH[1]  # metres, see ``depth_spread``
-    bone_depth: float = 0.2  # lifted or earlier bones along the viewing direction
+    bone_depth: float = 0.0  # lifted or earlier bones along the viewing direction
     bone_across: float = 0.0  # the same across it
     sigma_bone: float = 0.05  # metres
     cap: float = 3.0  # Geman-McClure: residuals beyond this many sigmas stop to count
