@@ -11,7 +11,7 @@ export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 MODELS := data/models/blazepose/pose_landmark_full.tflite
 ARGS ?=
 
-.PHONY: help env models demo test lint lab run batch body bench-demo bench-real bench-nvr bench-nvr-scaling \
+.PHONY: help env models demo test lint lab run batch pose3d body bench-demo bench-real bench-nvr bench-nvr-scaling \
         bench-pose3d bench-surface train-lifter clean
 help:        ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -29,6 +29,8 @@ run: env models    ## one video:  make run VIDEO=path [ARGS="-p 05_train.iters 3
 	$(PY) -m hvr_nb run "$(VIDEO)" $(ARGS)
 batch: env models  ## several videos:  make batch VIDEOS="a.mp4 b.mp4"
 	$(PY) -m hvr_nb batch $(VIDEOS) $(ARGS)
+pose3d: env models ## the people of a video as 3D skeletons only:  make pose3d VIDEO=path [ARGS="--person 0"]
+	$(PY) -m hvr_nb pose3d "$(VIDEO)" $(ARGS)
 body: env          ## build the open body again from the CC0 data
 	$(PY) scripts/build_open_body.py
 bench-demo: env models  ## synthetic subject, full quality: estimated chain and true body (slow)

@@ -1,4 +1,4 @@
-"""``python -m hvr_nb demo``, ``... run VIDEO``, ``... batch VIDEO VIDEO ...``, ``... import``, ``... export``."""
+"""``python -m hvr_nb`` with ``demo``, ``run VIDEO``, ``batch VIDEO VIDEO ...``, ``import``, ``export``, ``pose3d``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hvr_nb.cli_formats import add_export, add_import
+from hvr_nb.cli_pose3d import add_pose3d
 from hvr_nb.types import HvrError
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--notebooks", type=Path, default=ROOT / "notebooks", help=argparse.SUPPRESS)
     add_import(commands)
     add_export(commands)
+    add_pose3d(commands)
     return top
 
 
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_command(args: argparse.Namespace) -> int:
-    """Run the demo, an import or export, or the videos of ``run`` or ``batch``, and print what became of it."""
+    """Run the command, or the videos of ``run`` or ``batch``, and print what became of it."""
     if "act" in args:
         return args.act(args)
     from hvr_nb.batch import run_videos, summary

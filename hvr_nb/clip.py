@@ -1,7 +1,7 @@
 """A clip folder: the one file that knows file names.
 
 ``data/clips/<name>/`` holds ``clip.json``, ``camera.npz``, ``frames/`` (stage 00), ``keypoints.npz``
-(01), ``masks/`` (02), perhaps imported ``normals.npz``, ``joints3d.npz`` and ``body.npz`` (03), ``canonical.npz`` (04),
+(01), ``masks/`` (02), perhaps imported ``normals.npz``, ``joints3d.npz``, ``lifted.npz`` and ``body.npz`` (03), ``canonical.npz`` (04),
 ``avatars/<method>/`` (05), ``renders/<method>/`` (06) and ``runs/``. Each is written by one stage,
 atomically, with a schema version and the fingerprints of what it was made from; reading one whose
 inputs have changed since is an error that names the notebook to run.
@@ -39,6 +39,7 @@ STAGES = {
     "masks": ("02_masks", ("frames", "keypoints")),
     "normals": ("import selfrecon", ("frames",)),
     "joints3d": ("03_body", ("keypoints", "camera")),
+    "lifted": ("03_body", ("keypoints", "camera")),
     "body": ("03_body", ("keypoints", "masks", "camera")),
     "canonical": ("04_canonical", ("body",)),
 }
@@ -50,7 +51,7 @@ class Clip:
     """One person in one video; open, save and read its artefacts.
 
     Attributes read lazily and are cached: ``frames`` (T, H, W, 3) uint8, ``camera``,
-    ``keypoints``, ``masks``, ``joints3d``, ``body``.
+    ``keypoints``, ``masks``, ``joints3d``, ``lifted``, ``body``.
     """
 
     def __init__(self, folder: str | Path):
@@ -247,8 +248,13 @@ class Clip:
 
     @property
     def joints3d(self) -> Joints3D:
-        """3D skeleton, stage 03."""
+        """The detector's 3D skeleton, stage 03."""
         return self.load("joints3d", Joints3D)
+
+    @property
+    def lifted(self) -> Joints3D:
+        """The lifted 3D skeleton, stage 03."""
+        return self.load("lifted", Joints3D)
 
     @property
     def body(self) -> Body:

@@ -6,20 +6,25 @@ that need it are not called and its figures are left out, never guessed.
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 
 from hvr_nb.body_model import BodyModel, posed
 from hvr_nb.clip import Clip
+from hvr_nb.fit import fit_body, fit_report
 from hvr_nb.geometry import align_camera, similarity
 from hvr_nb.metrics import image_quality, iou, mpjpe, pa_mpjpe, published_protocol
 from hvr_nb.perceptual import load_lpips, lpips, lpips_missing
 from hvr_nb.render import Pictures, to_uint8
 from hvr_nb.subject import Truth, load_truth, write_synthetic
-from hvr_nb.types import Body, Keypoints, Masks
+from hvr_nb.types import SMPL_JOINT_NAMES, Body, HvrError, Joints3D, Keypoints, Masks
 
 CORE_JOINTS = (2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14)  # BODY_25: shoulders to ankles
+HIPS = ("left_hip", "right_hip")
+LIMBS = tuple(f"{side}_{part}" for side in ("left", "right")
+              for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"))  # fmt: skip
 
 
 def find_truth(clip: Clip) -> Truth | None:
@@ -63,6 +68,55 @@ def body_quality(body: Body, truth: Truth, model: BodyModel) -> dict[str, float]
     """mpjpe_mm (pelvis aligned) and pampjpe_mm of the 24 SMPL joints."""
     joints = posed(model, body)[1]
     return {"mpjpe_mm": mpjpe(joints, truth.joints), "pampjpe_mm": pa_mpjpe(joints, truth.joints)}
+
+
+def limb_quality(joints: Joints3D, truth: Truth, *, prefix: str = "") -> dict[str, float]:
+    """<prefix>mpjpe_mm (mid-hip aligned) and <prefix>pampjpe_mm of the limb joints a skeleton of any layout has."""
+    shared = [name for name in LIMBS if name in joints.names]
+    mine = joints.points[:, [joints.names.index(name) for name in shared]]
+    true = truth.joints[:, [SMPL_JOINT_NAMES.index(name) for name in shared]]
+    mine, true, hips = mine[joints.valid], true[joints.valid], [shared.index(name) for name in HIPS]
+    centred = [x - x[:, hips].mean(1, keepdims=True) for x in (mine, true)]
+    return {f"{prefix}mpjpe_mm": mpjpe(*centred, root=None), f"{prefix}pampjpe_mm": pa_mpjpe(mine, true)}
+
+
+def lift_gain(clip: Clip, lifted: Joints3D, model: BodyModel, *, truth: Truth | None = None,
+              frames: int = 16) -> dict[str, float]:  # fmt: skip
+    """What the lifted skeleton does for the fit: the body of some frames fitted without it and with it.
+
+    Both fits leave the silhouettes out, which is quick and lets them judge.
+
+    Args:
+        lifted: of the clip's T frames. truth: for the error of the joints, where it is known.
+        frames: at most this many, in a row, around the middle of the clip.
+
+    Returns:
+        for ``plain_`` and ``lifted_``: iou_mean against the silhouettes, reprojection_percent of the person's
+        height, and with ``truth`` mpjpe_mm and pampjpe_mm; nothing where nobody can be fitted there.
+    """
+    total = len(clip.keypoints.points)
+    at = slice((total - min(frames, total)) // 2, (total + min(frames, total)) // 2)
+    keypoints, masks = at_frames(clip.keypoints, at), at_frames(clip.masks, at)
+    part = replace(lifted, points=lifted.points[at], valid=lifted.valid[at])
+    out = {}
+    for name, skeleton in (("plain_", None), ("lifted_", part)):
+        try:
+            body = fit_body(keypoints, None, clip.camera, fps=clip.fps, model=model, lifted=skeleton)
+        except HvrError:  # nobody in these frames
+            return {}
+        report = fit_report(body, keypoints, masks, model)
+        out |= {name + key: report[key] for key in ("iou_mean", "reprojection_percent")}
+        if truth is not None:
+            joints = posed(model, body)[1]
+            out |= {f"{name}mpjpe_mm": mpjpe(joints, truth.joints[at]),
+                    f"{name}pampjpe_mm": pa_mpjpe(joints, truth.joints[at])}  # fmt: skip
+    return out
+
+
+def at_frames(value, at: slice):
+    """A dataclass of arrays (T, ...) cut to the frames ``at``."""
+    parts = {f.name: getattr(value, f.name) for f in fields(value)}
+    return replace(value, **{k: v[at] for k, v in parts.items() if isinstance(v, np.ndarray)})
 
 
 def frame_quality(

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 from tqdm import tqdm
 
-from hvr_nb import fit_init, fit_terms, silhouette
+from hvr_nb import fit_bones, fit_init, fit_terms, silhouette
 from hvr_nb.body_model import BodyModel, load_body_model
 from hvr_nb.fit_init import Evidence
 from hvr_nb.fit_terms import FRAME, SHARED, State, Weights, pose_state
@@ -24,11 +24,16 @@ from hvr_nb.metrics import acceleration, iou
 from hvr_nb.normal import Normal
 from hvr_nb.pose_prior import PosePrior, load_pose_prior
 from hvr_nb.threads import one_thread
-from hvr_nb.types import Body, Camera, HvrError, Keypoints, Masks
+from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 
 ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
 SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill a jacket
+LIFT_START, LIFT_LEADS = (
+    0.25,
+    0.2,
+)  # weight of lifted depths beside the detector's at the start; without a detector's 3D
+HELD, HELD_SIGMA = 4.0, 0.1  # weight and metres, of the bones' depths while silhouettes pull
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
 
@@ -46,7 +51,7 @@ class Problem:
 
 def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: float,
              model: BodyModel | None = None, refine_focal: bool = False,
-             iters: tuple[int, int, int] = ITERS) -> Body:  # fmt: skip
+             iters: tuple[int, int, int] = ITERS, lifted: Joints3D | None = None) -> Body:  # fmt: skip
     """Fit one SMPL body to a clip.
 
     Args:
@@ -56,6 +61,8 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         fps: frames per second, which sets what counts as smooth.
         model: the body model; None takes ``load_body_model()``.
         iters: steps on 3D landmarks, on 2D landmarks and with silhouettes.
+        lifted: the skeleton of ``lift_skeleton``; it starts the pose together with the detector's 3D, and
+            where there is none it also says to the end how deep the bones are.
 
     Where the detector's legs jump, exchanging left and right is tried as well (two more fits).
 
@@ -68,6 +75,8 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
     _check(keypoints, masks, camera, fps)
     model = model or load_body_model()
     evidence = fit_init.gather(keypoints, camera, table_for(keypoints, model), fps)
+    if lifted is not None:
+        evidence = replace(evidence, bones=fit_bones.opinion_of(lifted, evidence.frames, model))
     problem = Problem(model, rig_of(model), silhouette.skin_of(model), load_pose_prior(), evidence, camera)
     focal = FOCAL_STIFFNESS if refine_focal else 0.0
     steps = sum(iters[: 2 if masks is None else 3])
@@ -75,7 +84,9 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         problem, state = untangled(problem, iters, focal, bar)
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
-            weights = Weights(silhouette=SILHOUETTE, focal=focal, sigma_depth=trust(problem, state))
+            weights = Weights(silhouette=SILHOUETTE, focal=focal, sigma_depth=trust(problem, state),
+                              bone_depth=HELD, sigma_bone=HELD_SIGMA)  # fmt: skip
+            problem, state = hold(problem, state)
             state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
     return _as_body(problem, state, len(keypoints.points), refine_focal)
 
@@ -91,11 +102,18 @@ def untangled(problem: Problem, iters: tuple, focal: float, bar) -> tuple[Proble
     return min(fits, key=lambda fit: fit[2])[:2]
 
 
+def hold(problem: Problem, state: State) -> tuple[Problem, State]:
+    """The problem with the state's own bones as the opinion: silhouettes see no depth and shall not change it."""
+    bones = fit_bones.own_bones(state, problem.rig, problem.model)
+    return replace(problem, evidence=replace(problem.evidence, bones=bones)), replace(state, log_bones=0.0)
+
+
 def fit_joints(problem: Problem, iters: tuple, focal: float, bar) -> tuple[State, float]:
     """State and energy after the landmarks; outliers are ruled out more and more strictly."""
     state, cost = start(problem, iters[0], bar), np.inf
+    lift = LIFT_LEADS if problem.evidence.world is None else 0.0
     for cap, share in ((30.0, 0.2), (8.0, 0.3), (3.0, 0.5)):
-        weights = Weights(cap=cap, focal=focal, sigma_depth=trust(problem, state))
+        weights = Weights(cap=cap, focal=focal, sigma_depth=trust(problem, state), bone_depth=lift)
         state, cost = descend(problem, state, max(1, round(share * iters[1])), weights, bar)
     return state, cost
 
@@ -122,16 +140,20 @@ def _check(keypoints: Keypoints, masks: Masks | None, camera: Camera, fps: float
 
 
 def start(problem: Problem, iters: int, bar) -> State:
-    """Orientation from the torso, pose from the 3D landmarks, place by least squares."""
+    """Orientation from the torso, pose from the detector's and the lifter's 3D, place by least squares."""
     evidence = problem.evidence
-    n, world = len(evidence.frames), evidence.world
+    n, solid = len(evidence.frames), evidence.world is not None or evidence.bones is not None
     rotations = np.tile(np.eye(3), (n, 24, 1, 1))
-    rotations[:, 0] = (fit_init.torso_orientation(evidence, problem.rig) if world is not None else
+    rotations[:, 0] = (fit_init.torso_orientation(evidence, problem.rig) if solid else
                        fit_init.facing_from_2d(evidence, problem.rig, problem.camera))  # fmt: skip
     state = State(rotations, np.zeros((n, 3)), np.zeros(10))
-    if world is not None:
-        fixed = {"stature": 1e6, "betas": 1e6}
-        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, prior=0.1, cap=30.0, **fixed)
+    if solid:
+        fixed, lift = (
+            {"stature": 1e6, "betas": 1e6},
+            (1.0, 1.0) if evidence.world is None else (LIFT_START, 0.0),
+        )
+        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, bone_depth=lift[0], bone_across=lift[1], prior=0.1,
+                          cap=30.0, **fixed)  # fmt: skip
         state, _ = descend(problem, state, iters, only_3d, bar)
     state = replace(state, transl=np.zeros((n, 3)))
     landmarks = pose_state(state, problem.rig, evidence).landmarks.points
@@ -173,6 +195,8 @@ def total(problem: Problem, state: State, depth: np.ndarray, weights: Weights, p
         cost += fit_terms.reprojection(posed, evidence, camera, depth, weights, normal)
     if evidence.world is not None:
         cost += fit_terms.world_landmarks(posed, evidence, camera, weights, normal)
+    if evidence.bones is not None:
+        cost += fit_bones.bone_depths(posed, evidence.bones, camera, weights, normal)
     if pairs is not None:
         cost += silhouette.distance(problem.skin, problem.rig, posed, pairs, camera, depth, weights, normal)
     return cost

@@ -21,6 +21,15 @@ LEG_PARTS = ("knee", "ankle", "heel", "foot_index", "toe")
 
 
 @dataclass(frozen=True)
+class Opinion:
+    """A 3D skeleton of unknown place and size in N frames that a body's bones are compared with."""
+
+    table: LandmarkTable  # what its J points are on the body
+    points: np.ndarray  # (N, J, 3) metres of its own size, world axes
+    known: np.ndarray  # (N,) 1.0, or 0.0 in frames it says nothing about
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What the detector says on the N frames in which the person was found."""
 
@@ -30,6 +39,7 @@ class Evidence:
     world: np.ndarray | None  # (N, L, 3) metres of a canonical-size body, world axes, mid-hip origin
     dt: float  # seconds between frames
     table: LandmarkTable
+    bones: Opinion | None = None  # what a lifter says about the bones, see ``fit_bones``
 
     @property
     def unbroken(self) -> np.ndarray:
@@ -72,10 +82,12 @@ def rest_landmarks(rig: Rig, table: LandmarkTable) -> np.ndarray:
 
 
 def torso_orientation(evidence: Evidence, rig: Rig) -> np.ndarray:
-    """(N, 3, 3) rotation of the pelvis per frame: the rest torso laid onto the world landmarks."""
-    rows = evidence.table.rows(*TORSO)
-    rest = rest_landmarks(rig, evidence.table)[rows]
-    R = np.stack([similarity(rest, target)[1] for target in evidence.world[:, rows]])
+    """(N, 3, 3) rotation of the pelvis per frame: the rest torso laid onto the detector's or the lifter's."""
+    own = evidence.world is not None
+    table, points = (evidence.table, evidence.world) if own else (evidence.bones.table, evidence.bones.points)
+    rows = table.rows(*TORSO)
+    rest = rest_landmarks(rig, table)[rows]
+    R = np.stack([similarity(rest, target)[1] for target in points[:, rows]])
     return without_outliers(R, evidence.frames)
 
 
@@ -205,13 +217,16 @@ def leg_order(table: LandmarkTable) -> np.ndarray:
 
 def swap_legs(evidence: Evidence, where: np.ndarray) -> Evidence:
     """The same evidence with the names of left and right leg landmarks exchanged in frames ``where`` (N,)."""
-    order = leg_order(evidence.table)
 
-    def change(x):
+    def change(x, table=evidence.table):
+        order = leg_order(table)
         return None if x is None else np.where(where.reshape(-1, *[1] * (x.ndim - 1)), x[:, order], x)
 
-    return replace(evidence, rays=change(evidence.rays), conf=change(evidence.conf),
-                   world=change(evidence.world))  # fmt: skip
+    bones = evidence.bones
+    if bones is not None:
+        bones = replace(bones, points=change(bones.points, bones.table))
+    return replace(evidence, rays=change(evidence.rays), conf=change(evidence.conf), world=change(evidence.world),
+                   bones=bones)  # fmt: skip
 
 
 def leg_segments(evidence: Evidence, *, jump: float = 0.03) -> np.ndarray:

@@ -3,7 +3,8 @@
 Every residual is in metres (pixels are carried to the body's depth, so near and far frames count
 alike), divided by what it usually is and, where outliers occur, capped by Geman-McClure. Each
 term returns its cost and adds its reweighted squares to the normal equations if there are any.
-Unknowns of a frame: 72 joint turns, 3 metres of translation; shared: 10 betas, log scale, log focal.
+Unknowns of a frame: 72 joint turns, 3 metres of translation; shared: 10 betas, logarithms of the detector's size, of
+the focal length and of the size of the bones compared with.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from hvr_nb.normal import Normal
 from hvr_nb.pose_prior import PosePrior, limits
 from hvr_nb.types import Camera
 
-FRAME, SHARED = 75, 12
+FRAME, SHARED = 75, 13
 SIGMA_DEPTH = (0.01, 0.1)  # metres, range of the error of world landmarks relative to the hips
 SIGMA_ACCELERATION = 6.0  # m / s^2
 SIGMA_TURN = 60.0  # rad / s^2
@@ -42,6 +43,9 @@ class Weights:
     focal: float = 0.0  # stiffness of the focal length; 0 keeps it fixed
     silhouette: float = 0.0
     sigma_depth: float = SIGMA_DEPTH[1]  # metres, see ``depth_spread``
+    bone_depth: float = 0.0  # lifted or earlier bones along the viewing direction
+    bone_across: float = 0.0  # the same across it
+    sigma_bone: float = 0.05  # metres
     cap: float = 3.0  # Geman-McClure: residuals beyond this many sigmas stop to count
 
 
@@ -54,13 +58,14 @@ class State:
     betas: np.ndarray  # (10,)
     log_scale: float = 0.0  # log of true over canonical size of the world landmarks
     log_focal: float = 0.0  # log of true over given focal length
+    log_bones: float = 0.0  # log of true size over that of the bones compared with
 
     def moved(self, step: np.ndarray, shared: np.ndarray) -> State:
         """The state after a step (N, 75) and a shared step (12,)."""
         turn = Rotation.from_rotvec(step[:, :72].reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
         return replace(self, rotations=self.rotations @ turn, transl=self.transl + step[:, 72:],
                        betas=self.betas + shared[:10], log_scale=self.log_scale + shared[10],
-                       log_focal=self.log_focal + shared[11])  # fmt: skip
+                       log_focal=self.log_focal + shared[11], log_bones=self.log_bones + shared[12])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,12 +75,14 @@ class Posed:
     state: State
     pose: Pose
     landmarks: Placed
+    joints: Placed | None  # Human3.6M's joints, where there are bones to compare with
 
 
 def pose_state(state: State, rig: Rig, evidence: Evidence) -> Posed:
-    """Joints and landmarks of a state."""
+    """Joints and landmarks of a state, and the joints of the bones compared with."""
     pose = pose_rig(rig, state.rotations, state.transl, state.betas)
-    return Posed(state, pose, place_landmarks(evidence.table, rig, pose, state.betas))
+    bones = evidence.bones and place_landmarks(evidence.bones.table, rig, pose, state.betas)
+    return Posed(state, pose, place_landmarks(evidence.table, rig, pose, state.betas), bones)
 
 
 def robust(e: np.ndarray, cap: float) -> tuple[np.ndarray, np.ndarray]:
@@ -223,8 +230,8 @@ def shared_priors(state: State, weights: Weights, normal: Normal | None) -> floa
     n = len(state.transl)
     stiff = np.zeros(SHARED)
     stiff[0], stiff[1:10] = weights.stature * n, weights.betas * n
-    stiff[10], stiff[11] = 1e-3, weights.focal * n or 1e9
-    value = np.concatenate([state.betas, [state.log_scale, state.log_focal]])
+    stiff[10], stiff[11], stiff[12] = 1e-3, weights.focal * n or 1e9, 1e-3
+    value = np.concatenate([state.betas, [state.log_scale, state.log_focal, state.log_bones]])
     if normal is not None:
         normal.common += np.diag(stiff)
         normal.common_gradient += stiff * value

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from hvr_nb import cleanup
 from hvr_nb.blazepose import LANDMARKS, Pose, find_pose, follow_pose, make_roi, mask_to_image
 from hvr_nb.tracking import MIN_SCORE, Track, follow_people, inside, near
-from hvr_nb.types import HvrError, Keypoints
+from hvr_nb.types import HvrError, Keypoints, Tracks
 
 LOWEST_FILTERED_FPS = 15.0  # slower sources are left as they are
 LONGEST_GAP = 0.5  # seconds that may be interpolated
@@ -62,13 +62,23 @@ def detect_keypoints(frames: np.ndarray, *, fps: float, person: int = 0) -> Keyp
     Raises:
         HvrError: nobody is there, or fewer people than ``person`` asks for.
     """
+    return follow_person(frames, fps=fps, person=person)[0]
+
+
+def follow_person(frames: np.ndarray, *, fps: float, person: int = 0) -> tuple[Keypoints, Tracks]:
+    """As ``detect_keypoints``, for frames (T, H, W, 3), and where everybody was that was followed."""
     tracks = follow_people(frames, fps=fps)
     keypoints = track_keypoints(frames, tracks[person], fps=fps) if 0 <= person < len(tracks) else None
     if not tracks or (keypoints and not _is_sure(keypoints)):
         raise _nobody(frames)
     if keypoints is None:
         raise HvrError(f"person {person} was asked for, {len(tracks)} found; give 0 to {len(tracks) - 1}")
-    return keypoints
+    boxes = np.full((len(tracks), len(frames), 4), np.nan)
+    for row, track in zip(boxes, tracks, strict=True):
+        for t, pose in track.poses.items():
+            row[t] = pose.box
+    boxes[person] = keypoints.boxes
+    return keypoints, Tracks(boxes, person)
 
 
 def detect_people(frames: np.ndarray, *, fps: float) -> list[Keypoints]:

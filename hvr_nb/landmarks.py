@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hvr_nb.body_model import ASSETS, LANDMARK_VERTICES, BodyModel
+from hvr_nb.joint_sets import H36M17_NAMES
 from hvr_nb.kinematics import Pose, Rig, turn_slopes
+from hvr_nb.lift.layout import H36M_SMPL
 from hvr_nb.types import BODY25_NAMES, HvrError, Keypoints
 
 OFFSETS_FILE = ASSETS / "landmark_offsets.npz"
@@ -29,6 +31,7 @@ BLAZE_NAMES = (
 BODY25_JOINTS = {2: 17, 3: 19, 4: 21, 5: 16, 6: 18, 7: 20, 9: 2, 10: 5, 11: 8, 12: 1, 13: 4, 14: 7, 0: 15,
                  15: 15, 16: 15, 17: 15, 18: 15, 19: 10, 20: 10, 21: 7, 22: 11, 23: 11, 24: 8}  # fmt: skip
 BODY25_SIGMA = 0.025  # metres
+HEAD = 15  # SMPL joint
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,19 @@ def blazepose_table() -> LandmarkTable:
     with np.load(OFFSETS_FILE, allow_pickle=False) as file:
         weights, offsets, sigma = (file[k].astype(np.float64) for k in ("weights", "offsets", "sigma"))
     return LandmarkTable(BLAZE_NAMES, weights, offsets, sigma)
+
+
+def h36m_table(model: BodyModel) -> LandmarkTable:
+    """Human3.6M's 17 joints as the lifter gives them; the head's nose and top turn with it."""
+    v = model.v_template.double().numpy()
+    joints = model.J_regressor.double().numpy() @ v
+    weights, offsets = np.zeros((17, 24)), np.zeros((17, 24, 3))
+    weights[range(17), H36M_SMPL] = 1.0
+    for row, point in ((9, v[LANDMARK_VERTICES["nose"]]), (10, v[v[:, 1].argmax()])):
+        weights[row, H36M_SMPL[row]], weights[row, HEAD] = 0.0, 1.0
+        offsets[row, HEAD] = point - joints[HEAD]
+    weights[0] = (weights[1] + weights[4]) / 2
+    return LandmarkTable(H36M17_NAMES, weights, offsets, np.full(17, BODY25_SIGMA))
 
 
 def table_for(keypoints: Keypoints, model: BodyModel) -> LandmarkTable:

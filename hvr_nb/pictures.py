@@ -196,6 +196,15 @@ def draw_joint(image: np.ndarray, at: np.ndarray, colour, *, opacity: float = 1.
     _blend(image, np.asarray(at)[None], opacity, functools.partial(_dot, colour, radius, hollow))
 
 
+def draw_box(image: np.ndarray, box: np.ndarray, text: str, colour, *, width: int = 1) -> np.ndarray:
+    """A box (4,) x0, y0, x1, y1 in pixels with a few words in it over an image (H, W, 3); a new image."""
+    out = image.copy()
+    low, high = (tuple(int(v) for v in np.floor(corner)) for corner in (box[:2], box[2:]))
+    cv2.rectangle(out, low, high, tuple(int(c) for c in colour), width, cv2.LINE_AA)
+    inside = (max(low[0], 0) + width + 2, max(low[1], 0) + width)
+    return write_text(out, text, inside, size=15, colour=tuple(int(c) for c in colour), bold=True)
+
+
 def _blend(image: np.ndarray, points: np.ndarray, opacity: float, draw) -> None:
     """Call ``draw(patch, points)`` on the part of ``image`` around ``points`` and mix it in, in place."""
     if not np.isfinite(points).all() or not opacity > 0.02:

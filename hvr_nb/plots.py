@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hvr_nb.types import BODY25_NAMES, Keypoints
+from hvr_nb.types import BODY25_NAMES, Keypoints, Tracks
 
 UNITS = {
     "px": "px", "mm": "mm", "cm": "cm", "m": "m", "pct": "%", "deg": "\N{DEGREE SIGN}", "db": "dB",
@@ -53,6 +53,23 @@ def plot_confidence(keypoints: Keypoints, *, width: int = 1200, height: int = 32
     axes.set_xlabel("frame (red cross: interpolated, not measured)", fontsize=8)
     axes.set_title("confidence of each joint", fontsize=10, loc="left", fontweight="bold")
     figure.colorbar(shown, ax=axes, pad=0.01)
+    return _pixels(figure)
+
+
+def plot_tracks(tracks: Tracks, colours: np.ndarray, *, width: int = 1200) -> np.ndarray:
+    """A bar for each person over the frames in which it is seen; colours (P, 3) uint8."""
+    figure, (axes,) = _figure(width, 70 + 26 * len(tracks.boxes))
+    for person, seen in enumerate(tracks.seen):
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], seen, [0]])))
+        bars = [(start - 0.5, stop - start) for start, stop in edges.reshape(-1, 2)]
+        chosen = person == tracks.chosen
+        axes.broken_barh(
+            bars, (person - 0.35, 0.7), color=colours[person] / 255, alpha=1.0 if chosen else 0.55
+        )
+    names = [f"person {k}" + (" (chosen)" if k == tracks.chosen else "") for k in range(len(tracks.boxes))]
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set(xlim=(-0.5, tracks.boxes.shape[1] - 0.5), ylim=(len(names) - 0.5, -0.5))
+    axes.set_xlabel("frame in which somebody is seen", fontsize=8)
     return _pixels(figure)
 
 

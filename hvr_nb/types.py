@@ -78,6 +78,23 @@ class Keypoints:
 
 
 @dataclass(frozen=True)
+class Tracks:
+    """Who is where when: everybody who was followed through a clip."""
+
+    boxes: np.ndarray  # (P, T, 4) x0, y0, x1, y1 in pixels, NaN where not seen; the most prominent one first
+    chosen: int  # whose joints are used
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(P, T) bool, who is seen in which frame."""
+        return np.isfinite(self.boxes).all(2)
+
+    def __repr__(self) -> str:
+        who = ", ".join(f"{int(seen.sum())} frames" for seen in self.seen)
+        return f"Tracks({len(self.boxes)} people: {who}; person {self.chosen} chosen)"
+
+
+@dataclass(frozen=True)
 class Masks:
     """Silhouettes of the followed person and, where made, a label for every pixel."""
 

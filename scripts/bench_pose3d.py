@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from bench_real import MARKERS, read_trc
+from bench_real import MARKERS, centred, per_joint, read_trc
 from train_lifter.bank import load_bank, motion_files, subject_of
 from train_lifter.judge import HELD_OUT, draw_takes, judge
 
@@ -91,16 +91,20 @@ def on_film(folder: Path, name: str, weights: Path | None) -> dict[str, float]:
     row = {}
     for label, camera in {"": calibrated, "_default_camera": usual, "_no_camera": None}.items():
         lifted = lift_keypoints(keypoints.points, fps=video.fps, camera=camera, weights=weights)
-        row |= _against(lifted.joints[:n, [H36M_OF[m] for m in MARKERS]], true[:n], label)
+        joints = lifted.joints[:n, [H36M_OF[m] for m in MARKERS]]
+        row |= _against(joints, true[:n], label)
+        if not label:
+            print(f"{name} lifted, per joint, mm:", per_joint(joints, true[:n]))
     own = keypoints.world[:n, [COCO17[COCO_OF[m]] for m in MARKERS]]
+    print(f"{name} the detector's own 3D, per joint, mm:", per_joint(own, true[:n]))
     return row | _against(own, true[:n], "_detector")
 
 
 def _against(joints: np.ndarray, true: np.ndarray, label: str) -> dict[str, float]:
     """Mid-hip aligned and similarity aligned error, and jitter relative to the truth's."""
-    centred = [x - x[:, [0, 3]].mean(1, keepdims=True) for x in (joints, true)]
-    return {f"mpjpe{label}": mpjpe(*centred, root=None), f"pa_mpjpe{label}": pa_mpjpe(joints, true),
-            f"jitter{label}": acceleration(centred[0]) / acceleration(centred[1])}  # fmt: skip
+    both = [centred(joints), centred(true)]
+    return {f"mpjpe{label}": mpjpe(*both, root=None), f"pa_mpjpe{label}": pa_mpjpe(joints, true),
+            f"jitter{label}": acceleration(both[0]) / acceleration(both[1])}  # fmt: skip
 
 
 def seconds_for(frames: int, weights: Path | None) -> float:

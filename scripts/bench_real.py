@@ -19,6 +19,7 @@ from scipy.spatial.transform import Rotation
 from hvr_nb.batch import run_chain
 from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.clip import Clip
+from hvr_nb.geometry import similarity
 from hvr_nb.metrics import mpjpe, pa_mpjpe
 from hvr_nb.types import MONOCULAR_R, HvrError
 
@@ -48,8 +49,23 @@ def read_trc(path: Path) -> dict[str, np.ndarray]:
     return {name: data[:, k] for k, name in enumerate(names)}
 
 
+def per_joint(joints: np.ndarray, true: np.ndarray) -> str:
+    """Each marker's mean error, mm, hips aligned / after each frame's best similarity; joints (T, 12, 3) metres."""
+    aligned = [similarity(a, b) for a, b in zip(joints, true, strict=True)]
+    fitted = np.stack([s * a @ R.T + t for a, (s, R, t) in zip(joints, aligned, strict=True)])
+    rows = [
+        1000 * np.linalg.norm(x, axis=-1).mean(0) for x in (centred(joints) - centred(true), fitted - true)
+    ]
+    return ", ".join(f"{name} {a:.0f}/{b:.0f}" for name, a, b in zip(MARKERS, *rows, strict=True))
+
+
+def centred(x: np.ndarray) -> np.ndarray:
+    """Joints (T, 12, 3) about the middle of the hips."""
+    return x - x[:, [0, 3]].mean(1, keepdims=True)
+
+
 def against_markers(clip: Clip, folder: Path, camera: str) -> dict[str, float]:
-    """MPJPE (mid-hip aligned) and PA-MPJPE of twelve joints against the triangulated ones, mm."""
+    """MPJPE (mid-hip aligned) and PA-MPJPE of twelve joints against the triangulated ones, mm; prints each joint's."""
     markers = read_trc(next(folder.glob("*.trc")))
     calibration = tomllib.loads((folder / "Calib_qualisys.toml").read_text())[camera]
     turn = Rotation.from_rotvec(calibration["rotation"]).as_matrix()
@@ -57,10 +73,7 @@ def against_markers(clip: Clip, folder: Path, camera: str) -> dict[str, float]:
     true = world @ turn.T @ MONOCULAR_R.T  # only the camera's turn matters once the hips are aligned
     joints = posed(load_body_model(), clip.body)[1][:, list(MARKERS.values())]
     true = true[[int(n) for n in clip.frame_names]]
-
-    def centred(x: np.ndarray) -> np.ndarray:
-        return x - x[:, [0, 3]].mean(1, keepdims=True)
-
+    print(f"{camera} per joint, mm:", per_joint(joints, true), flush=True)
     return {
         "mpjpe_mm": mpjpe(centred(joints), centred(true), root=None),
         "pampjpe_mm": pa_mpjpe(joints, true),

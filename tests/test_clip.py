@@ -70,6 +70,7 @@ def whole(folder) -> Clip:
     clip.save("keypoints", some_keypoints())
     clip.save("masks", some_masks())
     clip.save("joints3d", Joints3D(points=np.ones((T, 24, 3)), valid=np.ones(T, bool)))
+    clip.save("lifted", Joints3D(np.ones((T, 2, 3)), np.zeros(T, bool), ("pelvis", "nose")))
     clip.save("body", a_body(), iters=np.int64(3), where=Path("x"))
     return clip
 
@@ -95,6 +96,7 @@ def test_every_artefact_comes_back_as_it_was(tmp_path):
     same(clip.masks, some_masks())
     same(clip.body, a_body())
     assert clip.joints3d.names == Joints3D(np.ones((1, 24, 3)), np.ones(1, bool)).names
+    same(clip.lifted, Joints3D(np.ones((T, 2, 3)), np.zeros(T, bool), ("pelvis", "nose")))
     assert clip.fps == 30.0 and clip.frame_names[1] == "000001" and clip.times[1] == pytest.approx(1 / 30)
     assert clip.info["source"] == {"file": "a.mp4"} and "body" in repr(clip)
 

@@ -11,16 +11,20 @@ from scipy.spatial.transform import Rotation
 from hvr_nb.body_model import load_body_model
 from hvr_nb.clip import Clip
 from hvr_nb.evaluate import (
+    at_frames,
     body_quality,
     find_truth,
     frame_quality,
     keypoint_quality,
+    lift_gain,
+    limb_quality,
     mask_quality,
     novel_view_quality,
 )
+from hvr_nb.joint_sets import H36M17_NAMES
 from hvr_nb.render import Pictures
 from hvr_nb.subject import write_synthetic
-from hvr_nb.types import Keypoints, Masks
+from hvr_nb.types import SMPL_JOINT_NAMES, Joints3D, Keypoints, Masks
 from hvr_nb.video import read_video
 
 
@@ -47,6 +51,40 @@ def test_truth_is_found_at_the_clips_frames(made, tmp_path):
     real = Clip.create(tmp_path / "d", smaller.frames, fps=1, names=smaller.names, times=smaller.times,
                        source={"path": str(tmp_path / "me.mp4")})  # fmt: skip
     assert find_truth(real) is None
+
+
+def test_limbs_off_by_a_known_distance(made):
+    _, truth = made
+    names = SMPL_JOINT_NAMES[::-1]
+    joints = Joints3D(truth.joints[:, ::-1] + [1.0, 2.0, 3.0], np.ones(len(truth.joints), bool), names)
+    assert limb_quality(joints, truth, prefix="lift_") == pytest.approx({"lift_mpjpe_mm": 0, "lift_pampjpe_mm": 0},
+                                                                        abs=1e-3)  # fmt: skip
+    wrist = joints.points.copy()
+    wrist[:, names.index("left_wrist"), 2] += 0.12
+    wrist[2] = np.nan  # a frame without the person does not count
+    moved = Joints3D(wrist, np.array([True, True, False]), names)
+    assert limb_quality(moved, truth)["mpjpe_mm"] == pytest.approx(10.0, abs=1e-3)  # 120 mm of one in twelve
+
+
+def test_what_a_lifted_skeleton_brings(made):
+    clip, truth = made
+    landmarks = np.dstack([truth.points25, np.ones(truth.points25.shape[:2])])
+    found = np.ones(len(landmarks), bool)
+    keypoints = Keypoints(landmarks, np.zeros((len(found), 25), bool), found, np.zeros((len(found), 4)))
+    stand_in = SimpleNamespace(
+        keypoints=keypoints, masks=Masks(truth.alpha), camera=truth.body.camera, fps=clip.fps
+    )
+    model = load_body_model()
+    of = [0, 2, 5, 8, 1, 4, 7, 6, 12, 15, 15, 16, 18, 20, 17, 19, 21]
+    lifted = Joints3D(truth.joints[:, of], found, H36M17_NAMES)
+    gain = lift_gain(stand_in, lifted, model, truth=truth, frames=2)
+    assert sorted(gain) == sorted(f"{a}_{b}" for a in ("plain", "lifted") for b in (
+        "iou_mean", "reprojection_percent", "mpjpe_mm", "pampjpe_mm"))  # fmt: skip
+    assert gain["lifted_pampjpe_mm"] < gain["plain_pampjpe_mm"] and 0.4 < gain["plain_iou_mean"] < 1
+    assert "plain_mpjpe_mm" not in lift_gain(stand_in, lifted, model, frames=1)
+    nobody = replace(keypoints, points=0 * landmarks)
+    assert lift_gain(SimpleNamespace(**{**vars(stand_in), "keypoints": nobody}), lifted, model) == {}
+    assert len(at_frames(keypoints, slice(1, 3)).points) == 2
 
 
 def test_keypoints_off_by_a_known_distance(made):

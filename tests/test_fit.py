@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from hvr_nb import fit_init, fit_terms, silhouette
+from hvr_nb import fit_bones, fit_init, fit_terms, silhouette
 from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.fit import Problem, fit_body, fit_report, resample, total, unwrap
 from hvr_nb.fit_terms import FRAME, SHARED, State, Weights
 from hvr_nb.geometry import default_camera, project, to_camera
+from hvr_nb.joint_sets import H36M17_NAMES
 from hvr_nb.kinematics import joint_slopes, pose_rig, rig_of
-from hvr_nb.landmarks import blazepose_table, body25_table, place_landmarks
+from hvr_nb.landmarks import blazepose_table, body25_table, h36m_table, place_landmarks
+from hvr_nb.lift.layout import h36m_from_smpl
 from hvr_nb.metrics import mpjpe, pa_mpjpe
 from hvr_nb.normal import Normal
 from hvr_nb.pose_prior import limits, load_pose_prior
-from hvr_nb.types import Body, HvrError, Keypoints, Masks
+from hvr_nb.types import Body, HvrError, Joints3D, Keypoints, Masks
 
 SIZE, FPS = 192, 30.0
 
@@ -63,6 +65,14 @@ def seen(body, rig, model, *, landmarks=True):
     return Keypoints(points=np.zeros((n, 25, 3)), landmarks=pixels, world=world, **empty)
 
 
+def lifted_from(model, truth, *, scale=1.0):
+    """The skeleton an exact lifter would give: of another size, the hips at the origin."""
+    vertices, joints = posed(model, truth)
+    top = vertices[:, int(model.v_template[:, 1].argmax())]
+    points = h36m_from_smpl(joints, vertices[:, 332], top)
+    return Joints3D(scale * (points - points[:, :1]), np.ones(len(points), bool), H36M17_NAMES)
+
+
 def errors(model, fit, truth):
     a, b = posed(model, fit)[1], posed(model, truth)[1]
     return mpjpe(a, b), pa_mpjpe(a, b)
@@ -96,6 +106,41 @@ def test_2d_alone_finds_front_and_back(model, rig):
     assert errors(model, fit, truth)[0] < 60.0
 
 
+def test_the_lifters_joints_lie_on_the_body(model, rig):
+    truth = motion(model, 3, turn=1.0)
+    turns = Rotation.from_rotvec(truth.poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+    placed = place_landmarks(
+        h36m_table(model), rig, pose_rig(rig, turns, truth.transl, truth.betas), truth.betas
+    )
+    off = placed.points - placed.points[:, :1] - lifted_from(model, truth).points
+    assert np.abs(off[:, :9]).max() < 1e-5 and np.abs(off[:, 11:]).max() < 1e-5
+    assert np.abs(off[:, 9:11]).max() < 0.01  # nose and top of the head turn with the head's joint
+
+
+@pytest.mark.parametrize("landmarks", [True, False])
+def test_a_lifted_skeleton_of_any_size_and_place_helps(model, rig, landmarks):
+    truth = motion(model, 16, turn=np.pi)
+    keypoints = seen(truth, rig, model, landmarks=landmarks)
+    if landmarks:  # a detector that sees half of the depth there is
+        keypoints.world[..., 2] *= 0.5
+    lifted = lifted_from(model, truth, scale=1.2)
+    lifted = replace(lifted, points=lifted.points + [0.3, 1.0, -4.0])
+    lifted.points[5], lifted.valid[5] = np.nan, False
+    plain, helped = (
+        fit_body(keypoints, None, truth.camera, fps=FPS, model=model, lifted=x) for x in (None, lifted)
+    )
+    assert errors(model, helped, truth)[0] < 0.85 * errors(model, plain, truth)[0]
+
+
+def test_a_skeleton_that_was_not_lifted_here_is_refused(model, rig):
+    truth = motion(model, 4)
+    keypoints, lifted = seen(truth, rig, model), lifted_from(model, truth)
+    short = replace(lifted, points=lifted.points[:3], valid=lifted.valid[:3])
+    for wrong in (short, Joints3D(posed(model, truth)[1], lifted.valid)):
+        with pytest.raises(HvrError, match="no lifted skeleton"):
+            fit_body(keypoints, None, truth.camera, fps=FPS, model=model, lifted=wrong)
+
+
 def test_gaps_are_interpolated_and_flagged(model, rig):
     truth = motion(model, 16, turn=0.5)
     keypoints = seen(truth, rig, model)
@@ -117,6 +162,11 @@ def test_exchanged_legs_are_put_right(model, rig):
     fit = fit_body(keypoints, None, truth.camera, fps=FPS, model=model)
     np.testing.assert_array_equal(fit.body_pose, plain.body_pose)
     assert fit_report(fit, keypoints, None, model)["legs_exchanged"] == 7
+    lifted = lifted_from(model, truth)
+    right = fit_body(seen(truth, rig, model), None, truth.camera, fps=FPS, model=model, lifted=lifted)
+    lifted.points[9:16] = lifted.points[9:16][:, fit_init.leg_order(h36m_table(model))]
+    fit = fit_body(keypoints, None, truth.camera, fps=FPS, model=model, lifted=lifted)
+    np.testing.assert_allclose(fit.body_pose, right.body_pose, atol=1e-9)
 
 
 def test_silhouettes_shape_the_body_and_the_report_says_so(model, rig):
@@ -191,6 +241,8 @@ def test_landmark_skeleton_stands_where_the_body_does(model, rig):
 def problem(model, rig):
     truth = motion(model, 4, turn=1.0)
     evidence = fit_init.gather(seen(truth, rig, model), truth.camera, blazepose_table(), FPS)
+    other = lifted_from(model, motion(model, 4, turn=1.2, start=0.2), scale=0.9)
+    evidence = replace(evidence, bones=fit_bones.opinion_of(other, evidence.frames, model))
     return Problem(model, rig, silhouette.skin_of(model), load_pose_prior(), evidence, truth.camera), truth
 
 
@@ -212,12 +264,15 @@ def slope_pair(problem, state, weights, pairs, seed=1):
     return (up - down) / (2 * e), 2 * ((normal.gradient * dx).sum() + normal.common_gradient @ dy)
 
 
-@pytest.mark.parametrize("name", ["reproject", "depth", "prior", "smooth", "betas", "silhouette"])
+@pytest.mark.parametrize(
+    "name", ["reproject", "depth", "bone_depth", "bone_across", "prior", "smooth", "betas", "silhouette"]
+)
 def test_every_term_has_the_right_gradient(problem, model, name):
     setup, truth = problem
     state, pairs = nearby(truth), None
     none = {"reproject": 0.0, "depth": 0.0, "across": 0.0, "prior": 0.0, "smooth": 0.0, "turn": 0.0,
-            "betas": 0.0, "stature": 0.0, "silhouette": 0.0, "focal": 1e-3}  # fmt: skip
+            "bone_depth": 0.0, "bone_across": 0.0, "betas": 0.0, "stature": 0.0, "silhouette": 0.0,
+            "focal": 1e-3}  # fmt: skip
     if name == "silhouette":
         alpha = (255 * silhouette.body_silhouettes(truth, model)).astype(np.uint8)
         edges = silhouette.outlines(alpha, truth.camera)

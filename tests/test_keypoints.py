@@ -10,7 +10,13 @@ from scenes import error, make_cutout, wall
 from scipy.signal import butter, sosfreqz
 
 from hvr_nb import blazepose, cleanup
-from hvr_nb.keypoints import detect_keypoints, landmarks_to_body25, landmarks_to_coco, person_masks
+from hvr_nb.keypoints import (
+    detect_keypoints,
+    follow_person,
+    landmarks_to_body25,
+    landmarks_to_coco,
+    person_masks,
+)
 from hvr_nb.types import COCO17_FROM_BODY25, HvrError, Keypoints
 
 LEGS, ARMS = cleanup.GROUPS[2], cleanup.GROUPS[1]
@@ -164,6 +170,13 @@ def test_synthetic_person_is_found_where_it_is(person, found):
         rows, cols = np.nonzero(alpha > 127)
         truth = np.array([cols.min(), rows.min(), cols.max() + 1, rows.max() + 1])
         assert np.abs(box - truth).max() < 0.06 * person.height
+
+
+def test_everybody_who_was_followed_is_told(person, found):
+    keypoints, tracks = follow_person(person.frames, fps=30)
+    np.testing.assert_array_equal(keypoints.points, found.points)
+    assert tracks.boxes.shape == (1, 16, 4) and tracks.chosen == 0 and tracks.seen.all()
+    np.testing.assert_array_equal(tracks.boxes[0], found.boxes)
 
 
 def test_world_landmarks_have_their_axes(found):

@@ -50,8 +50,13 @@ def test_the_whole_chain(chain):
     assert sorted(numbers) == ["00_video", "01_keypoints", "02_masks", "03_body", "04_canonical", "05_train",
                                "06_render"]  # fmt: skip
     assert numbers["01_keypoints"]["keypoint_pct"] < 3.0
+    assert numbers["01_keypoints"]["people"] == 1
     assert numbers["02_masks"]["mask_iou"] > 0.85
     assert numbers["03_body"]["mpjpe_mm"] < 120 and numbers["03_body"]["iou_mean"] > 0.75
+    assert numbers["03_body"]["lift_mpjpe_mm"] < 150 and clip.lifted.points.shape == (10, 17, 3)
+    assert {"plain_iou_mean", "lifted_iou_mean", "plain_mpjpe_mm", "lifted_mpjpe_mm"} < set(
+        numbers["03_body"]
+    )
     assert numbers["04_canonical"]["mean_mm"] < 5
     assert numbers["06_render"]["heldout_body_psnr"] > 10
     assert numbers["06_render"]["held_out_frames"] == 2

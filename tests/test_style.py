@@ -22,16 +22,15 @@ LAYERS = {
     2: {"clip", "body_model", "skinning", "nearest", "rays", "fields", "fields_tcnn", "volrend", "losses", "light",
         "metrics", "perceptual", "pose_metrics", "joint_sets", "surface_quality"},
     3: {"keypoints", "blazepose", "cleanup", "tracking", "identity", "place", "floor", "bones", "root_way",
-        "lift", "masks", "temporal", "crf", "matting", "parsing", "body_parts", "colour_model", "labels", "schp",
-        "fit", "fit_init", "fit_terms", "kinematics", "landmarks", "normal", "pose_prior", "silhouette",
-        "avatar_files", "binding", "canonical", "carving", "dress", "mask_distance",
-        "harmonic", "loose", "warp", "warp_torch", "unwrap", "texture_views", "texture_align", "texture_bake"},
+        "lift", "people3d", "masks", "temporal", "crf", "matting", "parsing", "body_parts", "colour_model", "labels",
+        "schp", "fit", "fit_init", "fit_bones", "fit_terms", "kinematics", "landmarks", "normal", "pose_prior",
+        "silhouette", "avatar_files", "binding", "canonical", "carving", "dress", "mask_distance", "harmonic",
+        "loose", "warp", "warp_torch", "unwrap", "texture_views", "texture_align", "texture_bake"},
     4: {"train"},
     5: {"methods", "formats"},
-    6: {"subject", "viewing", "pictures", "plots", "shading", "skeletons", "pose_video", "report", "batch", "render",
-        "coverage", "evaluate", "motion", "export", "export_frames",
-        "inputs", "slices"},
-    7: {"cli", "cli_formats", "demo", "__main__"},
+    6: {"subject", "viewing", "pictures", "plots", "shading", "skeletons", "pose_video", "pose_files", "report",
+        "batch", "render", "coverage", "evaluate", "motion", "export", "export_frames", "inputs", "slices"},
+    7: {"cli", "cli_formats", "cli_pose3d", "demo", "__main__"},
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from hvr_nb.batch import run_notebook
 from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.canonical import Canonical
 from hvr_nb.geometry import default_camera
-from hvr_nb.types import Body, HvrError, Joints3D, Keypoints, Masks, Mesh
+from hvr_nb.types import Body, HvrError, Joints3D, Keypoints, Masks, Mesh, Tracks
 from hvr_nb.viewing import is_batch, scenes, show, slider
 from hvr_nb.viewing.live import player
 from hvr_nb.viewing.numbers import table
@@ -77,11 +77,27 @@ def test_every_type_has_a_strip(body, keypoints):
         (body, {}), (canonical(model), {}), (canonical(model), {"color": "weights"}), (mesh, {}),
         (mesh, {"over": FRAMES[0], "camera": body.camera}), (Joints3D(joints, body.valid), {}),
         ({"film": FRAMES, "again": FRAMES}, {}), ([mesh, mesh], {}),
+        (Tracks(np.full((2, T, 4), [10.0, 20.0, 40.0, 80.0]), 1), {"over": FRAMES}),
     ):  # fmt: skip
         picture = strip(as_view(value, **options))
         assert picture.dtype == np.uint8 and picture.ndim == 3 and (picture < 200).any(), type(value)
     assert "not SCHP" in as_view(masks, over=FRAMES).title
     assert "1 frames interpolated" in as_view(body, over=FRAMES).title
+
+
+def test_tracks_show_who_is_where_and_who_was_chosen():
+    boxes = np.full((2, T, 4), [[[10.0, 20.0, 40.0, 80.0]], [[70.0, 20.0, 100.0, 80.0]]])
+    boxes[0, 2:] = np.nan
+    tracks = Tracks(boxes, 1)
+    assert tracks.seen.sum(1).tolist() == [2, T] and "person 1 chosen" in repr(tracks)
+    view = as_view(tracks, over=FRAMES)
+    first, last = (np.abs(view.panels[""](t).astype(int) - FRAMES[t]).max(-1) > 20 for t in (0, T - 1))
+    assert (
+        not last[:, :55].any() and 1.5 * first[:, :55].sum() < last[:, 55:].sum()
+    )  # the chosen one's box is thick
+    assert len(view.notes) == 1
+    with pytest.raises(HvrError, match="tracks for"):
+        as_view(tracks, over=FRAMES[:2])
 
 
 def test_body_lies_where_it_projects(body):

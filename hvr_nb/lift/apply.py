@@ -56,6 +56,7 @@ def lift_keypoints(points: np.ndarray, *, fps: float, camera: Camera | None = No
         HvrError: wrong shapes, an impossible rate, or nobody to be seen in any frame.
     """
     xy, conf = _check(points, fps)
+    seen = _enough(conf)
     path = Path(weights or LIFTER_FILE)
     model = _model(path, path.stat().st_mtime_ns if path.is_file() else 0)
     with one_thread(), torch.inference_mode():
@@ -64,7 +65,6 @@ def lift_keypoints(points: np.ndarray, *, fps: float, camera: Camera | None = No
         else:
             joints = _lift_screen(model, xy, conf, camera, flip)
     joints = (joints - joints[:, :1]).astype(np.float32)
-    seen = (conf[:, COCO_LIMBS] > KNOWN).sum(1) >= LEAST_JOINTS
     reach = round(NEAR * fps)
     near = np.convolve(seen, np.ones(2 * reach + 1))[reach : reach + len(seen)] > 0.5
     source = "the project's lifter" if weights is None else path.name
@@ -76,21 +76,36 @@ def to_world(lifted: Lifted, camera: Camera) -> Joints3D:
     return Joints3D((lifted.joints @ camera.R).astype(np.float32), lifted.valid, lifted.names)
 
 
-def _check(points: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
+def can_lift(points: np.ndarray) -> np.ndarray:
+    """(T,) bool, frames of 2D joints (as of ``lift_keypoints``) that show enough of a person to be lifted."""
+    return _enough(_split(points)[1])
+
+
+def _enough(conf: np.ndarray) -> np.ndarray:
+    return (conf[:, COCO_LIMBS] > KNOWN).sum(1) >= LEAST_JOINTS
+
+
+def _split(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (T, 17, 2), finite, and confidence (T, 17), 0 where missing."""
     points = np.asarray(points, np.float64)
     if points.ndim != 3 or points.shape[1] not in (17, 25) or points.shape[2] not in (2, 3):
         raise HvrError(f"2D joints are (T, 17, 3) COCO or (T, 25, 3) BODY_25, not {points.shape}")
-    if not (np.isfinite(fps) and fps > 0):
-        raise HvrError(f"fps is {fps}; it must be positive")
     points = points[:, COCO17_FROM_BODY25] if points.shape[1] == 25 else points
     xy = points[..., :2]
     conf = points[..., 2] if points.shape[2] == 3 else np.ones(xy.shape[:2])
     conf = np.where(np.isfinite(points).all(-1), np.clip(conf, 0, 1), 0.0)
-    if not len(conf) or not ((conf[:, COCO_LIMBS] > KNOWN).sum(1) >= LEAST_JOINTS).any():
+    return np.where(conf[..., None] > 0, xy, 0.0), conf
+
+
+def _check(points: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels and confidence of 2D joints that can be lifted."""
+    xy, conf = _split(points)
+    if not (np.isfinite(fps) and fps > 0):
+        raise HvrError(f"fps is {fps}; it must be positive")
+    if not _enough(conf).any():
         raise HvrError(f"no person to lift in {len(conf)} frames: none shows {LEAST_JOINTS} of shoulders, elbows, "
                        "wrists, hips, knees and ankles; look at 01_keypoints")  # fmt: skip
-    return np.where(conf[..., None] > 0, xy, 0.0), conf
+    return xy, conf
 
 
 @functools.lru_cache(maxsize=2)

@@ -17,12 +17,30 @@ LIMB_GROUPS = {
     "right_leg": (14, 16), "legs": (13, 14, 15, 16), "head": (0, 1, 2, 3, 4),
     "left_side": (5, 7, 9, 11, 13, 15), "right_side": (6, 8, 10, 12, 14, 16),
 }  # fmt: skip
-_SMPL = (-1, 2, 5, 8, 1, 4, 7, 6, 12, -1, -1, 16, 18, 20, 17, 19, 21)  # SMPL joint of each, -1: made below
+H36M_SMPL = (
+    -1,
+    2,
+    5,
+    8,
+    1,
+    4,
+    7,
+    6,
+    12,
+    -1,
+    -1,
+    16,
+    18,
+    20,
+    17,
+    19,
+    21,
+)  # SMPL joint of each, -1: made below
 
 
 def h36m_from_smpl(joints: np.ndarray, nose: np.ndarray, head_top: np.ndarray) -> np.ndarray:
     """SMPL joints (..., 24, 3), nose and top of the head (..., 3) to Human3.6M joints (..., 17, 3)."""
-    out = joints[..., _SMPL, :].copy()
+    out = joints[..., H36M_SMPL, :].copy()
     out[..., 0, :] = (out[..., 1, :] + out[..., 4, :]) / 2
     out[..., 9, :], out[..., 10, :] = nose, head_top
     return out

@@ -6,6 +6,7 @@ MEANINGS = {
     "keypoint_px": "distance of found limb joints from the true ones",
     "keypoint_pct": "that distance in per cent of the person's height in the picture",
     "found_pct": "frames in which the person was found",
+    "people": "number of people who were followed",
     "filled_pct": "joints interpolated, not measured",
     "cover_pct": "share of the picture that the silhouettes cover",
     "mask_iou": "silhouettes against the true ones, intersection over union, mean",
@@ -16,6 +17,7 @@ MEANINGS = {
     "iou": "body's outline against the silhouette",
     "reprojection_px": "body's joints in the picture against the 2D joints",
     "reprojection_mean_px": "body's joints in the picture against the 2D joints, mean",
+    "reprojection_percent": "body's joints against the 2D joints, median, in per cent of the person's height",
     "reprojection_pct": "body's joints against the 2D joints, in per cent of the person's height",
     "mpjpe_mm": "3D joints against truth, pelvis aligned",
     "pampjpe_mm": "3D joints against truth after the best similarity",
@@ -44,6 +46,10 @@ PREFIXES = {
     "novel_": "unseen cameras: ",
     "train_": "training frames: ",
     "true_": "with the true body: ",
+    "lift_": "lifted skeleton, limb joints, hips aligned: ",
+    "detector_": "the detector's own skeleton, limb joints, hips aligned: ",
+    "plain_": "fit of the middle frames by the detector's 3D alone, no silhouettes: ",
+    "lifted_": "the same with the lifted skeleton: ",
 }
 
 

@@ -32,10 +32,10 @@ def show(x, *, over: np.ndarray | None = None, beside: np.ndarray | None = None,
     """Show a value of the workbook; ends a cell.
 
     Args:
-        x: frames (T, H, W, 3), an image or a list of images, Keypoints, Masks, Body, Canonical, Mesh,
+        x: frames (T, H, W, 3), an image or a list of images, Tracks, Keypoints, Masks, Body, Canonical, Mesh,
             a list of Mesh (one a frame), Joints3D, a dictionary of label -> frames, or a dictionary of
             measured numbers (then ``plot`` names those to draw as curves).
-        over: (T, H, W, 3) uint8 frames to draw it over (Keypoints, Masks, Body, Mesh).
+        over: (T, H, W, 3) uint8 frames to draw it over (Tracks, Keypoints, Masks, Body, Mesh).
         beside: (T, H, W, 3) frames or an image to put next to images ``x``.
         options: ``title``, ``fps`` (frames per second, 30), ``captions`` (one a picture),
             ``camera`` (Mesh over an image), ``model`` (Body; default ``load_body_model()``),

@@ -13,7 +13,7 @@ import numpy as np
 
 from hvr_nb import pictures, plots, shading, skeletons
 from hvr_nb.geometry import project, to_camera
-from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks, Mesh
+from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks, Mesh, Tracks
 
 SIDE = 480  # pixels, the larger side of a picture on the screen
 
@@ -43,7 +43,7 @@ def as_view(x, **_options) -> View:
     if type(x).__name__ == "Canonical":  # by name: importing its module would import torch
         return _canonical(x, **_options)
     raise HvrError(
-        f"show does not know {type(x).__name__}; give frames, images, Keypoints, Masks, Body, "
+        f"show does not know {type(x).__name__}; give frames, images, Tracks, Keypoints, Masks, Body, "
         "Canonical, Mesh or Joints3D"
     )
 
@@ -104,6 +104,25 @@ def _keypoints(x: Keypoints, *, over=None, title: str = "", fps: float = 30.0) -
 
     title = title or f"joints by {x.source}: left blue, right orange, faint = unsure, hollow = interpolated"
     return View(title, len(x.points), {"": draw}, notes=(plots.plot_confidence(x),), fps=fps)
+
+
+@as_view.register
+def _tracks(x: Tracks, *, over=None, title: str = "", fps: float = 30.0) -> View:
+    frames = _frames(over, x.boxes.shape[1], "tracks")
+    colours = (0.75 * shading.distinct_colours(len(x.boxes))).astype(np.uint8)
+
+    def draw(i: int) -> np.ndarray:
+        image = _small(frames[i])
+        ratio = image.shape[1] / frames.shape[2]
+        for person in np.flatnonzero(x.seen[:, i]):
+            wide = 3 if person == x.chosen else 1
+            image = pictures.draw_box(
+                image, x.boxes[person, i] * ratio, str(person), colours[person], width=wide
+            )
+        return image
+
+    title = title or f"{len(x.boxes)} followed; the thick box is the person whose joints are used"
+    return View(title, len(frames), {"": draw}, notes=(plots.plot_tracks(x, colours),), fps=fps)
 
 
 @as_view.register
