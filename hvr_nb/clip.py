@@ -2,8 +2,8 @@
 
 ``data/clips/<name>/`` holds ``clip.json``, ``camera.npz``, ``frames/`` (stage 00), ``keypoints.npz``
 (01), ``masks/`` (02), perhaps imported ``normals.npz``, ``joints3d.npz``, ``lifted.npz`` and ``body.npz``
-(03), ``canonical.npz`` (04), ``avatars/<method>/`` (05), ``renders/<method>/`` (06) and ``runs/``. Each is written by one stage,
-atomically, with a schema version and the fingerprints of what it was made from; reading one whose
+(03), ``canonical.npz`` (04), ``avatars/<method>/`` (05), ``renders/<method>/`` (06) and ``runs/``. Each is
+written by one stage, atomically, with a schema version and the fingerprints of what it was made from; reading one whose
 inputs have changed since is an error that names the notebook to run.
 """
 
