@@ -29,10 +29,8 @@ from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
 SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill a jacket
-LIFT_START, LIFT_LEADS = (
-    0.25,
-    0.2,
-)  # weight of lifted depths beside the detector's at the start; without a detector's 3D
+LIFT_START = 0.25  # weight of lifted depths beside the detector's 3D, at the start only
+LIFT_LEADS = 0.5  # weight of lifted depths to the end, where the detector has no 3D
 HELD, HELD_SIGMA = 4.0, 0.1  # weight and metres, of the bones' depths while silhouettes pull
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
@@ -148,10 +146,8 @@ def start(problem: Problem, iters: int, bar) -> State:
                        fit_init.facing_from_2d(evidence, problem.rig, problem.camera))  # fmt: skip
     state = State(rotations, np.zeros((n, 3)), np.zeros(10))
     if solid:
-        fixed, lift = (
-            {"stature": 1e6, "betas": 1e6},
-            (1.0, 1.0) if evidence.world is None else (LIFT_START, 0.0),
-        )
+        fixed = {"stature": 1e6, "betas": 1e6}
+        lift = (1.0, 1.0) if evidence.world is None else (LIFT_START, 0.0)
         only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, bone_depth=lift[0], bone_across=lift[1], prior=0.1,
                           cap=30.0, **fixed)  # fmt: skip
         state, _ = descend(problem, state, iters, only_3d, bar)
