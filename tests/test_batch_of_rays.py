@@ -5,6 +5,7 @@ from hvr_nb.geometry import default_camera
 from hvr_nb.methods.nvr.batch import draw
 from hvr_nb.methods.nvr.data import RaySet
 from hvr_nb.methods.nvr.fit import FitOptions
+from hvr_nb.types import HvrError
 
 WIDTH, HEIGHT = 40, 30
 
@@ -44,8 +45,10 @@ def test_at_the_edge_missing_pixels_are_marked(rays):
     assert share.max() == 1.0 and 0.2 < share.min() < 1.0
 
 
-def test_without_structure_or_room_all_rays_are_scattered(rays):
+def test_rays_are_scattered_unless_patches_are_asked_for_and_fit_in(rays):
     camera = default_camera(WIDTH, HEIGHT)
-    for options in (FitOptions(iters=1, rays=300, frames=3, structure=0.0),
-                    FitOptions(iters=1, rays=60, frames=3, structure=0.1, patch_side=8)):  # fmt: skip
-        assert len(draw(rays, camera, options, np.random.default_rng(0)).patch) == 0
+    plain = FitOptions(iters=1, rays=300, frames=3, structure=0.0)
+    assert len(draw(rays, camera, plain, np.random.default_rng(0)).patch) == 0
+    crowded = FitOptions(iters=1, rays=60, frames=3, structure=0.1, patch_side=8)
+    with pytest.raises(HvrError, match="raise rays to 192"):
+        draw(rays, camera, crowded, np.random.default_rng(0))
