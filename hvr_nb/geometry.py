@@ -61,10 +61,11 @@ def to_camera(points: np.ndarray, camera: Camera) -> np.ndarray:
 
 
 def project(points: np.ndarray, camera: Camera) -> np.ndarray:
-    """World points (..., 3), metres, to pixels (..., 2); distortion is not applied."""
+    """World points (..., 3), metres, to pixels (..., 2), inf or NaN in the camera's plane; without distortion."""
     x = to_camera(points, camera)
     uv = x @ camera.K.T
-    return uv[..., :2] / uv[..., 2:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return uv[..., :2] / uv[..., 2:]
 
 
 def camera_centre(camera: Camera) -> np.ndarray:
