@@ -82,17 +82,16 @@ class Moving:
                               dress=self.dress)  # fmt: skip
 
     def move(self, turn: np.ndarray, shift: np.ndarray) -> None:
-        """Fold corrections of the trained frames in; frames between them move along."""
+        """Fold corrections of the trained frames in; frames between them move along. ``renew`` follows."""
         turn, shift = (spread_to_all(a, self.which, len(self.poses)) for a in (turn, shift))
         self.poses, self.transl = turn_joints(self.poses, self.transl, turn, shift, self.model.parents)
-        self._renew()
 
     def refocus(self, change: np.ndarray) -> None:
-        """Fold a correction (3,) of the lens in."""
+        """Fold a correction (3,) of the lens in. ``renew`` follows."""
         self.pictures = replace(self.pictures, camera=refocused(self.pictures.camera, change))
-        self._renew()
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
+        """Pose the bodies and bound the rays again, after poses or lens have changed."""
         self._pose()
         self.rays = renew_bounds(self.first, self.pictures, self.bank.vertices, self.canonical.faces,
                                  self.which, margin=self.margin)  # fmt: skip
@@ -106,7 +105,7 @@ class Moving:
         """Put back what ``state_dict`` gave."""
         self.poses, self.transl, K = (state[name].numpy().copy() for name in ("poses", "transl", "K"))
         self.pictures = replace(self.pictures, camera=replace(self.pictures.camera, K=K))
-        self._renew()
+        self.renew()
 
 
 def pose_rate(largest: float, misfit: float) -> float:
@@ -156,6 +155,8 @@ def fold(pose: PoseCorrection, lens: LensCorrection, moving: Moving, options: Fi
         moving.move(*pose.fold())
     if options.lens_lr > 0:
         moving.refocus(lens.fold())
+    if max(options.pose_lr, options.lens_lr) > 0:
+        moving.renew()
 
 
 def _schedule(k: int, options: FitOptions, field: AvatarField, optimisers) -> None:
