@@ -18,9 +18,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from train_lifter.bank import load_bank, motion_files, subject_of
 from train_lifter.judge import HELD_OUT, draw_takes, judge
-from train_lifter.learn import CHANNELS, DROPOUT, WIDTHS, make_network, train
+from train_lifter.learn import train
 
 from hvr_nb.lift.checkpoints import LIFTER_FILE, load_lifter, save_lifter
+from hvr_nb.lift.network import Lifter
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,9 +32,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--motions", type=Path, default=data, help="folder of motion .npz or .bvh")
     parser.add_argument("--out", type=Path, default=LIFTER_FILE)
-    parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--channels", type=int, default=CHANNELS)
-    parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS)
+    parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--channels", type=int, default=512)
     parser.add_argument("--start", type=Path, help="go on from this lifter (.npz) instead of from nothing")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="learning rate at the start")
     parser.add_argument("--workers", type=int, default=1)
@@ -45,8 +45,9 @@ def main() -> None:
     files = motion_files(args.motions)
     held = [path for path in files if subject_of(path) in HELD_OUT]
     files = [path for path in files if path not in held]
-    model = load_lifter(args.start) if args.start else make_network(tuple(args.widths), args.channels)
-    model.requires_grad_(True).drop.p = DROPOUT
+    torch.manual_seed(args.seed)
+    model = load_lifter(args.start) if args.start else Lifter(channels=args.channels)
+    model.requires_grad_(True)
     print(f"{len(files)} motions, {len(held)} held out, {sum(p.numel() for p in model.parameters())} weights")
     model, losses = train(model, files, steps=args.steps, seed=args.seed, workers=args.workers,
                           rate=args.rate, seconds=args.seconds,

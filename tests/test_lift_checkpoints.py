@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from hvr_nb.lift.checkpoints import load_checkpoint, load_lifter, save_lifter
+from hvr_nb.lift.network import Lifter
 from hvr_nb.lift.stmo import MaskedStmo, Stmo
 from hvr_nb.lift.temporal import TemporalModel
 from hvr_nb.types import HvrError
@@ -130,7 +131,7 @@ def test_code_in_a_file_is_not_run(tmp_path, monkeypatch, zipped):
 
 
 def test_own_weights_survive_a_round_trip(tmp_path):
-    model = scattered(TemporalModel(18, 3, widths=(3, 1), channels=64))
+    model = scattered(Lifter(channels=64, dilations=(1, 0), context=16))
     path = save_lifter(tmp_path / "lifter.npz", model)
     loaded = load_checkpoint(path)
     x = torch.randn(1, 5, 18, 3, generator=torch.Generator().manual_seed(1))

@@ -14,6 +14,7 @@ from torch import Tensor
 from hvr_nb.joint_sets import H36M17_NAMES
 from hvr_nb.lift.checkpoints import LIFTER_FILE, load_checkpoint
 from hvr_nb.lift.layout import COCO_LIMBS, COCO_MIRROR, H36M_MIRROR
+from hvr_nb.lift.network import Lifter
 from hvr_nb.lift.stmo import Stmo
 from hvr_nb.lift.temporal import TemporalModel, pad_clip
 from hvr_nb.lift.view import PACE, look_straight, mirror_2d, mirror_3d, usual_rays
@@ -60,7 +61,7 @@ def lift_keypoints(points: np.ndarray, *, fps: float, camera: Camera | None = No
     path = Path(weights or LIFTER_FILE)
     model = _model(path, path.stat().st_mtime_ns if path.is_file() else 0)
     with one_thread(), torch.inference_mode():
-        if isinstance(model, TemporalModel) and model.expand_conv.in_channels == 54:
+        if isinstance(model, Lifter):
             joints = _lift_own(model, xy, conf, fps, camera, flip)
         else:
             joints = _lift_screen(model, xy, conf, camera, flip)
@@ -109,20 +110,20 @@ def _check(points: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.lru_cache(maxsize=2)
-def _model(path: Path, _changed: int) -> TemporalModel | Stmo:
+def _model(path: Path, _changed: int) -> Lifter | TemporalModel | Stmo:
     return load_checkpoint(path)
 
 
-def _lift_own(model: TemporalModel, xy: np.ndarray, conf: np.ndarray, fps: float, camera: Camera | None,
+def _lift_own(model: Lifter, xy: np.ndarray, conf: np.ndarray, fps: float, camera: Camera | None,
               flip: bool) -> np.ndarray:  # fmt: skip
     """(T, 17, 3) camera axes. A fast clip is lifted as several slow ones, one for each phase."""
     frames, step = len(xy), max(1, round(fps / PACE))
     conf_t = torch.from_numpy(conf).float()[None]
     rays = usual_rays(torch.from_numpy(xy).float()[None], conf_t) if camera is None else _rays(xy, camera)
     x, R = look_straight(_phases(rays, step), _phases(conf_t, step), fps / step)
-    y = model(pad_clip(x, model))
+    y = model(x)
     if flip:
-        other = model(pad_clip(mirror_2d(x, COCO_MIRROR), model))
+        other = model(mirror_2d(x, COCO_MIRROR))
         y = (y + mirror_3d(other, H36M_MIRROR)) / 2
     y = (y @ R).transpose(0, 1).reshape(-1, 17, 3)[:frames].double().numpy()
     return _blend(y, step)

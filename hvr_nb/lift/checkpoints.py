@@ -17,6 +17,7 @@ from torch import Tensor
 
 from hvr_nb.body_model import ASSETS
 from hvr_nb.clip import atomic
+from hvr_nb.lift.network import Lifter
 from hvr_nb.lift.stmo import Stmo
 from hvr_nb.lift.temporal import TemporalModel
 from hvr_nb.types import HvrError
@@ -26,7 +27,7 @@ WANTED = (
     "wanted is VideoPose3D's pretrained_h36m_detectron_coco.bin, P-STMO's PSTMOS_no_refine_48_5137_in_the_wild.pth "
     "(both take COCO joints), or a lifter .npz of this project"
 )
-_FORMAT = "hvr-lifter-1"
+_FORMAT = "hvr-lifter-2"
 _HALVED = 1024  # tensors with more values are stored as float16
 _STRIDES = {243: (3, 3, 3, 3, 3), 81: (3, 3, 3, 3), 27: (3, 3, 3), 9: (1, 3, 3), 351: (3, 9, 13)}
 _OTHER_INPUT = re.compile(r"cpn-ft|h36m_cpn|h36m_gt|3dhp|humaneva", re.I)  # files that take other joints
@@ -47,18 +48,18 @@ class _Ignored:
         pass
 
 
-def save_lifter(path: str | Path, model: TemporalModel) -> Path:
+def save_lifter(path: str | Path, model: Lifter) -> Path:
     """Write a network as npz: large tensors float16, the statistics float32."""
     arrays = {key: value.detach().cpu().numpy() for key, value in model.state_dict().items()
               if not key.endswith("num_batches_tracked")}  # fmt: skip
     arrays = {k: v.astype(np.float16 if v.size > _HALVED else np.float32) for k, v in arrays.items()}
     path = Path(path)
     with atomic(path) as partial, open(partial, "wb") as file:
-        np.savez_compressed(file, format=np.array(_FORMAT), causal=np.array(model.causal), **arrays)
+        np.savez_compressed(file, format=np.array(_FORMAT), dilations=np.array(model.dilations), **arrays)
     return path
 
 
-def load_lifter(path: str | Path = LIFTER_FILE) -> TemporalModel:
+def load_lifter(path: str | Path = LIFTER_FILE) -> Lifter:
     """The project's own network, ready to use.
 
     Raises:
@@ -72,15 +73,18 @@ def load_lifter(path: str | Path = LIFTER_FILE) -> TemporalModel:
             arrays = {key: file[key] for key in file.files}
     except (ValueError, OSError, EOFError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise HvrError(f"{path} cannot be read as a lifter ({error}); {WANTED}") from error
-    if str(arrays.pop("format", "")) != _FORMAT or "causal" not in arrays:
-        raise HvrError(f"{path} is an npz, but no lifter; {WANTED}")
-    causal = bool(arrays.pop("causal"))
-    state = {key: torch.from_numpy(value.astype(np.float32)) for key, value in arrays.items()}
-    return _temporal(state, path, causal=causal, features=3)
+    if str(arrays.pop("format", "")) != _FORMAT or "dilations" not in arrays:
+        raise HvrError(f"{path} is an npz, but no lifter of this version; {WANTED}")
+    dilations = tuple(int(d) for d in arrays.pop("dilations"))
+    try:
+        model = Lifter(channels=len(arrays["expand.weight"]), dilations=dilations, context=len(arrays["say.weight"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise HvrError(f"{path} is an npz, but no lifter ({error}); {WANTED}") from error
+    return _fill(model, {key: torch.from_numpy(value.astype(np.float32)) for key, value in arrays.items()}, path)
 
 
 def load_checkpoint(path: str | Path, *, part: Literal["pose", "trajectory"] = "pose",
-                    causal: bool = False) -> TemporalModel | Stmo:  # fmt: skip
+                    causal: bool = False) -> Lifter | TemporalModel | Stmo:  # fmt: skip
     """A network from a file: VideoPose3D, P-STMO or the project's own, its sizes read from its tensors.
 
     Args:
@@ -101,10 +105,10 @@ def load_checkpoint(path: str | Path, *, part: Literal["pose", "trajectory"] = "
         state = content.get("model_pos" if part == "pose" else "model_traj")
         if not isinstance(state, dict):
             raise HvrError(f"{path} has no {part} network; {WANTED}")
-        return _temporal(_plain(state, path), path, causal=causal, features=2)
+        return _temporal(_plain(state, path), path, causal=causal)
     state = _plain(content, path)
     if "expand_conv.weight" in state:
-        return _temporal(state, path, causal=causal, features=2)
+        return _temporal(state, path, causal=causal)
     if part == "trajectory":
         raise HvrError(f"{path} has no trajectory network; a semi-supervised VideoPose3D file has one")
     return _stmo(state, path)
@@ -131,7 +135,7 @@ def _plain(state: dict, path: Path) -> dict[str, Tensor]:
     return {k.removeprefix("module."): v for k, v in state.items() if not k.endswith("num_batches_tracked")}
 
 
-def _temporal(state: dict, path: Path, *, causal: bool, features: int) -> TemporalModel:
+def _temporal(state: dict, path: Path, *, causal: bool) -> TemporalModel:
     blocks = sum(bool(re.fullmatch(r"layers_conv\.\d+\.weight", key)) for key in state) // 2
     try:
         channels, values, first = state["expand_conv.weight"].shape
@@ -139,12 +143,11 @@ def _temporal(state: dict, path: Path, *, causal: bool, features: int) -> Tempor
         joints_out = state["shrink.weight"].shape[0] // 3
     except (KeyError, ValueError, IndexError) as error:
         raise HvrError(f"{path} is no temporal convolution network ({error}); {WANTED}") from error
-    if features == 2 and values == 51:
+    if values == 51:
         raise HvrError(f"{path} takes three values a joint (an old d-pt-243.bin does); {WANTED}")
-    if values not in ((54,) if features == 3 else (34,)):
+    if values != 34:
         raise HvrError(f"{path} takes {values} values a frame, not those of 17 COCO joints; {WANTED}")
-    model = TemporalModel(values // features, features, joints_out, widths=widths, channels=channels,
-                          causal=causal)  # fmt: skip
+    model = TemporalModel(17, 2, joints_out, widths=widths, channels=channels, causal=causal)
     return _fill(model, state, path)
 
 

@@ -17,7 +17,7 @@ PACE = 15.0  # frames per second at which the lifter looks; its pace value is ze
 FEATURES = 3  # x, y, confidence
 _TRUNK, _TRUNK_WEIGHT = [5, 6, 11, 12], 4.0
 _CENTRE_SPAN, _SIZE_SPAN = 1.5, 5.0  # frames, standard deviation of the smoothing
-_USUAL_SIZE, LARGEST = -2.2, 6.0  # logarithm of a person's spread in radians; bound of a coordinate
+USUAL_SIZE, LARGEST = -2.2, 6.0  # logarithm of a person's spread in radians; bound of a coordinate
 
 
 def look_straight(rays: Tensor, conf: Tensor, pace: float | Tensor) -> tuple[Tensor, Tensor]:
@@ -46,7 +46,7 @@ def look_straight(rays: Tensor, conf: Tensor, pace: float | Tensor) -> tuple[Ten
     size = (spread[..., :1] / spread[..., 1:].clamp_min(1e-12)).clamp_min(1e-8).sqrt()
     flat = (flat / size[..., None] * known[..., None]).clamp(-LARGEST, LARGEST)
     pace = torch.as_tensor(pace, dtype=rays.dtype).reshape(-1, 1, 1).expand_as(size)
-    last = torch.cat([size.log() - _USUAL_SIZE, (pace / PACE).log(), torch.zeros_like(size)], 2)
+    last = torch.cat([size.log() - USUAL_SIZE, (pace / PACE).log(), torch.zeros_like(size)], 2)
     return torch.cat([torch.cat([flat, conf[..., None]], -1), last[:, :, None]], 2), R
 
 
@@ -61,7 +61,7 @@ def usual_rays(points: Tensor, conf: Tensor) -> Tensor:
     per_frame = weight.sum(2, keepdim=True)
     middle = (weight[..., None] * points).sum(2) / per_frame.clamp_min(1e-12)
     spread = (weight * ((points - middle[:, :, None]) ** 2).sum(-1)).sum((1, 2))[:, None] / total
-    return points * (math.exp(_USUAL_SIZE) / spread.clamp_min(1e-12).sqrt())[:, None, None]
+    return points * (math.exp(USUAL_SIZE) / spread.clamp_min(1e-12).sqrt())[:, None, None]
 
 
 def mirror_2d(x: Tensor, mirror: tuple[int, ...]) -> Tensor:

@@ -17,24 +17,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from hvr_nb.joint_sets import H36M17_PARENTS
-from hvr_nb.lift.temporal import TemporalModel
-from hvr_nb.lift.view import FEATURES, look_straight
+from hvr_nb.lift.network import Lifter
+from hvr_nb.lift.view import look_straight
 from train_lifter.bank import Bank, load_bank
 from train_lifter.cameras import believed_rays, film
 from train_lifter.detector import spoil
 from train_lifter.people import draw_people
 
-WIDTHS, CHANNELS = (3, 3, 3, 1), 352
 VELOCITY, BONES = 0.3, 0.2  # weights beside the position error
-WARM_UP, KEEP, DROPOUT = 100, 0.998, 0.0
-
-
-def make_network(widths: tuple[int, ...] = WIDTHS, channels: int = CHANNELS) -> TemporalModel:
-    """The lifter: 17 joints and one row of sizes in, 17 joints out."""
-    model = TemporalModel(18, FEATURES, 17, widths=widths, channels=channels, dropout=DROPOUT)
-    with torch.no_grad():
-        model.shrink.weight.mul_(0.1)  # start near the mean pose
-    return model
+WARM_UP, KEEP = 100, 0.998
+LENGTHS, SHARES = (48, 24, 8, 1), (0.75, 0.17, 0.06, 0.02)  # frames of a batch's clips: most are whole
 
 
 def draw_batch(bank: Bank, seed: tuple[int, ...], count: int, frames: int):
@@ -59,9 +51,11 @@ def _drawn(files: tuple[Path, ...], seed: tuple[int, ...], count: int, frames: i
     return [a.numpy() for a in draw_batch(_bank(files), seed, count, frames)]
 
 
-def batches(files: list[Path], seed: int, count: int, frames: int, steps: int, workers: int) -> Iterator:
-    """The same batches in the same order whatever the number of processes; 0 draws them here."""
-    ask = [(tuple(files), (seed, step), count, frames) for step in range(steps)]
+def batches(files: list[Path], seed: int, frames: int, steps: int, workers: int) -> Iterator:
+    """Clips of ``frames`` frames or somewhat less in all, the same whatever the number of processes; 0 draws them here."""
+    lengths = np.random.default_rng([seed, 5]).choice(LENGTHS, steps, p=SHARES)
+    ask = [(tuple(files), (seed, step), min(frames // n, 4 * (frames // LENGTHS[0])), int(n))
+           for step, n in enumerate(lengths)]  # fmt: skip
     if workers == 0:
         yield from ([torch.from_numpy(a) for a in _drawn(*args)] for args in ask)
         return
@@ -78,29 +72,29 @@ def batches(files: list[Path], seed: int, count: int, frames: int, steps: int, w
 def error(predicted: Tensor, target: Tensor) -> Tensor:
     """Position error plus parts of the errors of velocity and of bone lengths; (B, T, 17, 3) metres."""
     place = (predicted - target).norm(dim=-1).mean()
-    speed = (predicted.diff(dim=1) - target.diff(dim=1)).norm(dim=-1).mean()
+    speed = (predicted.diff(dim=1) - target.diff(dim=1)).norm(dim=-1).sum() / max(target[:, 1:, :, 0].numel(), 1)
     child = list(range(1, 17))
     parent = [H36M17_PARENTS[j] for j in child]
     ours, theirs = ((x[:, :, child] - x[:, :, parent]).norm(dim=-1) for x in (predicted, target))
     return place + VELOCITY * speed + BONES * (ours - theirs).abs().mean()
 
 
-def train(model: TemporalModel, files: list[Path], *, steps: int, batch: int = 128, outputs: int = 22,
+def train(model: Lifter, files: list[Path], *, steps: int, frames: int = 4096,
           rate: float = 1.5e-3, seed: int = 0, workers: int = 1, seconds: float = 0.0, half: bool = True,
-          keep: Callable[[TemporalModel], None] | None = None) -> tuple[TemporalModel, list[float]]:  # fmt: skip
-    """Train on windows of ``outputs`` frames; gives the averaged network and the loss of every step.
+          keep: Callable[[Lifter], None] | None = None) -> tuple[Lifter, list[float]]:  # fmt: skip
+    """Train on clips of up to 48 frames; gives the averaged network and the loss of every step.
 
     Args:
+        frames: of all clips of a batch.
         keep: is given the averaged network every thousand steps, so that a killed training is not lost.
         seconds: stop the schedule by the clock instead of by steps (0: by steps).
         half: compute in bfloat16.
     """
     torch.manual_seed(seed)
-    frames = model.receptive_field - 1 + outputs
     optimiser = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.01)
     mean, losses = copy.deepcopy(model), []
-    margin, start = model.receptive_field // 2, time.monotonic()
-    bar = tqdm(batches(files, seed, batch, frames, steps, workers), total=steps, desc="lifter", mininterval=5)
+    start = time.monotonic()
+    bar = tqdm(batches(files, seed, frames, steps, workers), total=steps, desc="lifter", mininterval=5)
     for step, (x, y) in enumerate(bar):
         done = max(step / steps, (time.monotonic() - start) / seconds if seconds else 0.0)
         if done >= 1:
@@ -109,7 +103,7 @@ def train(model: TemporalModel, files: list[Path], *, steps: int, batch: int = 1
             group["lr"] = rate * min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * np.cos(np.pi * done)) + 1e-6
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             predicted = model.train()(x)
-        loss = error(predicted.float(), y[:, margin : margin + outputs])
+        loss = error(predicted, y)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -124,7 +118,7 @@ def train(model: TemporalModel, files: list[Path], *, steps: int, batch: int = 1
 
 
 @torch.no_grad()
-def _average(mean: TemporalModel, model: TemporalModel, keep: float) -> None:
+def _average(mean: Lifter, model: Lifter, keep: float) -> None:
     new = model.state_dict()
     for key, value in mean.state_dict().items():
         value.lerp_(new[key], 1 - keep) if value.is_floating_point() else value.copy_(new[key])

@@ -18,6 +18,7 @@ from train_lifter.bank import MIRROR, PARENTS, RATE, Bank
 
 BONE_SPREAD, STATURE_SPREAD = 0.05, 0.05
 ARMS = ((13, 16, 18, 20, 22), (14, 17, 19, 21, 23))  # with the collar
+LEGS = ((1, 4, 7, 10), (2, 5, 8, 11))
 UPPER = (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
 LIMB_JOINTS = (1, 2, 4, 5, 16, 17, 18, 19)
 COCO_SMPL = (15, 15, 15, 15, 15, 16, 17, 18, 19, 20, 21, 1, 2, 4, 5, 7, 8)
@@ -83,14 +84,14 @@ def _moves(bank: Bank, rng: np.random.Generator, count: int, frames: int, pace: 
         rows, part = _clock(bank, rng, len(mixed), frames, pace[mixed])
         turns[mixed[:, None, None], torch.arange(frames)[:, None], list(UPPER)] = _between(
             bank.turns[:, list(UPPER)], rows, part)  # fmt: skip
-    for arm in ARMS:
-        mixed = np.flatnonzero(rng.random(count) < 0.25)  # and somebody else's arm
+    for limb, on, share in [(arm, 9, 0.3) for arm in ARMS] + [(leg, 0, 0.15) for leg in LEGS]:
+        mixed = np.flatnonzero(rng.random(count) < share)  # and somebody else's arms and legs
         if len(mixed):
             rows, part = _clock(bank, rng, len(mixed), frames, pace[mixed])
-            other = _between(bank.turns[:, [9, *arm]], rows, part)
-            arms = other[:, :, :1].transpose(-1, -2) @ other[:, :, 1:]
-            turns[mixed[:, None, None], torch.arange(frames)[:, None], list(arm)] = (
-                turns[mixed][:, :, 9:10] @ arms
+            other = _between(bank.turns[:, [on, *limb]], rows, part)
+            turned = other[:, :, :1].transpose(-1, -2) @ other[:, :, 1:]
+            turns[mixed[:, None, None], torch.arange(frames)[:, None], list(limb)] = (
+                turns[mixed][:, :, on : on + 1] @ turned
             )
     return root, turns, place
 
