@@ -32,6 +32,7 @@ SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill 
 LIFT_START = 0.25  # weight of lifted depths beside the detector's 3D, at the start only
 LIFT_LEADS = 0.5  # weight of lifted depths to the end, where the detector has no 3D
 HELD, HELD_SIGMA = 4.0, 0.1  # weight and metres, of the bones' depths while silhouettes pull
+HOLD = 0.3  # weight of holding still while silhouettes pull: cloth hangs otherwise in every view
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
 
@@ -83,7 +84,7 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
             weights = Weights(silhouette=SILHOUETTE, focal=focal, sigma_depth=trust(problem, state),
-                              bone_depth=HELD, sigma_bone=HELD_SIGMA)  # fmt: skip
+                              bone_depth=HELD, sigma_bone=HELD_SIGMA, hold=HOLD)  # fmt: skip
             problem, state = hold(problem, state)
             state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
     return _as_body(problem, state, len(keypoints.points), refine_focal)
@@ -187,6 +188,7 @@ def total(problem: Problem, state: State, depth: np.ndarray, weights: Weights, p
     cost = fit_terms.shared_priors(state, weights, normal)
     cost += fit_terms.plausibility(posed, problem.prior, weights, normal)
     cost += fit_terms.smoothness(posed, evidence, problem.rig, camera, weights, normal)
+    cost += fit_terms.holding(posed, evidence, weights, normal)
     if weights.reproject:
         cost += fit_terms.reprojection(posed, evidence, camera, depth, weights, normal)
     if evidence.world is not None:

@@ -25,6 +25,7 @@ FRAME, SHARED = 75, 13
 SIGMA_DEPTH = (0.01, 0.1)  # metres, range of the error of world landmarks relative to the hips
 SIGMA_ACCELERATION = 6.0  # m / s^2
 SIGMA_TURN = 60.0  # rad / s^2
+SIGMA_HOLD = 0.4  # rad / s: a joint that turns much faster is moved, one that turns slower is held still
 DEPTH_STIFFNESS = 2.0  # accelerations away from the camera are this much rarer than others
 
 
@@ -38,6 +39,7 @@ class Weights:
     prior: float = 0.8
     smooth: float = 0.25  # acceleration of the joints
     turn: float = 0.03  # acceleration of the joint rotations
+    hold: float = 2.0  # slow turns of the joints: who holds a pose while turning round has one pose, not many
     stature: float = 4.0  # the first beta: depth and size cannot be told apart by one camera
     betas: float = 0.3  # the others
     focal: float = 0.0  # stiffness of the focal length; 0 keeps it fixed
@@ -205,11 +207,32 @@ def smoothness(posed: Posed, evidence: Evidence, rig: Rig, camera: Camera, weigh
         J = (scale @ with_shift(joint_slopes(rig, pose))).reshape(n, 72, FRAME)
         border = np.zeros((n, 72, SHARED))
         border[..., :10] = (scale @ pose.d_betas).reshape(n, 72, 10)
-        normal.add_second_difference(J, a.reshape(n - 2, 72), np.repeat(gain / far, 3, 1), border)
+        normal.add_difference(J, a.reshape(n - 2, 72), np.repeat(gain / far, 3, 1), border)
         eye = np.zeros((n, 72, FRAME))
         eye[:, range(72), range(72)] = 1 / (evidence.dt**2 * SIGMA_TURN)
-        normal.add_second_difference(eye, turn, turn_gain)
+        normal.add_difference(eye, turn, turn_gain)
     return float((gain * (2 * far - 2)).sum() + (turn_gain * turn**2).sum())
+
+
+def holding(posed: Posed, evidence: Evidence, weights: Weights, normal: Normal | None) -> float:
+    """Robust speed of the joint rotations: what turns slowly in the body is taken for still.
+
+    Depth is misjudged alike in views from the same side, and so otherwise in those from another: without this
+    term somebody who turns round in one pose leans towards the camera all the time. Fast motion costs a constant.
+    """
+    n, local = len(posed.state.rotations), posed.state.rotations[:, 1:]
+    if n < 2:
+        return 0.0
+    step = Rotation.from_matrix((np.swapaxes(local[:-1], -1, -2) @ local[1:]).reshape(-1, 3, 3)).as_rotvec()
+    rate = 1 / (evidence.dt * np.diff(evidence.frames) * SIGMA_HOLD)
+    speed = step.reshape(n - 1, 23, 3) * rate[:, None, None]
+    cost, slower = robust((speed**2).sum(-1), 1.0)
+    if normal is not None:
+        eye = np.zeros((n, 69, FRAME))
+        eye[:, range(69), range(3, 72)] = 1.0
+        w = np.repeat(weights.hold * slower * rate[:, None] ** 2, 3, 1)
+        normal.add_difference(eye, step.reshape(n - 1, 69), w, factors=(-1.0, 1.0))
+    return float(weights.hold * cost.sum())
 
 
 def plausibility(posed: Posed, prior: PosePrior, weights: Weights, normal: Normal | None) -> float:

@@ -31,18 +31,21 @@ class Normal:
             self.common += np.tensordot(ws, shared, ((0, 1), (0, 1)))
             self.common_gradient += np.einsum("nms,nm->s", ws, r)
 
-    def add_second_difference(self, J: np.ndarray, r: np.ndarray, w: np.ndarray,
-                              shared: np.ndarray | None = None) -> None:  # fmt: skip
-        """Residuals ``r_n = g_n-1 - 2 g_n + g_n+1`` with g's slopes J (N, M, D), r and w (N - 2, M)."""
-        if len(J) < 3:
+    def add_difference(self, J: np.ndarray, r: np.ndarray, w: np.ndarray, shared: np.ndarray | None = None, *,
+                       factors: tuple[float, ...] = (1.0, -2.0, 1.0)) -> None:  # fmt: skip
+        """Residuals ``r_n``, a sum of neighbouring g times K factors; g's slopes J (N, M, D), r and w (N - K + 1, M).
+
+        The factors are those of a second difference; two make a first one.
+        """
+        reach = len(factors)
+        if len(J) < reach:
             return
-        factors = (1.0, -2.0, 1.0)
-        change = None if shared is None else shared[:-2] - 2 * shared[1:-1] + shared[2:]
-        views = [slice(k, len(J) - 2 + k) for k in range(3)]
-        for a in range(3):
+        views = [slice(k, len(J) - reach + 1 + k) for k in range(reach)]
+        change = None if shared is None else sum(f * shared[v] for f, v in zip(factors, views, strict=True))
+        for a in range(reach):
             left = np.swapaxes(J[views[a]] * (factors[a] * w[..., None]), 1, 2)
             self.gradient[views[a]] += (left @ r[..., None])[..., 0]
-            for b in range(a, 3):
+            for b in range(a, reach):
                 self.bands[b - a][views[a]] += left @ (factors[b] * J[views[b]])
             if shared is not None:
                 self.cross[views[a]] += left @ change

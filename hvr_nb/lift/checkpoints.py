@@ -77,10 +77,14 @@ def load_lifter(path: str | Path = LIFTER_FILE) -> Lifter:
         raise HvrError(f"{path} is an npz, but no lifter of this version; {WANTED}")
     dilations = tuple(int(d) for d in arrays.pop("dilations"))
     try:
-        model = Lifter(channels=len(arrays["expand.weight"]), dilations=dilations, context=len(arrays["say.weight"]))
+        model = Lifter(
+            channels=len(arrays["expand.weight"]), dilations=dilations, context=len(arrays["say.weight"])
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise HvrError(f"{path} is an npz, but no lifter ({error}); {WANTED}") from error
-    return _fill(model, {key: torch.from_numpy(value.astype(np.float32)) for key, value in arrays.items()}, path)
+    return _fill(
+        model, {key: torch.from_numpy(value.astype(np.float32)) for key, value in arrays.items()}, path
+    )
 
 
 def load_checkpoint(path: str | Path, *, part: Literal["pose", "trajectory"] = "pose",

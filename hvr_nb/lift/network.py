@@ -62,7 +62,9 @@ class Lifter(nn.Module):
         known = self.rays @ (x[:, :, :JOINTS, 2:] > 0).float()
         size = (x[:, :, JOINTS:, :1] + USUAL_SIZE).exp()  # radians a unit
         metres = _SPREAD * (0.2 * scale).exp()[..., None] + size * step[..., 2:]
-        joints = torch.cat([known * torch.sigmoid(trust + 2)[..., None] * metres * flat, step[..., :1] * 0], -1)
+        joints = torch.cat(
+            [known * torch.sigmoid(trust + 2)[..., None] * metres * flat, step[..., :1] * 0], -1
+        )
         joints = joints + step
         return joints - joints[:, :, :1]
 
@@ -73,7 +75,9 @@ class _Block(nn.Module):
     def __init__(self, channels: int, dilation: int):
         super().__init__()
         width = 3 if dilation else 1
-        self.conv = nn.Conv1d(channels, channels, width, padding=dilation, dilation=max(dilation, 1), bias=False)
+        self.conv = nn.Conv1d(
+            channels, channels, width, padding=dilation, dilation=max(dilation, 1), bias=False
+        )
         self.mix = nn.Conv1d(channels, channels, 1, bias=False)
         self.conv_bn, self.mix_bn = nn.BatchNorm1d(channels), nn.BatchNorm1d(channels)
 

@@ -52,7 +52,7 @@ def _drawn(files: tuple[Path, ...], seed: tuple[int, ...], count: int, frames: i
 
 
 def batches(files: list[Path], seed: int, frames: int, steps: int, workers: int) -> Iterator:
-    """Clips of ``frames`` frames or somewhat less in all, the same whatever the number of processes; 0 draws them here."""
+    """Clips of up to ``frames`` frames in all, the same whatever the number of processes; 0 draws them here."""
     lengths = np.random.default_rng([seed, 5]).choice(LENGTHS, steps, p=SHARES)
     ask = [(tuple(files), (seed, step), min(frames // n, 4 * (frames // LENGTHS[0])), int(n))
            for step, n in enumerate(lengths)]  # fmt: skip
@@ -72,7 +72,9 @@ def batches(files: list[Path], seed: int, frames: int, steps: int, workers: int)
 def error(predicted: Tensor, target: Tensor) -> Tensor:
     """Position error plus parts of the errors of velocity and of bone lengths; (B, T, 17, 3) metres."""
     place = (predicted - target).norm(dim=-1).mean()
-    speed = (predicted.diff(dim=1) - target.diff(dim=1)).norm(dim=-1).sum() / max(target[:, 1:, :, 0].numel(), 1)
+    speed = (predicted.diff(dim=1) - target.diff(dim=1)).norm(dim=-1).sum() / max(
+        target[:, 1:, :, 0].numel(), 1
+    )
     child = list(range(1, 17))
     parent = [H36M17_PARENTS[j] for j in child]
     ours, theirs = ((x[:, :, child] - x[:, :, parent]).norm(dim=-1) for x in (predicted, target))

@@ -23,7 +23,9 @@ from hvr_nb.raster import interpolate, rasterize
 from hvr_nb.types import Camera
 
 NOISE = 12.0  # grey levels, usual difference between the drawn picture and the frame
-WINDOW = 4.0  # pixels, sigma: over which flow and structure are smoothed, for single shifts are not independent
+WINDOW = (
+    4.0  # pixels, sigma: over which flow and structure are smoothed, for single shifts are not independent
+)
 USUAL = 2.0  # pixels; larger shifts are believed less
 PLACE, BEND = 0.01, 3e-3  # metres: usual displacement, and usual curvature of the displacement
 OUTLINE, OFTEN = 0.002, 4.0  # metres, usual error of an outline; sightings beyond so many add nothing
@@ -44,7 +46,10 @@ def pulls(views: Iterable, faces: np.ndarray, camera: Camera) -> tuple[np.ndarra
         pixels, x = pixels_of(vertices, camera)
         along = to_camera(vertices + normals, camera) - to_camera(vertices, camera)
         J = (along[:, :2] - along[:, 2:] * x[:, :2] / x[:, 2:]) / x[:, 2:] * np.diag(camera.K)[:2]
-        s, (xx, xy, yy) = lookup(shift, pixels).astype(np.float64), lookup(structure, pixels).astype(np.float64).T
+        s, (xx, xy, yy) = (
+            lookup(shift, pixels).astype(np.float64),
+            lookup(structure, pixels).astype(np.float64).T,
+        )
         GJ = np.column_stack([xx * J[:, 0] + xy * J[:, 1], xy * J[:, 0] + yy * J[:, 1]])
         w = seen * robust(np.linalg.norm(s, axis=1), USUAL) / NOISE**2
         weight = weight + w * (GJ * J).sum(1)
