@@ -15,6 +15,7 @@ from train_lifter import bank, cameras, detector, judge, learn, people  # noqa: 
 from hvr_nb.joint_sets import H36M17_PARENTS  # noqa: E402
 from hvr_nb.lift.checkpoints import save_lifter  # noqa: E402
 from hvr_nb.lift.layout import COCO_MIRROR, H36M_MIRROR  # noqa: E402
+from hvr_nb.lift.network import Lifter  # noqa: E402
 from hvr_nb.types import HvrError  # noqa: E402
 
 
@@ -32,6 +33,10 @@ def motions(tmp_path_factory):
 @pytest.fixture(scope="module")
 def held(motions):
     return bank.load_bank(motions)
+
+
+def small():
+    return Lifter(channels=48, dilations=(3,), context=8)
 
 
 def test_the_bank_holds_motions_and_their_mirror_images(motions, held, tmp_path):
@@ -104,8 +109,7 @@ def test_batches_repeat_and_training_lowers_the_loss(motions, held):
     assert one[0].shape == (4, 20, 18, 3) and one[1].shape == (4, 20, 17, 3)
     assert not torch.equal(one[0], learn.draw_batch(held, (0, 6), 4, 20)[0])
     torch.manual_seed(0)
-    model = learn.make_network((3, 3), 48)
-    _, losses = learn.train(model, motions, steps=40, batch=16, outputs=8, rate=1e-2, workers=0, half=False)
+    _, losses = learn.train(small(), motions, steps=40, frames=192, rate=1e-2, workers=0, half=False)
     assert len(losses) == 40 and np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])
 
 
@@ -116,7 +120,7 @@ def test_error_counts_place_speed_and_bones():
 
 
 def test_judging_is_done_in_pixels_and_metres(held, tmp_path):
-    path = save_lifter(tmp_path / "lifter.npz", learn.make_network((3, 3), 16))
+    path = save_lifter(tmp_path / "lifter.npz", small())
     takes = judge.draw_takes(held, seed=0, count=3, frames=12, clean=True)
     take = takes[0]
     assert take.points.shape == (12, 17, 3) and (take.points[..., 2] == 1).all()
