@@ -19,7 +19,6 @@ from hvr_nb.methods.selfrecon import pose as pose_step
 from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, sighting
 from hvr_nb.methods.selfrecon.detail import detailed, directions
 from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
-from hvr_nb.methods.selfrecon.parallax import displacements, pulls
 from hvr_nb.methods.selfrecon.shape import consensus, relaxed, robust
 from hvr_nb.methods.selfrecon.silhouettes import Rim, rim, shared_edges
 from hvr_nb.methods.selfrecon.template import remeshed
@@ -31,7 +30,7 @@ ROUNDS = 6  # three on a coarse mesh, three on the fine one
 FINE_FROM = 3
 COARSER = 1.7  # sides of the first rounds' triangles over those of the last
 LOOKED_AT = 8  # frames in a round's figures
-DETAILED = 2  # times that colours, and normal maps, are followed
+DETAILED = 2  # times that normal maps are followed
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,6 @@ class FitOptions:
     smooth: float = 1.0  # factor on the curvature's weight
     refine_pose: bool = True
     motion: bool = True  # whether frames keep a displacement of their own
-    colours: bool = True  # whether colours move the surface where the person turns
     normals: float = 1.0  # weight of the clip's normal maps, where it has some; 0 leaves them out
 
 
@@ -105,9 +103,6 @@ class Fit:
             self.poses, self.transl = turn_joints(self.poses, self.transl, turn, shift, self.model.parents)
             skin = self._skin()
         self._shape(skin, k)
-        if k == ROUNDS - 1 and self.options.colours:
-            for _ in range(DETAILED):
-                self._parallax(skin)
         if k == ROUNDS - 1 and self.film.normals is not None and self.options.normals > 0:
             for _ in range(DETAILED):
                 self._detail(skin)
@@ -136,28 +131,14 @@ class Fit:
                  for n, (k, (x, normal)) in enumerate(zip(film.which, posed, strict=True)))  # fmt: skip
         wanted, trust = directions(views, self.vertices, self.faces, skin_weights(bound), self.canonical.A_big,
                                    film.camera)  # fmt: skip
-        self.vertices = detailed(self.vertices, self.faces, wanted, trust, held=self._held(skin),
-                                 weight=self.options.normals)  # fmt: skip
-
-    def _parallax(self, skin: Skin) -> None:
-        """Move the big-pose mesh to where colours agree between frames."""
-        film, every = self.film, np.arange(len(self.film.which))
-        albedo, light = self.colours(self.vertices, self.faces, every)
-        posed = self.posed(skin, self.vertices, self.faces, film.which)
-        views = ((x, normal, albedo * (lobes(normal) @ light)[:, None], film.frames[n], film.distances[n])
-                 for n, (x, normal) in enumerate(posed))  # fmt: skip
-        weight, pull = pulls(views, self.faces, film.camera)
-        move = displacements(self.vertices, self.faces, weight, pull, held=self._held(skin))
-        self.vertices = self.vertices + vertex_normals(self.vertices, self.faces) * move[:, None]
-
-    def _held(self, skin: Skin) -> np.ndarray:
-        """(V,) how often an outline fixes a vertex's place."""
         held = np.zeros(len(self.vertices))
         for seen in self._rims(skin)[0]:
             held += np.bincount(
                 seen.vertex, seen.trust * robust(seen.residual, self.options.sigma), len(held)
             )
-        return held
+        self.vertices = detailed(
+            self.vertices, self.faces, wanted, trust, held=held, weight=self.options.normals
+        )
 
     def _rims(self, skin: Skin) -> tuple[list[Rim], list[np.ndarray], np.ndarray]:
         """Rims and world normals (V, 3) of the mesh in the film's frames, and its skin weights (V, 24)."""
