@@ -29,7 +29,7 @@ from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
 SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill a jacket
-LIFT_START = 0.25  # weight of lifted depths beside the detector's 3D, at the start only
+LIFT_START = 1.0  # weight of lifted depths beside the detector's 3D, at the start only
 LIFT_LEADS = 0.5  # weight of lifted depths to the end, where the detector has no 3D
 HELD, HELD_SIGMA = 4.0, 0.1  # weight and metres, of the bones' depths while silhouettes pull
 HOLD = 0.3  # weight of holding still while silhouettes pull: cloth hangs otherwise in every view
