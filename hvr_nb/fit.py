@@ -29,7 +29,6 @@ from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
 SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill a jacket
-LIFT_START = 1.0  # weight of lifted depths beside the detector's 3D, at the start only
 LIFT_LEADS = 0.5  # weight of lifted depths to the end, where the detector has no 3D
 HELD, HELD_SIGMA = 4.0, 0.1  # weight and metres, of the bones' depths while silhouettes pull
 HOLD = 0.3  # weight of holding still while silhouettes pull: cloth hangs otherwise in every view
@@ -148,8 +147,8 @@ def start(problem: Problem, iters: int, bar) -> State:
     state = State(rotations, np.zeros((n, 3)), np.zeros(10))
     if solid:
         fixed = {"stature": 1e6, "betas": 1e6}
-        lift = (1.0, 1.0) if evidence.world is None else (LIFT_START, 0.0)
-        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, bone_depth=lift[0], bone_across=lift[1], prior=0.1,
+        across = 1.0 if evidence.world is None else 0.0  # beside the detector's 3D the lift says depths only
+        only_3d = Weights(reproject=0.0, depth=1.0, across=1.0, bone_depth=1.0, bone_across=across, prior=0.1,
                           cap=30.0, **fixed)  # fmt: skip
         state, _ = descend(problem, state, iters, only_3d, bar)
     state = replace(state, transl=np.zeros((n, 3)))

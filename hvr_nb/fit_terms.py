@@ -9,6 +9,7 @@ the focal length and of the size of the bones compared with.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -78,6 +79,13 @@ class Posed:
     pose: Pose
     landmarks: Placed
     joints: Placed | None  # Human3.6M's joints, where there are bones to compare with
+
+    @functools.cached_property
+    def steps(self) -> np.ndarray:
+        """(N - 1, 24, 3) radians by which the joints turn from frame to frame."""
+        R = self.state.rotations
+        step = np.swapaxes(R[:-1], -1, -2) @ R[1:]
+        return Rotation.from_matrix(step.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 24, 3)
 
 
 def pose_state(state: State, rig: Rig, evidence: Evidence) -> Posed:
@@ -198,9 +206,7 @@ def smoothness(posed: Posed, evidence: Evidence, rig: Rig, camera: Camera, weigh
     e = (a**2).sum(-1)  # (N - 2, 24)
     far = np.sqrt(1 + e)
     gain = weights.smooth * evidence.unbroken[:, None]
-    local = posed.state.rotations
-    step = Rotation.from_matrix((np.swapaxes(local[:-1], -1, -2) @ local[1:]).reshape(-1, 3, 3)).as_rotvec()
-    step = step.reshape(n - 1, 72) / (evidence.dt**2 * SIGMA_TURN)
+    step = posed.steps.reshape(n - 1, 72) / (evidence.dt**2 * SIGMA_TURN)
     turn = step[1:] - step[:-1]
     turn_gain = np.repeat(weights.turn * evidence.unbroken[:, None], 72, 1)
     if normal is not None:
@@ -220,12 +226,12 @@ def holding(posed: Posed, evidence: Evidence, weights: Weights, normal: Normal |
     Depth is misjudged alike in views from the same side, and so otherwise in those from another: without this
     term somebody who turns round in one pose leans towards the camera all the time. Fast motion costs a constant.
     """
-    n, local = len(posed.state.rotations), posed.state.rotations[:, 1:]
+    n = len(posed.state.rotations)
     if n < 2:
         return 0.0
-    step = Rotation.from_matrix((np.swapaxes(local[:-1], -1, -2) @ local[1:]).reshape(-1, 3, 3)).as_rotvec()
+    step = posed.steps[:, 1:]
     rate = 1 / (evidence.dt * np.diff(evidence.frames) * SIGMA_HOLD)
-    speed = step.reshape(n - 1, 23, 3) * rate[:, None, None]
+    speed = step * rate[:, None, None]
     cost, slower = robust((speed**2).sum(-1), 1.0)
     if normal is not None:
         eye = np.zeros((n, 69, FRAME))

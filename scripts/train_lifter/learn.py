@@ -54,8 +54,8 @@ def _drawn(files: tuple[Path, ...], seed: tuple[int, ...], count: int, frames: i
 def batches(files: list[Path], seed: int, frames: int, steps: int, workers: int) -> Iterator:
     """Clips of up to ``frames`` frames in all, the same whatever the number of processes; 0 draws them here."""
     lengths = np.random.default_rng([seed, 5]).choice(LENGTHS, steps, p=SHARES)
-    ask = [(tuple(files), (seed, step), min(frames // n, 4 * (frames // LENGTHS[0])), int(n))
-           for step, n in enumerate(lengths)]  # fmt: skip
+    ask = ((tuple(files), (seed, step), min(frames // n, 4 * (frames // LENGTHS[0])), int(n))
+           for step, n in enumerate(lengths))  # fmt: skip
     if workers == 0:
         yield from ([torch.from_numpy(a) for a in _drawn(*args)] for args in ask)
         return
