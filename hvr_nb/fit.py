@@ -26,11 +26,12 @@ from hvr_nb.pose_prior import PosePrior, load_pose_prior
 from hvr_nb.threads import one_thread
 from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 
-ITERS = (12, 20, 12)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
+ITERS = (12, 20, 16)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
 SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill a jacket
 LIFT_LEADS = 0.5  # weight of lifted depths to the end, where the detector has no 3D
-HELD, HELD_SIGMA = 4.0, 0.1  # weight and metres, of the bones' depths while silhouettes pull
+HELD, HELD_SIGMA = 4.0, 0.03  # weight and metres, of the bones' depths while silhouettes pull
+PLAUSIBLE = 0.3  # weight of the pose prior then: with the depths held, cloth may bend the rest
 HOLD = 0.3  # weight of holding still while silhouettes pull: cloth hangs otherwise in every view
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
@@ -83,7 +84,7 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
             weights = Weights(silhouette=SILHOUETTE, focal=focal, sigma_depth=trust(problem, state),
-                              bone_depth=HELD, sigma_bone=HELD_SIGMA, hold=HOLD)  # fmt: skip
+                              bone_depth=HELD, sigma_bone=HELD_SIGMA, hold=HOLD, prior=PLAUSIBLE)  # fmt: skip
             problem, state = hold(problem, state)
             state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
     return _as_body(problem, state, len(keypoints.points), refine_focal)

@@ -16,7 +16,8 @@ from hvr_nb.landmarks import blazepose_table
 from hvr_nb.lift.layout import h36m_from_smpl
 from train_lifter.bank import MIRROR, PARENTS, RATE, Bank
 
-BONE_SPREAD, STATURE_SPREAD = 0.05, 0.05
+BONE_SPREAD, STATURE_SPREAD = 0.025, 0.0  # beside what the open body's shapes do (stature +-5.8 %, adults)
+AS_CAPTURED = 0.35  # of the clips to learn from; the others are recombined and changed
 ARMS = ((13, 16, 18, 20, 22), (14, 17, 19, 21, 23))  # with the collar
 LEGS = ((1, 4, 7, 10), (2, 5, 8, 11))
 UPPER = (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
@@ -79,13 +80,14 @@ def _moves(bank: Bank, rng: np.random.Generator, count: int, frames: int, pace: 
     """Root turn (B, T, 3, 3), joints' turns in its axes (B, T, 24, 3, 3) and place (B, T, 3)."""
     rows, part = _clock(bank, rng, count, frames, pace)
     root, turns, place = (_between(a, rows, part) for a in (bank.root, bank.turns, bank.place))
-    mixed = np.flatnonzero(rng.random(count) < 0.4)  # somebody else's upper body
+    changed = rng.random(count) >= AS_CAPTURED
+    mixed = np.flatnonzero((rng.random(count) < 0.4) & changed)  # somebody else's upper body
     if len(mixed):
         rows, part = _clock(bank, rng, len(mixed), frames, pace[mixed])
         turns[mixed[:, None, None], torch.arange(frames)[:, None], list(UPPER)] = _between(
             bank.turns[:, list(UPPER)], rows, part)  # fmt: skip
     for limb, on, share in [(arm, 9, 0.3) for arm in ARMS] + [(leg, 0, 0.15) for leg in LEGS]:
-        mixed = np.flatnonzero(rng.random(count) < share)  # and somebody else's arms and legs
+        mixed = np.flatnonzero((rng.random(count) < share) & changed)  # and somebody else's arms and legs
         if len(mixed):
             rows, part = _clock(bank, rng, len(mixed), frames, pace[mixed])
             other = _between(bank.turns[:, [on, *limb]], rows, part)
@@ -93,6 +95,8 @@ def _moves(bank: Bank, rng: np.random.Generator, count: int, frames: int, pace: 
             turns[mixed[:, None, None], torch.arange(frames)[:, None], list(limb)] = (
                 turns[mixed][:, :, on : on + 1] @ turned
             )
+    moved = np.flatnonzero(changed)
+    turns[moved] = turns[moved] @ _wobble(rng, len(moved), frames, pace[moved])
     return root, turns, place
 
 
@@ -140,7 +144,6 @@ def draw_people(bank: Bank, rng: np.random.Generator, count: int, frames: int, *
         root, turns, place = (_between(a, rows, part) for a in (bank.root, bank.turns, bank.place))
     else:
         root, turns, place = _moves(bank, rng, count, frames, pace)
-        turns = turns @ _wobble(rng, count, frames, pace)
         root = _lean(rng, count) @ root
     bones, size = _bodies(rng, count)
     bones, body = torch.from_numpy(bones.astype(np.float32)), template()
