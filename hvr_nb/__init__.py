@@ -48,6 +48,7 @@ _PUBLIC = {
     "keypoint_quality": "evaluate",
     "Keypoints": "types",
     "landmark_skeleton": "fit_init",
+    "level_body": "level",
     "lift_keypoints": "lift",
     "lift_gain": "evaluate",
     "lift_people": "people3d",

@@ -65,9 +65,9 @@ def mask_quality(masks: Masks, truth: Truth) -> dict[str, float]:
 
 
 def body_quality(body: Body, truth: Truth, model: BodyModel) -> dict[str, float]:
-    """mpjpe_mm (pelvis aligned) and pampjpe_mm of the 24 SMPL joints."""
-    joints = posed(model, body)[1]
-    return {"mpjpe_mm": mpjpe(joints, truth.joints), "pampjpe_mm": pa_mpjpe(joints, truth.joints)}
+    """mpjpe_mm (pelvis aligned, in the axes of the camera) and pampjpe_mm of the 24 SMPL joints."""
+    joints, true = posed(model, body)[1] @ body.camera.R.T, truth.joints @ truth.camera.R.T
+    return {"mpjpe_mm": mpjpe(joints, true), "pampjpe_mm": pa_mpjpe(joints, true)}
 
 
 def limb_quality(joints: Joints3D, truth: Truth, *, prefix: str = "") -> dict[str, float]:

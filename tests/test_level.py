@@ -1,0 +1,76 @@
+"""A world laid level by a person who turns round."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from hvr_nb.body_model import load_body_model, posed
+from hvr_nb.formats.easymocap import rest_pelvis
+from hvr_nb.formats.foreign_body import turned
+from hvr_nb.geometry import project
+from hvr_nb.level import level_body, tilt
+from hvr_nb.subject.motion import rotating_motion, subject_camera
+
+
+@pytest.fixture(scope="module")
+def upright():
+    """Somebody turning round on level ground before a level camera."""
+    return rotating_motion(36, camera=subject_camera(128))
+
+
+def slanted(body, pitch, roll):
+    """The same pictures, believed to be a level camera's: the world is the camera's own axes, turned."""
+    turn = Rotation.from_euler("xz", [pitch, roll], degrees=True).as_matrix()
+    return turned(body, turn, rest_pelvis(load_body_model(), body.betas))
+
+
+def degrees(R):
+    return np.degrees(Rotation.from_matrix(R).magnitude())
+
+
+@pytest.mark.parametrize("pitch, roll", [(12.0, 0.0), (-9.0, 0.0), (6.0, 1.5)])
+def test_a_turning_person_tells_how_the_camera_is_held(upright, pitch, roll):
+    model = load_body_model()
+    off = slanted(upright, pitch, roll)
+    off = replace(off, camera=replace(off.camera, R=upright.camera.R))  # what a fit believes
+    way = Rotation.from_matrix(tilt(off, model)).as_rotvec(degrees=True)
+    # weighed against level cameras: some 85 % of the pitch and 75 % of the roll are believed
+    assert way[0] == pytest.approx(-0.87 * pitch, abs=0.6) and way[2] == pytest.approx(-0.8 * roll, abs=0.6)
+
+
+def test_the_pictures_stay_as_they_are(upright):
+    model = load_body_model()
+    off = slanted(upright, 15.0, 0.0)
+    off = replace(off, camera=replace(off.camera, R=upright.camera.R))
+    level = level_body(off, model)
+    before, after = (project(posed(model, b)[0], b.camera) for b in (off, level))
+    np.testing.assert_allclose(before, after, atol=2e-3)
+    assert not np.allclose(off.camera.R, level.camera.R)
+    spine = np.diff(posed(model, level)[1][:, [0, 12]], axis=1)[:, 0]
+    slope = [np.degrees(np.arccos(v[:, 1] / np.linalg.norm(v, axis=1))).mean()
+             for v in (spine, np.diff(posed(model, off)[1][:, [0, 12]], axis=1)[:, 0])]  # fmt: skip
+    assert slope[0] < slope[1] - 8
+
+
+def test_a_level_world_stays(upright):
+    assert degrees(tilt(upright, load_body_model())) < 0.5
+
+
+def test_frames_without_the_person_and_long_looks_do_not_count(upright):
+    model, off = load_body_model(), slanted(upright, 10.0, 0.0)
+    off = replace(off, camera=replace(off.camera, R=upright.camera.R))
+    valid = np.ones(len(off), bool)
+    valid[3:6] = False
+    broken = replace(off, valid=valid, global_orient=np.where(valid[:, None], off.global_orient, 2.0))
+    assert degrees(tilt(broken, model) @ tilt(off, model).T) < 0.5
+    looks = np.r_[np.zeros(40, int), np.arange(len(off))]  # faces the camera most of the clip
+    assert degrees(tilt(off.frame(looks), model) @ tilt(off, model).T) < 0.5
+
+
+def test_who_does_not_turn_says_nothing(upright):
+    half = upright.frame(slice(0, 18))
+    assert tilt(half, load_body_model()) is None and level_body(half, load_body_model()) is half
+    nobody = replace(upright, valid=np.zeros(len(upright), bool))
+    assert level_body(nobody, load_body_model()) is nobody
