@@ -21,7 +21,7 @@ from hvr_nb.types import Body
 FULL_TURN = 270.0  # degrees of themselves that somebody must show
 SECTORS = 12  # of the headings, each of which counts alike however long somebody faces that way
 FEWEST = 8  # sectors with frames
-TRUNK = np.tan(np.radians([1.0, 3.0]))  # errors of the trunk's mean direction: to the side and in depth, radians
+TRUNK = np.tan(np.radians([1.0, 3.0]))  # errors of its mean direction: to the side, in depth
 PELVIS, NECK, LEFT_HIP, RIGHT_HIP = 0, 12, 1, 2
 
 

@@ -29,7 +29,8 @@ LAYERS = {
     4: {"train"},
     5: {"methods", "formats"},
     6: {"subject", "viewing", "pictures", "plots", "shading", "skeletons", "pose_video", "pose_files", "report",
-        "batch", "render", "coverage", "evaluate", "motion", "export", "export_frames", "inputs", "slices"},
+        "batch", "render", "coverage", "evaluate", "motion", "export", "export_frames", "inputs", "level",
+        "slices"},
     7: {"cli", "cli_formats", "cli_pose3d", "demo", "__main__"},
 }  # fmt: skip
 
