@@ -1,8 +1,9 @@
 """The world of a filmed body laid level: people who turn round stand upright on average, whatever the camera does.
 
 A single camera does not know which way is down, so a body is fitted in a world that has the camera's own axes:
-seen by a camera that looks down, everybody leans towards it. Who turns right round leans equally often to all
-sides, and the mean of the trunk's directions over all headings is up.
+seen by a camera that looks down, everybody leans towards it. Who stands keeps the trunk above the feet, and who
+turns right round leans equally often to all sides: the mean, over all headings, of the way from the feet to the
+trunk is up.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from hvr_nb.types import Body
 FULL_TURN = 270.0  # degrees of themselves that somebody must show
 SECTORS = 12  # of the headings, each of which counts alike however long somebody faces that way
 FEWEST = 8  # sectors with frames
-TRUNK = np.tan(np.radians([1.0, 3.0]))  # errors of its mean direction: to the side, in depth
-PELVIS, NECK, LEFT_HIP, RIGHT_HIP = 0, 12, 1, 2
+ERROR = np.tan(np.radians([1.0, 3.0]))  # of the mean direction: to the side, in depth
+PELVIS, TRUNK, ANKLES, LEFT_HIP, RIGHT_HIP = 0, (0, 12), (7, 8), 1, 2
 
 
 def level_body(body: Body, model: BodyModel) -> Body:
     """The same body and camera in a world whose Y axis is up; the pictures they give stay as they are.
 
-    What the trunk says is weighed against cameras being held about level (``floor.PITCH`` and ``floor.ROLL``).
+    What the body says is weighed against cameras being held about level (``floor.PITCH`` and ``floor.ROLL``).
     A person who does not turn right round (``FULL_TURN``) says nothing about the camera: the body comes back as
     it is.
     """
@@ -44,15 +45,15 @@ def tilt(body: Body, model: BodyModel) -> np.ndarray | None:
     turns = Rotation.from_rotvec(seen.poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
     R = body.camera.R
     joints = pose_rig(rig_of(model), turns, seen.transl, seen.betas).joints @ R.T
-    trunk = joints[:, NECK] - joints[:, PELVIS]
-    trunk /= np.linalg.norm(trunk, axis=1, keepdims=True)
+    axis = joints[:, TRUNK].mean(1) - joints[:, ANKLES].mean(1)
+    axis /= np.linalg.norm(axis, axis=1, keepdims=True)
     across = joints[:, LEFT_HIP] - joints[:, RIGHT_HIP]
     sector = (np.arctan2(across[:, 2], across[:, 0]) / (2 * np.pi) * SECTORS).astype(int) % SECTORS
     found = np.unique(sector)
     if len(found) < FEWEST:
         return None
-    up = np.mean([trunk[sector == s].mean(0) for s in found], 0)  # camera axes: x right, y down, z away
-    trusted = np.array([ROLL, PITCH]) ** 2 / (np.array([ROLL, PITCH]) ** 2 + TRUNK**2)
+    up = np.mean([axis[sector == s].mean(0) for s in found], 0)  # camera axes: x right, y down, z away
+    trusted = np.array([ROLL, PITCH]) ** 2 / (np.array([ROLL, PITCH]) ** 2 + ERROR**2)
     roll, pitch = trusted * np.arctan2(up[[0, 2]], -up[1])
     slanted = np.array([np.tan(roll), -1.0, np.tan(pitch)]) @ R
     return Rotation.align_vectors([[0.0, 1.0, 0.0]], [slanted / np.linalg.norm(slanted)])[0].as_matrix()
