@@ -11,6 +11,8 @@ export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 MODELS := data/models/blazepose/pose_landmark_full.tflite
 ARGS ?=
 
+# Jupyter refuses root unless told; in a container there is often nobody else
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 .PHONY: help env models demo test lint lab run batch pose3d body bench-demo bench-real bench-nvr bench-nvr-scaling \
         bench-pose3d bench-surface train-lifter clean
 help:        ## list the commands
@@ -24,7 +26,7 @@ test: env models   ## run the tests
 lint: env          ## check the style
 	.venv/bin/ruff check . && .venv/bin/ruff format --check hvr_nb scripts tests
 lab: env models    ## open the notebooks in JupyterLab
-	cd notebooks && ../.venv/bin/jupyter lab --LabApp.news_url=None $(ARGS)
+	cd notebooks && ../.venv/bin/jupyter lab --LabApp.news_url=None $(AS_ROOT) $(ARGS)
 run: env models    ## one video:  make run VIDEO=path [ARGS="-p 05_train.iters 3000"]
 	$(PY) -m hvr_nb run "$(VIDEO)" $(ARGS)
 batch: env models  ## several videos:  make batch VIDEOS="a.mp4 b.mp4"
