@@ -12,7 +12,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hvr_nb.body_model import BodyModel
-from hvr_nb.floor import PITCH, ROLL
+from hvr_nb.floor import PITCH, ROLL, Floor
 from hvr_nb.formats.easymocap import rest_pelvis
 from hvr_nb.formats.foreign_body import turned
 from hvr_nb.inputs.body import turn_shown
@@ -23,7 +23,7 @@ FULL_TURN = 270.0  # degrees of themselves that somebody must show
 SECTORS = 12  # of the headings, each of which counts alike however long somebody faces that way
 FEWEST = 8  # sectors with frames
 ERROR = np.tan(np.radians([1.0, 3.0]))  # of the mean direction: to the side, in depth
-PELVIS, TRUNK, ANKLES, LEFT_HIP, RIGHT_HIP = 0, (0, 12), (7, 8), 1, 2
+TRUNK, ANKLES, LEFT_HIP, RIGHT_HIP = (0, 12), (7, 8), 1, 2
 
 
 def level_body(body: Body, model: BodyModel) -> Body:
@@ -56,4 +56,4 @@ def tilt(body: Body, model: BodyModel) -> np.ndarray | None:
     trusted = np.array([ROLL, PITCH]) ** 2 / (np.array([ROLL, PITCH]) ** 2 + ERROR**2)
     roll, pitch = trusted * np.arctan2(up[[0, 2]], -up[1])
     slanted = np.array([np.tan(roll), -1.0, np.tan(pitch)]) @ R
-    return Rotation.align_vectors([[0.0, 1.0, 0.0]], [slanted / np.linalg.norm(slanted)])[0].as_matrix()
+    return Floor(slanted / np.linalg.norm(slanted), 0.0).level()[0]

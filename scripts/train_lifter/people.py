@@ -16,7 +16,7 @@ from hvr_nb.landmarks import blazepose_table
 from hvr_nb.lift.layout import h36m_from_smpl
 from train_lifter.bank import MIRROR, PARENTS, RATE, Bank
 
-BONE_SPREAD, STATURE_SPREAD = 0.025, 0.0  # beside what the open body's shapes do (stature +-5.8 %, adults)
+BONE_SPREAD = 0.025  # beside what the open body's shapes do: stature +-5.8 %, as adults
 AS_CAPTURED = 0.35  # of the clips to learn from; the others are recombined and changed
 ARMS = ((13, 16, 18, 20, 22), (14, 17, 19, 21, 23))  # with the collar
 LEGS = ((1, 4, 7, 10), (2, 5, 8, 11))
@@ -119,15 +119,14 @@ def _wobble(rng: np.random.Generator, count: int, frames: int, pace: np.ndarray)
     return torch.eye(3) + angle.sin() * K + (1 - angle.cos()) * (K @ K)
 
 
-def _bodies(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bone vectors (B, 24, 3) of people of all proportions, and their sizes (B,)."""
+def _bodies(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Bone vectors (B, 24, 3) of people of all proportions."""
     body = template()
     rest = body.rest + np.einsum("jdk,bk->bjd", body.directions, rng.normal(0, 1, (count, 10)))
     bones = rest - rest[:, [max(p, 0) for p in PARENTS]]
     scale = rng.normal(1, BONE_SPREAD, (count, 24))
     scale = np.where(np.arange(24) > np.array(MIRROR), scale[:, MIRROR], scale)
-    size = np.exp(rng.normal(0, STATURE_SPREAD, count))
-    return bones * (scale * size[:, None])[..., None], size
+    return bones * scale[..., None]
 
 
 def draw_people(bank: Bank, rng: np.random.Generator, count: int, frames: int, *,
@@ -145,17 +144,15 @@ def draw_people(bank: Bank, rng: np.random.Generator, count: int, frames: int, *
     else:
         root, turns, place = _moves(bank, rng, count, frames, pace)
         root = _lean(rng, count) @ root
-    bones, size = _bodies(rng, count)
-    bones, body = torch.from_numpy(bones.astype(np.float32)), template()
+    bones, body = torch.from_numpy(_bodies(rng, count).astype(np.float32)), template()
     G = root[:, :, None] @ turns
     joints = torch.zeros(count, frames, 24, 3)
     for j in range(1, 24):
         p = PARENTS[j]
         joints[:, :, j] = joints[:, :, p] + (G[:, :, p] @ bones[:, None, j, :, None])[..., 0]
     joints += place[:, :, None]
-    size_t = torch.from_numpy(size.astype(np.float32)).view(-1, 1, 1, 1)
-    face = joints[:, :, 15:16] + size_t * torch.einsum("btde,ke->btkd", G[:, :, 15], _f32(body.face))
-    found = _f32(body.weights) @ joints + size_t * torch.einsum("btjde,lje->btld", G, _f32(body.offsets))
+    face = joints[:, :, 15:16] + torch.einsum("btde,ke->btkd", G[:, :, 15], _f32(body.face))
+    found = _f32(body.weights) @ joints + torch.einsum("btjde,lje->btld", G, _f32(body.offsets))
     plain = torch.cat([face[:, :, :5], joints[:, :, COCO_SMPL[5:]]], 2)
     kind = rng.choice([0.0, 1.0, 2.0], count, p=[0.25, 0.5, 0.25])
     blend = _f32(np.where(kind == 2, rng.random(count), kind)).view(-1, 1, 1, 1)
