@@ -121,7 +121,7 @@ def seconds_for(frames: int, weights: Path | None) -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clips", type=int, default=100, help="clips of three seconds on motion capture")
+    parser.add_argument("--clips", type=int, default=300, help="clips of three seconds on motion capture")
     parser.add_argument("--weights", type=Path, help="another lifter than the project's")
     args = parser.parse_args()
     data = Path(os.environ.get("HVR_SHARED_DATA", ROOT.parent / "shared" / "data"))
