@@ -76,10 +76,9 @@ def _between(values: np.ndarray, rows: np.ndarray, part: np.ndarray) -> Tensor:
     return torch.from_numpy(values[rows] * (1 - part) + values[ahead] * part)
 
 
-def _moves(bank: Bank, rng: np.random.Generator, count: int, frames: int, pace: np.ndarray):
-    """Root turn (B, T, 3, 3), joints' turns in its axes (B, T, 24, 3, 3) and place (B, T, 3)."""
-    rows, part = _clock(bank, rng, count, frames, pace)
-    root, turns, place = (_between(a, rows, part) for a in (bank.root, bank.turns, bank.place))
+def _recombined(bank: Bank, rng: np.random.Generator, turns: Tensor, pace: np.ndarray) -> Tensor:
+    """Joints' turns (B, T, 24, 3, 3) in the root's axes, most clips with parts of other clips and a wobble."""
+    count, frames = turns.shape[:2]
     changed = rng.random(count) >= AS_CAPTURED
     mixed = np.flatnonzero((rng.random(count) < 0.4) & changed)  # somebody else's upper body
     if len(mixed):
@@ -97,7 +96,7 @@ def _moves(bank: Bank, rng: np.random.Generator, count: int, frames: int, pace: 
             )
     moved = np.flatnonzero(changed)
     turns[moved] = turns[moved] @ _wobble(rng, len(moved), frames, pace[moved])
-    return root, turns, place
+    return turns
 
 
 def _wobble(rng: np.random.Generator, count: int, frames: int, pace: np.ndarray) -> Tensor:
@@ -139,10 +138,10 @@ def draw_people(bank: Bank, rng: np.random.Generator, count: int, frames: int, *
     pace = np.where(rng.random(count) < 0.85, rng.uniform(11, 19, count), rng.uniform(4, 30, count))
     if natural:
         pace = rng.choice([24.0, 25.0, 30.0, 50.0], count)
-        rows, part = _clock(bank, rng, count, frames, pace)
-        root, turns, place = (_between(a, rows, part) for a in (bank.root, bank.turns, bank.place))
-    else:
-        root, turns, place = _moves(bank, rng, count, frames, pace)
+    rows, part = _clock(bank, rng, count, frames, pace)
+    root, turns, place = (_between(a, rows, part) for a in (bank.root, bank.turns, bank.place))
+    if not natural:
+        turns = _recombined(bank, rng, turns, pace)
         root = _lean(rng, count) @ root
     bones, body = torch.from_numpy(_bodies(rng, count).astype(np.float32)), template()
     G = root[:, :, None] @ turns
