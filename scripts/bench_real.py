@@ -21,7 +21,7 @@ from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.clip import Clip
 from hvr_nb.geometry import similarity
 from hvr_nb.metrics import mpjpe, pa_mpjpe
-from hvr_nb.types import MONOCULAR_R, HvrError
+from hvr_nb.types import HvrError
 
 ROOT = Path(__file__).parents[1]
 VIDEOS = {  # name -> (path under videos/, parameters of 00_video)
@@ -70,8 +70,8 @@ def against_markers(clip: Clip, folder: Path, camera: str) -> dict[str, float]:
     calibration = tomllib.loads((folder / "Calib_qualisys.toml").read_text())[camera]
     turn = Rotation.from_rotvec(calibration["rotation"]).as_matrix()
     world = np.stack([markers[name][:, [2, 0, 1]] for name in MARKERS], 1)  # World = (Z, X, Y)
-    true = world @ turn.T @ MONOCULAR_R.T  # only the camera's turn matters once the hips are aligned
-    joints = posed(load_body_model(), clip.body)[1][:, list(MARKERS.values())]
+    true = world @ turn.T  # camera axes; its place does not matter once the hips are aligned
+    joints = posed(load_body_model(), clip.body)[1][:, list(MARKERS.values())] @ clip.body.camera.R.T
     true = true[[int(n) for n in clip.frame_names]]
     print(f"{camera} per joint, mm:", per_joint(joints, true), flush=True)
     return {
