@@ -18,7 +18,7 @@ from hvr_nb.body_model import BodyModel, load_body_model
 from hvr_nb.fit_init import Evidence
 from hvr_nb.fit_terms import FRAME, SHARED, State, Weights, pose_state
 from hvr_nb.geometry import project
-from hvr_nb.kinematics import Rig, pose_rig, rig_of
+from hvr_nb.kinematics import Rig, pose_body, rig_of
 from hvr_nb.landmarks import place_landmarks, table_for
 from hvr_nb.metrics import acceleration, iou
 from hvr_nb.normal import Normal
@@ -212,8 +212,7 @@ def fit_report(body: Body, keypoints: Keypoints, masks: Masks | None, model: Bod
     """
     model = model or load_body_model()
     rig, table = rig_of(model), table_for(keypoints, model)
-    turns = Rotation.from_rotvec(body.poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
-    pose = pose_rig(rig, turns, body.transl, body.betas)
+    pose = pose_body(rig, body)
     drawn = project(place_landmarks(table, rig, pose, body.betas).points, body.camera)
     seen = keypoints.points if keypoints.landmarks is None else keypoints.landmarks
     used = (seen[..., 2] > 0.3) & np.isfinite(table.sigma) & (body.valid & keypoints.found)[:, None]

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hvr_nb.body_model import BodyModel
+from hvr_nb.types import Body
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,12 @@ def pose_rig(rig: Rig, rotations: np.ndarray, transl: np.ndarray, betas: np.ndar
         joints[:, k] = joints[:, p] + turned[:, p] @ (rest[k] - rest[p])
         slopes[:, k] = slopes[:, p] + turned[:, p] @ (rig.directions[k] - rig.directions[p])
     return Pose(turned, joints, slopes)
+
+
+def pose_body(rig: Rig, body: Body) -> Pose:
+    """The posed skeletons of all frames of a body."""
+    turns = Rotation.from_rotvec(body.poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+    return pose_rig(rig, turns, body.transl, body.betas)
 
 
 def turn_slopes(rig: Rig, pose: Pose, parts: np.ndarray, mass: np.ndarray) -> np.ndarray:

@@ -9,21 +9,20 @@ trunk is up.
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from hvr_nb.body_model import BodyModel
 from hvr_nb.floor import PITCH, ROLL, Floor
 from hvr_nb.formats.easymocap import rest_pelvis
 from hvr_nb.formats.foreign_body import turned
-from hvr_nb.inputs.body import turn_shown
-from hvr_nb.kinematics import pose_rig, rig_of
+from hvr_nb.inputs.body import headings, turn_shown
+from hvr_nb.kinematics import pose_body, rig_of
 from hvr_nb.types import Body
 
 FULL_TURN = 270.0  # degrees of themselves that somebody must show
 SECTORS = 12  # of the headings, each of which counts alike however long somebody faces that way
 FEWEST = 8  # sectors with frames
 ERROR = np.tan(np.radians([1.0, 3.0]))  # of the mean direction: to the side, in depth
-TRUNK, ANKLES, LEFT_HIP, RIGHT_HIP = (0, 12), (7, 8), 1, 2
+TRUNK, ANKLES = (0, 12), (7, 8)
 
 
 def level_body(body: Body, model: BodyModel) -> Body:
@@ -42,13 +41,11 @@ def tilt(body: Body, model: BodyModel) -> np.ndarray | None:
     if turn_shown(body) < FULL_TURN:
         return None
     seen = body.frame(np.flatnonzero(body.valid))
-    turns = Rotation.from_rotvec(seen.poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
     R = body.camera.R
-    joints = pose_rig(rig_of(model), turns, seen.transl, seen.betas).joints @ R.T
+    joints = pose_body(rig_of(model), seen).joints @ R.T
     axis = joints[:, TRUNK].mean(1) - joints[:, ANKLES].mean(1)
     axis /= np.linalg.norm(axis, axis=1, keepdims=True)
-    across = joints[:, LEFT_HIP] - joints[:, RIGHT_HIP]
-    sector = (np.arctan2(across[:, 2], across[:, 0]) / (2 * np.pi) * SECTORS).astype(int) % SECTORS
+    sector = np.floor(headings(seen) / (360 / SECTORS))
     found = np.unique(sector)
     if len(found) < FEWEST:
         return None

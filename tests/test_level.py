@@ -10,6 +10,7 @@ from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.formats.easymocap import rest_pelvis
 from hvr_nb.formats.foreign_body import turned
 from hvr_nb.geometry import project
+from hvr_nb.inputs.body import headings
 from hvr_nb.level import level_body, tilt
 from hvr_nb.subject.motion import rotating_motion, subject_camera
 
@@ -46,9 +47,8 @@ def test_the_pictures_stay_as_they_are(upright):
     before, after = (project(posed(model, b)[0], b.camera) for b in (off, level))
     np.testing.assert_allclose(before, after, atol=2e-3)
     assert not np.allclose(off.camera.R, level.camera.R)
-    spine = np.diff(posed(model, level)[1][:, [0, 12]], axis=1)[:, 0]
-    slope = [np.degrees(np.arccos(v[:, 1] / np.linalg.norm(v, axis=1))).mean()
-             for v in (spine, np.diff(posed(model, off)[1][:, [0, 12]], axis=1)[:, 0])]  # fmt: skip
+    spines = [np.diff(posed(model, b)[1][:, [0, 12]], axis=1)[:, 0] for b in (level, off)]
+    slope = [np.degrees(np.arccos(v[:, 1] / np.linalg.norm(v, axis=1))).mean() for v in spines]
     assert slope[0] < slope[1] - 8
 
 
@@ -64,6 +64,18 @@ def test_frames_without_the_person_and_long_looks_do_not_count(upright):
     assert degrees(tilt(broken, model) @ tilt(off, model).T) < 0.5
     looks = np.r_[np.zeros(40, int), np.arange(len(off))]  # faces the camera most of the clip
     assert degrees(tilt(off.frame(looks), model) @ tilt(off, model).T) < 0.5
+
+
+def test_views_from_in_front_count_as_much_as_any(upright):
+    """Of twelve looks all around two are from in front; a slant in these two is a sixth of one in all."""
+    model, middles = load_body_model(), np.arange(-165, 180, 30)
+    round_ = upright.frame(np.abs(headings(upright)[:, None] - middles).argmin(0))
+    lean, ahead = slanted(round_, 12.0, 0.0), (np.abs(headings(round_)) < 25)[:, None]
+    assert ahead.sum() == 2
+    part = replace(round_, global_orient=np.where(ahead, lean.global_orient, round_.global_orient),
+                   transl=np.where(ahead, lean.transl, round_.transl))  # fmt: skip
+    off = [degrees(tilt(body, model) @ tilt(round_, model).T) for body in (part, lean)]
+    assert off[0] / off[1] == pytest.approx(1 / 6, abs=0.02)
 
 
 def test_who_does_not_turn_says_nothing(upright):

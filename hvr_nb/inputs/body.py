@@ -88,10 +88,15 @@ def _place(shift: tuple[float, float], height: float) -> Finding:
                    "translation is wrong, or frames were cropped since they were fitted")  # fmt: skip
 
 
+def headings(body: Body) -> np.ndarray:
+    """Degrees (N,), -180 to 180, by which the pelvis is turned from facing the camera, in the valid frames."""
+    ahead = Rotation.from_rotvec(body.global_orient[body.valid]).apply([0.0, 0.0, 1.0]) @ body.camera.R.T
+    return np.degrees(np.arctan2(ahead[:, 0], -ahead[:, 2]))
+
+
 def turn_shown(body: Body) -> float:
     """Degrees of themselves that a person shows to the camera: 360 less the widest gap between headings."""
-    ahead = Rotation.from_rotvec(body.global_orient[body.valid]).apply([0.0, 0.0, 1.0]) @ body.camera.R.T
-    angles = np.sort(np.degrees(np.arctan2(ahead[:, 0], -ahead[:, 2])))
+    angles = np.sort(headings(body))
     if not len(angles):
         return 0.0
     return float(360 - np.diff(np.r_[angles, angles[0] + 360]).max())
