@@ -3,7 +3,8 @@
 A fitted body is a few pixels off, in every frame otherwise: taken as they are, stripes of a shirt break
 where one best view gives way to the next. So the mean of all frames, blurred but without breaks, is drawn
 as the surface stands in each frame, and optical flow from there to the frame (Kroeger et al., "Fast
-Optical Flow using Dense Inverse Search", ECCV 2016) says where the points of the surface really are.
+Optical Flow using Dense Inverse Search", ECCV 2016) says where the points of the surface really are. What
+all views of a point are shifted by alike is taken back at last: the mean of all has drifted there.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def find_shifts(views: Sequence[tuple[Mesh, np.ndarray, np.ndarray]], texels: Te
             for k, (mesh, frame, alpha) in enumerate(views):
                 shifts[k] = shift_to(frame, alpha, mesh, camera, mean, seen)
                 bar.update()
-    return shifts
+    alone = [(mesh, shift, alpha) for (mesh, _, alpha), shift in zip(views, shifts, strict=True)]
+    common, _ = mean_picture(alone, [None] * len(views), texels, camera, size)
+    return [shift - drawn_from(common, mesh, camera)[0] for mesh, shift, _ in alone]
 
 
 def mean_picture(views: Sequence[tuple[Mesh, np.ndarray, np.ndarray]], shifts: Sequence[np.ndarray | None],
@@ -52,20 +55,23 @@ def mean_picture(views: Sequence[tuple[Mesh, np.ndarray, np.ndarray]], shifts: S
     """The mean of what frames show of a surface.
 
     Args:
-        views, texels, size: as ``find_shifts``. shifts: (H, W, 2) pixels or None, of every frame.
+        views, texels, size: as ``find_shifts``, with pictures (H, W, C) uint8 or float32.
+        shifts: (H, W, 2) pixels or None, of every frame.
 
     Returns:
-        (size, size, 3) uint8, gaps filled with what is nearest, and (size, size) bool, where some frame shows it.
+        (size, size, C) of the pictures' kind, gaps filled with what is nearest, and (size, size) bool, where
+        some frame shows it.
     """
-    total, mass = np.zeros((len(texels.flat), 3)), np.zeros(len(texels.flat))
+    first = views[0][1]
+    total, mass = np.zeros((len(texels.flat), first.shape[-1])), np.zeros(len(texels.flat))
     for (mesh, frame, alpha), shift in zip(views, shifts, strict=True):
         at, colour, weight = observe(mesh, texels, frame, alpha, camera, shift=shift)
         total[at] += weight[:, None] * colour
         mass[at] += weight
-    image, seen = np.zeros((size * size, 3), np.uint8), np.zeros(size * size, bool)
+    image, seen = np.zeros((size * size, first.shape[-1]), first.dtype), np.zeros(size * size, bool)
     seen[texels.flat] = mass > 0
-    image[texels.flat] = total / np.maximum(mass, 1e-12)[:, None] + 0.5
-    image, seen = image.reshape(size, size, 3), seen.reshape(size, size)
+    image[texels.flat] = total / np.maximum(mass, 1e-12)[:, None] + (0.5 if first.dtype == np.uint8 else 0)
+    image, seen = image.reshape(size, size, -1), seen.reshape(size, size)
     return (beyond_charts(image, seen) if seen.any() else image), seen
 
 
@@ -77,15 +83,9 @@ def shift_to(frame: np.ndarray, alpha: np.ndarray, mesh: Mesh, camera: Camera, m
         frame: (H, W, 3) uint8. alpha: (H, W) uint8. mesh: the surface as it stands in the frame, with ``uv``.
         mean, seen: (S, S, 3) uint8 and (S, S) bool of ``mean_picture``.
     """
-    _, face, bary = rasterize(mesh.vertices, mesh.faces, camera)
-    x, y = (
-        np.moveaxis(interpolate(mesh.uv, mesh.uv_faces, face, bary) * [1, -1] + [0, 1], -1, 0) * len(mean)
-        - 0.5
-    )
-    x, y = x.astype(np.float32), y.astype(np.float32)
-    drawn = cv2.remap(mean, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    drawn, inside, x, y = drawn_from(mean, mesh, camera)
     known = cv2.remap(seen.astype(np.uint8), x, y, cv2.INTER_NEAREST) > 0
-    shown = (known & (face >= 0) & (alpha > 127)).astype(np.float32)
+    shown = (known & inside & (alpha > 127)).astype(np.float32)
     share = cv2.GaussianBlur(shown, (0, 0), 1.0)[..., None] * shown[..., None]  # no edge where they meet
     drawn = (share * drawn + (1 - share) * frame + 0.5).astype(np.uint8)
     grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (drawn, frame)]
@@ -97,3 +97,18 @@ def shift_to(frame: np.ndarray, alpha: np.ndarray, mesh: Mesh, camera: Camera, m
     return (smooth * np.minimum(1, most / np.maximum(length, 1e-6)) * (weight > 0.05)[..., None]).astype(
         np.float32
     )
+
+
+def drawn_from(image: np.ndarray, mesh: Mesh, camera: Camera):
+    """A texture (S, S, C) as the camera sees it on a mesh with ``uv``.
+
+    Returns:
+        (H, W, C) its values, 0 off the mesh; (H, W) bool, where the mesh is; (H, W) float32 column and row in it.
+    """
+    _, face, bary = rasterize(mesh.vertices, mesh.faces, camera)
+    uv = interpolate(mesh.uv, mesh.uv_faces, face, bary)
+    x, y = (
+        a.astype(np.float32) for a in (uv[..., 0] * len(image) - 0.5, (1 - uv[..., 1]) * len(image) - 0.5)
+    )
+    drawn = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return drawn * (face >= 0)[..., None], face >= 0, x, y

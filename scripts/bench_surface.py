@@ -30,16 +30,18 @@ from hvr_nb.mesh import vertex_normals
 from hvr_nb.methods import selfrecon
 from hvr_nb.metrics import iou
 from hvr_nb.nearest import nearest_surface, on_surface
+from hvr_nb.raster import rasterize
 from hvr_nb.render import to_uint8
 from hvr_nb.shading import views
 from hvr_nb.subject.person import pose_subject
 from hvr_nb.subject.render import render_subject, sample, shading
 from hvr_nb.surface_quality import outer_faces, surface_quality, surface_samples, turned_areas
-from hvr_nb.texture_views import find_texels
+from hvr_nb.texture_views import find_texels, observe
 from hvr_nb.types import Mesh, Normals
 
 ROOT = Path(__file__).parents[1]
 SWING = np.radians(30)  # of each leg, forwards and backwards
+FINE = 3  # points of the subject that a camera sees, along each side of a pixel
 LOOSE = 0.1  # looseness from which on a vertex is loose: the skirt, and what of the body is bound as it is
 
 
@@ -92,33 +94,52 @@ def smallest_jacobian(avatar) -> tuple[float, float]:
 def texture_psnr(avatar, clip, truth, subject, *, size: int = 1024) -> dict[str, float]:
     """The baked texture against the subject's painted colours under its lamp, on texels that some frame shows.
 
-    A texel's truth is taken in the frame in which it faces the camera best: the film's light is in the texture.
+    A texel's truth is the nearest point of the subject that the camera sees in the frame that shows the texel
+    best: the film's light is in the texture, and what lies beneath a hem or the hair is not what was filmed.
+    Texels that no frame shows are compared with the nearest outer point in the frame they face most.
     """
     texture = avatar_texture(avatar, clip.frames, clip.masks, size=size)
     texels, faces = find_texels(texture.uv, texture.uv_faces, size), avatar.surface().faces
-    poses = pose_subject(subject, truth.body)
-    outer = np.flatnonzero(outer_faces(Mesh(poses[0], subject.faces)))
-    meshes = [avatar.surface(avatar.body.frame(k)) for k in range(len(poses))]
-    best, frame = np.full(len(texels.flat), -1.0, np.float32), np.zeros(len(texels.flat), int)
+    body = avatar.body
+    poses, meshes = (
+        pose_subject(subject, truth.body),
+        [avatar.surface(body.frame(k)) for k in range(len(body))],
+    )
+    best, frame = np.full(len(texels.flat), -2.0), np.zeros(len(texels.flat), int)
     for k, mesh in enumerate(meshes):
-        toward = camera_centre(avatar.body.camera) - mesh.vertices
+        toward = camera_centre(body.camera) - mesh.vertices
         cosine = (vertex_normals(mesh.vertices, faces) * toward).sum(1) / np.linalg.norm(toward, axis=1)
         now = on_surface(cosine[:, None].astype(np.float32), faces, texels.face, texels.bary)[:, 0]
+        now[observe(mesh, texels, clip.frames[k], clip.masks.alpha[k], body.camera)[0]] += (
+            2  # before all hidden
+        )
         best, frame = np.maximum(best, now), np.where(now > best, k, frame)
-    true = np.zeros((len(best), 3))
+    outer, true = np.flatnonzero(outer_faces(Mesh(poses[0], subject.faces))), np.zeros((len(best), 3))
     for k, mesh in enumerate(meshes):
-        at = np.flatnonzero(frame == k)
-        points = on_surface(mesh.vertices, faces, texels.face[at], texels.bary[at])
-        face, bary, _ = nearest_surface(points, poses[k], subject.faces[outer])
-        normal = on_surface(vertex_normals(poses[k], subject.faces), subject.faces[outer], face, bary)
-        uv = np.einsum("nkc,nk->nc", subject.uv[outer][face], bary)
-        lit = shading(normal / np.linalg.norm(normal, axis=1, keepdims=True))
-        true[at] = sample(subject.texture, uv) * lit[:, None]
+        _, face, bary = rasterize(poses[k], subject.faces, body.camera.scaled(FINE))
+        face, bary = face[face >= 0], bary[face >= 0]
+        seen, hidden = (np.flatnonzero((frame == k) & ((best > 1) == shown)) for shown in (True, False))
+        nearest = cKDTree(on_surface(poses[k], subject.faces, face, bary)).query(place(mesh, texels, seen))[1]
+        true[seen] = painted(subject, poses[k], face[nearest], bary[nearest])
+        face, bary, _ = nearest_surface(place(mesh, texels, hidden), poses[k], subject.faces[outer])
+        true[hidden] = painted(subject, poses[k], outer[face], bary)
     got, seen = texture.image.reshape(-1, 3)[texels.flat], texture.seen.ravel()[texels.flat]
     made = {"texture_psnr": (got[seen] - true[seen]) ** 2, "unseen_psnr": (got[~seen] - true[~seen]) ** 2}
     return {"texture_seen_pct": texture.seen_pct} | {
         k: 10 * np.log10(255**2 / v.mean()) for k, v in made.items()
     }
+
+
+def place(mesh, texels, at) -> np.ndarray:
+    """(M, 3) where texels ``at`` (M,) of a posed mesh are, metres."""
+    return on_surface(mesh.vertices, mesh.faces, texels.face[at], texels.bary[at])
+
+
+def painted(subject, vertices, face, bary) -> np.ndarray:
+    """(M, 3) the subject's colours, 0..255, under its lamp at places of its posed faces."""
+    normal = on_surface(vertex_normals(vertices, subject.faces), subject.faces, face, bary)
+    lit = shading(normal / np.linalg.norm(normal, axis=1, keepdims=True))
+    return sample(subject.texture, np.einsum("nkc,nk->nc", subject.uv[face], bary)) * lit[:, None]
 
 
 def true_normals(clip) -> Normals:
