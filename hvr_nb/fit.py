@@ -32,6 +32,7 @@ SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill 
 LIFT_LEADS = 0.5  # weight of lifted depths to the end, where the detector has no 3D
 HELD, HELD_SIGMA = 4.0, 0.03  # weight and metres, of the bones' depths while silhouettes pull
 PLAUSIBLE = 0.3  # weight of the pose prior then: with the depths held, cloth may bend the rest
+STATURE = 100.0  # weight of usual stature then: clothes would make people short rather than broad
 HOLD = 0.3  # weight of holding still while silhouettes pull: cloth hangs otherwise in every view
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
@@ -84,7 +85,8 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
             weights = Weights(silhouette=SILHOUETTE, focal=focal, sigma_depth=trust(problem, state),
-                              bone_depth=HELD, sigma_bone=HELD_SIGMA, hold=HOLD, prior=PLAUSIBLE)  # fmt: skip
+                              bone_depth=HELD, sigma_bone=HELD_SIGMA, hold=HOLD, prior=PLAUSIBLE,
+                              stature=STATURE)  # fmt: skip
             problem, state = hold(problem, state)
             state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
     return _as_body(problem, state, len(keypoints.points), refine_focal)

@@ -16,9 +16,11 @@ from hvr_nb.joint_sets import H36M17_NAMES
 from hvr_nb.kinematics import joint_slopes, pose_rig, rig_of
 from hvr_nb.landmarks import blazepose_table, body25_table, h36m_table, place_landmarks
 from hvr_nb.lift.layout import h36m_from_smpl
+from hvr_nb.mesh import vertex_normals
 from hvr_nb.metrics import mpjpe, pa_mpjpe
 from hvr_nb.normal import Normal
 from hvr_nb.pose_prior import limits, load_pose_prior
+from hvr_nb.raster import rasterize
 from hvr_nb.types import Body, HvrError, Joints3D, Keypoints, Masks
 
 SIZE, FPS = 192, 30.0
@@ -198,6 +200,18 @@ def test_exchanged_legs_are_put_right(model, rig):
     lifted.points[9:16] = lifted.points[9:16][:, fit_init.leg_order(h36m_table(model))]
     fit = fit_body(keypoints, None, truth.camera, fps=FPS, model=model, lifted=lifted)
     np.testing.assert_allclose(fit.body_pose, right.body_pose, atol=1e-9)
+
+
+def test_wide_clothes_do_not_make_the_person_short(model, rig):
+    truth = motion(model, 12, turn=2 * np.pi)
+    vertices, joints = posed(model, truth)
+    wide = [v + 0.04 * vertex_normals(v, model.faces) for v in vertices]
+    drawn = np.stack([rasterize(v, model.faces, truth.camera)[1] >= 0 for v in wide])
+    masks = Masks((255 * drawn).astype(np.uint8))
+    fit = fit_body(seen(truth, rig, model), masks, truth.camera, fps=FPS, model=model)
+    found, true = (sum(np.linalg.norm(x[:, a] - x[:, b], axis=1).mean() for a, b in ((1, 4), (4, 7), (0, 12)))
+                   for x in (posed(model, fit)[1], joints))  # fmt: skip
+    assert found > 0.89 * true, "0.77 of it while the stature was as free as in the joints' fit"
 
 
 def test_silhouettes_shape_the_body_and_the_report_says_so(model, rig):

@@ -20,7 +20,8 @@ def bake_person(*, align: bool):
     take = render_subject(subject, body, shade=False, geometry=False)
     posed = pose_subject(subject, body)
     texture = bake_texture(lambda k: Mesh(posed[k], subject.faces), take.frames, Masks(take.alpha), camera,
-                           np.arange(12), size=512, rest=Mesh(subject.positions, subject.faces), align=align)  # fmt: skip
+                           np.arange(12), size=512, align=align,
+                           rest=Mesh(subject.positions, subject.faces))  # fmt: skip
     texels = find_texels(texture.uv, texture.uv_faces, 512)
     true = sample(subject.texture, np.einsum("nkc,nk->nc", subject.uv[texels.face], texels.bary))
     return texture, texels, true
