@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 
 from hvr_nb import carving, mask_distance
 from hvr_nb.batch import run_chain
@@ -19,7 +20,7 @@ from hvr_nb.formats.skinned_glb import read_skinned_glb
 from hvr_nb.geometry import default_camera
 from hvr_nb.kinematics import turn_joints
 from hvr_nb.light import lobes
-from hvr_nb.mesh import unique_edges
+from hvr_nb.mesh import face_normals, unique_edges
 from hvr_nb.methods import selfrecon
 from hvr_nb.methods.selfrecon import colour, motion, pose, shape, silhouettes, template
 from hvr_nb.methods.selfrecon.fit import Fit, footage
@@ -246,6 +247,22 @@ def test_lookup_is_bilinear_with_centres_at_half():
     image = np.arange(12, dtype=np.float32).reshape(3, 4)
     at = np.array([[0.5, 0.5], [3.5, 2.5], [1.0, 0.5], [-9, -9]])
     np.testing.assert_allclose(mask_distance.lookup(image, at), [0, 11, 0.5, 0])
+
+
+def test_faces_that_a_step_folds_are_smoothed_and_nothing_else():
+    ball = trimesh.creation.icosphere(subdivisions=4, radius=0.1)
+    before, faces = np.asarray(ball.vertices), np.asarray(ball.faces)
+    thumb = before[:, 0] > 0.07
+    after = np.where(thumb[:, None], before * [-1, 1, 1] + [0.1, 0, 0], before)  # pushed in through itself
+    healed = shape.unfolded(before, after, faces)
+    folded = [
+        (face_normals(before, faces) * face_normals(x, faces)).sum(1).clip(max=0).sum()
+        for x in (after, healed)
+    ]
+    assert folded[1] > 0.1 * folded[0] and folded[0] < 0
+    far = before[:, 0] < 0
+    np.testing.assert_array_equal(healed[far], after[far])
+    np.testing.assert_array_equal(shape.unfolded(before, before, faces), before)
 
 
 def test_the_rim_of_a_ball_and_the_consensus_that_grows_it():

@@ -19,7 +19,7 @@ from hvr_nb.methods.selfrecon import pose as pose_step
 from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, sighting
 from hvr_nb.methods.selfrecon.detail import detailed, directions
 from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
-from hvr_nb.methods.selfrecon.shape import consensus, relaxed, robust
+from hvr_nb.methods.selfrecon.shape import consensus, relaxed, robust, unfolded
 from hvr_nb.methods.selfrecon.silhouettes import Rim, rim, shared_edges
 from hvr_nb.methods.selfrecon.template import remeshed
 from hvr_nb.metrics import iou, psnr
@@ -121,7 +121,7 @@ class Fit:
         sigma = self.options.sigma * (2.5 if k == 0 else 1.5 if k == 1 else 1.0)
         move = consensus(rims, normals, self.vertices, self.faces, sigma=sigma, smooth=self.options.smooth)
         moved = self.vertices + vertex_normals(self.vertices, self.faces) * move[:, None]
-        self.vertices = relaxed(moved, self.faces)
+        self.vertices = unfolded(self.vertices, relaxed(moved, self.faces), self.faces)
 
     def _detail(self, skin: Skin) -> None:
         """Move the big-pose mesh so that its normals become those of the film's maps."""

@@ -11,11 +11,12 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import cg
 
-from hvr_nb.mesh import neighbour_mean, unique_edges, vertex_normals
+from hvr_nb.mesh import face_normals, neighbour_mean, unique_edges, vertex_normals
 from hvr_nb.methods.selfrecon.silhouettes import Rim
 
 SIGMA = 0.012  # metres; residuals much larger than this are not believed (Geman and McClure, 1987)
-FLAT, BENT, STAY = 0.02, 3.0, 1e-3  # weights of slope, curvature and size of the displacement
+FLAT, BENT, STAY = 0.02, 30.0, 1e-3  # weights of slope, curvature and size of the displacement
+FOLDED = 0.3  # cosine: a face that a step turns further has folded
 SHAPE = 0.5  # weight of the curvature of the surface itself
 
 
@@ -78,3 +79,19 @@ def relaxed(vertices: np.ndarray, faces: np.ndarray, *, steps: int = 2) -> np.nd
         back = -0.5 * (L @ vertices)
         vertices = vertices + back - (back * normal).sum(1, keepdims=True) * normal
     return vertices
+
+
+def unfolded(before: np.ndarray, after: np.ndarray, faces: np.ndarray, *, steps: int = 10) -> np.ndarray:
+    """Vertices (V, 3) with those of faces that folded on the way from ``before`` and around them smoothed.
+
+    A thumb whose outline is a fist's shrinks to nothing, and its faces would crumple.
+    """
+    a, b = face_normals(before, faces), face_normals(after, faces)
+    straight = (a * b).sum(1) > FOLDED * np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    mean, share = neighbour_mean(faces, len(after)).astype(np.float64), np.zeros(len(after))
+    share[faces[~straight].ravel()] = 1
+    for _ in range(3):
+        share = np.maximum(share, np.minimum(2 * (mean @ share), 1))
+    for _ in range(steps):
+        after = after + share[:, None] * (mean @ after - after)
+    return after
