@@ -42,6 +42,7 @@ def find_shifts(views: Sequence[tuple[Mesh, np.ndarray, np.ndarray]], texels: Te
     with bar:
         for _ in range(ROUNDS):
             mean, seen = mean_picture(views, shifts, texels, camera, size)
+            mean = (mean + 0.5).astype(np.uint8)
             for k, (mesh, frame, alpha) in enumerate(views):
                 shifts[k] = shift_to(frame, alpha, mesh, camera, mean, seen)
                 bar.update()
@@ -55,22 +56,21 @@ def mean_picture(views: Sequence[tuple[Mesh, np.ndarray, np.ndarray]], shifts: S
     """The mean of what frames show of a surface.
 
     Args:
-        views, texels, size: as ``find_shifts``, with pictures (H, W, C) uint8 or float32.
+        views, texels, size: as ``find_shifts``, with pictures (H, W, C) of any kind.
         shifts: (H, W, 2) pixels or None, of every frame.
 
     Returns:
-        (size, size, C) of the pictures' kind, gaps filled with what is nearest, and (size, size) bool, where
-        some frame shows it.
+        (size, size, C) float32, gaps filled with what is nearest, and (size, size) bool, where some frame shows it.
     """
-    first = views[0][1]
-    total, mass = np.zeros((len(texels.flat), first.shape[-1])), np.zeros(len(texels.flat))
+    channels = views[0][1].shape[-1]
+    total, mass = np.zeros((len(texels.flat), channels)), np.zeros(len(texels.flat))
     for (mesh, frame, alpha), shift in zip(views, shifts, strict=True):
         at, colour, weight = observe(mesh, texels, frame, alpha, camera, shift=shift)
         total[at] += weight[:, None] * colour
         mass[at] += weight
-    image, seen = np.zeros((size * size, first.shape[-1]), first.dtype), np.zeros(size * size, bool)
+    image, seen = np.zeros((size * size, channels), np.float32), np.zeros(size * size, bool)
     seen[texels.flat] = mass > 0
-    image[texels.flat] = total / np.maximum(mass, 1e-12)[:, None] + (0.5 if first.dtype == np.uint8 else 0)
+    image[texels.flat] = total / np.maximum(mass, 1e-12)[:, None]
     image, seen = image.reshape(size, size, -1), seen.reshape(size, size)
     return (beyond_charts(image, seen) if seen.any() else image), seen
 
@@ -81,7 +81,7 @@ def shift_to(frame: np.ndarray, alpha: np.ndarray, mesh: Mesh, camera: Camera, m
 
     Args:
         frame: (H, W, 3) uint8. alpha: (H, W) uint8. mesh: the surface as it stands in the frame, with ``uv``.
-        mean, seen: (S, S, 3) uint8 and (S, S) bool of ``mean_picture``.
+        mean, seen: (S, S, 3) uint8 and (S, S) bool, of ``mean_picture``, rounded.
     """
     drawn, inside, x, y = drawn_from(mean, mesh, camera)
     known = cv2.remap(seen.astype(np.uint8), x, y, cv2.INTER_NEAREST) > 0

@@ -99,35 +99,46 @@ def texture_psnr(avatar, clip, truth, subject, *, size: int = 1024) -> dict[str,
     Texels that no frame shows are compared with the nearest outer point in the frame they face most.
     """
     texture = avatar_texture(avatar, clip.frames, clip.masks, size=size)
-    texels, faces = find_texels(texture.uv, texture.uv_faces, size), avatar.surface().faces
-    body = avatar.body
-    poses, meshes = (
-        pose_subject(subject, truth.body),
-        [avatar.surface(body.frame(k)) for k in range(len(body))],
-    )
-    best, frame = np.full(len(texels.flat), -2.0), np.zeros(len(texels.flat), int)
-    for k, mesh in enumerate(meshes):
-        toward = camera_centre(body.camera) - mesh.vertices
-        cosine = (vertex_normals(mesh.vertices, faces) * toward).sum(1) / np.linalg.norm(toward, axis=1)
-        now = on_surface(cosine[:, None].astype(np.float32), faces, texels.face, texels.bary)[:, 0]
-        now[observe(mesh, texels, clip.frames[k], clip.masks.alpha[k], body.camera)[0]] += (
-            2  # before all hidden
-        )
-        best, frame = np.maximum(best, now), np.where(now > best, k, frame)
-    outer, true = np.flatnonzero(outer_faces(Mesh(poses[0], subject.faces))), np.zeros((len(best), 3))
-    for k, mesh in enumerate(meshes):
-        _, face, bary = rasterize(poses[k], subject.faces, body.camera.scaled(FINE))
-        face, bary = face[face >= 0], bary[face >= 0]
-        seen, hidden = (np.flatnonzero((frame == k) & ((best > 1) == shown)) for shown in (True, False))
-        nearest = cKDTree(on_surface(poses[k], subject.faces, face, bary)).query(place(mesh, texels, seen))[1]
-        true[seen] = painted(subject, poses[k], face[nearest], bary[nearest])
-        face, bary, _ = nearest_surface(place(mesh, texels, hidden), poses[k], subject.faces[outer])
-        true[hidden] = painted(subject, poses[k], outer[face], bary)
+    texels = find_texels(texture.uv, texture.uv_faces, size)
+    meshes = [avatar.surface(avatar.body.frame(k)) for k in range(len(avatar.body))]
+    frame, shown = best_frames(meshes, texels, clip, avatar.body.camera)
+    true = true_colours(meshes, texels, frame, shown, subject, truth.body, avatar.body.camera)
     got, seen = texture.image.reshape(-1, 3)[texels.flat], texture.seen.ravel()[texels.flat]
     made = {"texture_psnr": (got[seen] - true[seen]) ** 2, "unseen_psnr": (got[~seen] - true[~seen]) ** 2}
     return {"texture_seen_pct": texture.seen_pct} | {
         k: 10 * np.log10(255**2 / v.mean()) for k, v in made.items()
     }
+
+
+def best_frames(meshes, texels, clip, camera) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) frame in which each texel faces the camera most, of those that show it; (N,) bool, whether any does."""
+    best, shown = np.full(len(texels.flat), -1.0), np.zeros(len(texels.flat), bool)
+    frame = np.zeros(len(best), int)
+    for k, mesh in enumerate(meshes):
+        toward = camera_centre(camera) - mesh.vertices
+        cosine = (vertex_normals(mesh.vertices, mesh.faces) * toward).sum(1) / np.linalg.norm(toward, axis=1)
+        now = on_surface(cosine[:, None].astype(np.float32), mesh.faces, texels.face, texels.bary)[:, 0]
+        seen = np.zeros(len(best), bool)
+        seen[observe(mesh, texels, clip.frames[k], clip.masks.alpha[k], camera)[0]] = True
+        better = (seen & ~shown) | ((seen == shown) & (now > best))
+        best[better], frame[better] = now[better], k
+        shown |= seen
+    return frame, shown
+
+
+def true_colours(meshes, texels, frame, shown, subject, body, camera) -> np.ndarray:
+    """(N, 3) colours, 0..255, of the subject where the texels are; arguments as ``best_frames`` gives."""
+    poses, true = pose_subject(subject, body), np.zeros((len(frame), 3))
+    outer = np.flatnonzero(outer_faces(Mesh(poses[0], subject.faces)))
+    for k, mesh in enumerate(meshes):
+        _, face, bary = rasterize(poses[k], subject.faces, camera.scaled(FINE))
+        face, bary = face[face >= 0], bary[face >= 0]
+        seen, hidden = (np.flatnonzero((frame == k) & mine) for mine in (shown, ~shown))
+        nearest = cKDTree(on_surface(poses[k], subject.faces, face, bary)).query(place(mesh, texels, seen))[1]
+        true[seen] = painted(subject, poses[k], face[nearest], bary[nearest])
+        face, bary, _ = nearest_surface(place(mesh, texels, hidden), poses[k], subject.faces[outer])
+        true[hidden] = painted(subject, poses[k], outer[face], bary)
+    return true
 
 
 def place(mesh, texels, at) -> np.ndarray:

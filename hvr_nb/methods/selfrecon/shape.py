@@ -16,8 +16,8 @@ from hvr_nb.methods.selfrecon.silhouettes import Rim
 
 SIGMA = 0.012  # metres; residuals much larger than this are not believed (Geman and McClure, 1987)
 FLAT, BENT, STAY = 0.02, 30.0, 1e-3  # weights of slope, curvature and size of the displacement
-FOLDED = 0.3  # cosine: a face that a step turns further has folded
 SHAPE = 0.5  # weight of the curvature of the surface itself
+FOLDED = 0.3  # cosine: a face that a step turns further has folded
 
 
 def laplacian(faces: np.ndarray, count: int) -> sparse.csr_array:
