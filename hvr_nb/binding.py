@@ -20,7 +20,7 @@ from hvr_nb.nearest import nearest_surface, on_surface
 
 AROUND = 0.08  # metres over which looseness is evened out
 LEAST = 0.2  # evened-out looseness that cloth reaches somewhere; less is a crotch, a collar, a cuff
-MIXED = (0.01, 0.1)  # evened-out looseness between which the smooth weights take over
+MIXED = (0.003, 0.2)  # evened-out looseness between which the smooth weights take over, by its logarithm
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,14 @@ def bind_mesh(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> 
     """Hang a big-pose mesh (V, 3), (F, 3) on the skin; loose cloth and all about it follow smooth weights.
 
     The nearest skin changes suddenly under a skirt, and between the buttocks where it is tight, so nothing
-    there may follow that: how loose a vertex is is evened out in space, and a tenth is enough.
+    there may follow that: how loose a vertex is is evened out in space, and a fifth is enough. By its logarithm,
+    because a Gaussian's tail falls so fast that the change would otherwise take place within 4 cm, and fold.
     """
     bound = bind(vertices, canonical)
     share = evened(vertices, loose.looseness(bound.distance), reach=AROUND)
     if share.max() < LEAST:
         return bound
-    share = loose.smoothstep(share, *MIXED)
+    share = loose.smoothstep(np.log(np.maximum(share, 1e-9)), *np.log(MIXED))
     which = np.flatnonzero(share)
     return loosened(bound, vertices, canonical, which, share[which, None])
 

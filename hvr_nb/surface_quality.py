@@ -66,19 +66,19 @@ def surface_quality(found: Mesh, true: Mesh, *, samples: int = 100_000, seed: in
             "completeness_mm": 1000 * float(back.mean()), "normal_deg": float(np.mean(angles))}  # fmt: skip
 
 
-def turned_areas(faces: np.ndarray, before: np.ndarray, turns_before: np.ndarray, after: np.ndarray,
-                 turns_after: np.ndarray) -> np.ndarray:  # fmt: skip
-    """(F,) area of faces in a pose over that before, negative where they fold over: Jacobian of the surface.
+def jacobians(faces: np.ndarray, before: np.ndarray, off_before: np.ndarray, after: np.ndarray,
+              off_after: np.ndarray) -> np.ndarray:  # fmt: skip
+    """(F,) determinant of the map that carries a surface and what lies just off it, negative where it folds over.
 
-    Faces without area before are left out. The sign is that of the normal against the one that the vertices'
-    blended transforms turn (specs/surface.md C2, G T3).
+    Of a face's prism: its two edges and the mean way to the points off its corners. Faces without volume
+    before are left out. The measure of specs/surface.md C2 and G T3, on the mesh itself.
 
     Args:
-        faces: (F, 3). before, after: (V, 3) metres. turns_before, turns_after: (V, 3, 3) rest pose to world.
+        faces: (F, 3). before, after: (V, 3) metres. off_before, off_after: (V, 3) the points a little off them.
     """
-    old = face_normals(before, faces)
-    size = np.linalg.norm(old, axis=1)
-    faces, old, size = faces[size > 1e-9], old[size > 1e-9], size[size > 1e-9]
-    turn = (turns_after @ np.linalg.inv(turns_before))[faces].mean(1)
-    expected = np.einsum("fij,fj->fi", turn, old / size[:, None])
-    return (face_normals(after, faces) * expected).sum(1) / size
+    old, new = (
+        (face_normals(x, faces) * (off - x)[faces].mean(1)).sum(1)
+        for x, off in ((before, off_before), (after, off_after))
+    )
+    kept = np.abs(old) > 1e-9 * np.abs(off_before - before).max()
+    return new[kept] / old[kept]

@@ -17,9 +17,8 @@ import numpy as np
 from bench_synthetic import true_clip
 from scipy.spatial import cKDTree
 
-from hvr_nb import loose
 from hvr_nb.batch import run_chain
-from hvr_nb.binding import pose_skin
+from hvr_nb.binding import bind, bind_mesh, carried, loosened, pose_skin
 from hvr_nb.body_model import posed
 from hvr_nb.clip import Clip
 from hvr_nb.evaluate import find_truth, novel_view_quality, synthetic_video
@@ -35,12 +34,13 @@ from hvr_nb.render import to_uint8
 from hvr_nb.shading import views
 from hvr_nb.subject.person import pose_subject
 from hvr_nb.subject.render import render_subject, sample, shading
-from hvr_nb.surface_quality import outer_faces, surface_quality, surface_samples, turned_areas
+from hvr_nb.surface_quality import jacobians, outer_faces, surface_quality, surface_samples
 from hvr_nb.texture_views import find_texels, observe
 from hvr_nb.types import Mesh, Normals
 
 ROOT = Path(__file__).parents[1]
 SWING = np.radians(30)  # of each leg, forwards and backwards
+OFF = 0.002  # metres off the mesh, where the third direction of its Jacobian is measured
 FINE = 3  # points of the subject that a camera sees, along each side of a pixel
 LOOSE = 0.1  # looseness from which on a vertex is loose: the skirt, and what of the body is bound as it is
 
@@ -71,22 +71,29 @@ def closer(found: Mesh, true: Mesh, *, steps: int = 20) -> Mesh:
 
 
 def smallest_jacobian(avatar) -> tuple[float, float]:
-    """Least and first percentile of ``turned_areas`` of all loose faces while the legs swing."""
+    """Least and first percentile of ``jacobians`` of all loose faces while the legs swing."""
+    vertices, canonical = avatar.made.vertices, avatar.canonical
     faces = avatar.made.faces
     faces = faces[(avatar.looseness() > LOOSE)[faces].all(1)]
     if not len(faces):
         return float("nan"), float("nan")
-    start, weights = avatar.body.frame(0), avatar.skin_weights()
+    bound = bind_mesh(vertices, avatar.made.faces, canonical)
+    off = (vertices + OFF * vertex_normals(vertices, avatar.made.faces)).astype(np.float32)
+    off_bound = loosened(bind(off, canonical), off, canonical, bound.which, bound.share)
 
     def placed(body):
         skin = pose_skin(avatar.model, body.betas, body.poses, body.transl)
-        return avatar.surface(body).vertices.astype(np.float64), loose.blend(weights, skin.world[0])[:, :, :3]
+        return [
+            carried(b, canonical.faces, skin.vertices[0], skin.world[0]).astype(float)
+            for b in (bound, off_bound)
+        ]
 
+    start = avatar.body.frame(0)
     before, values = placed(start), []
     for angle in (-SWING, -SWING / 2, SWING / 2, SWING):
         pose = start.body_pose.copy()
         pose[0, 0], pose[0, 3] = pose[0, 0] + angle, pose[0, 3] - angle
-        values.append(turned_areas(faces, *before, *placed(replace(start, body_pose=pose))))
+        values.append(jacobians(faces, *before, *placed(replace(start, body_pose=pose))))
     values = np.concatenate(values)
     return float(values.min()), float(np.percentile(values, 1))
 
