@@ -13,7 +13,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 from tqdm import tqdm
 
-from hvr_nb import fit_bones, fit_init, fit_terms, silhouette
+from hvr_nb import fit_bones, fit_init, fit_still, fit_terms, silhouette
 from hvr_nb.body_model import BodyModel, load_body_model
 from hvr_nb.fit_init import Evidence
 from hvr_nb.fit_terms import FRAME, SHARED, State, Weights, pose_state
@@ -26,7 +26,7 @@ from hvr_nb.pose_prior import PosePrior, load_pose_prior
 from hvr_nb.threads import one_thread
 from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 
-ITERS = (12, 20, 16)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
+ITERS = (12, 20, 20)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches of silhouette correspondences
 SILHOUETTE = 550.0  # weight of the edges against the landmarks; enough to fill a jacket
 LIFT_LEADS = 0.5  # weight of lifted depths to the end, where the detector has no 3D
@@ -34,6 +34,12 @@ HELD, HELD_SIGMA = 4.0, 0.03  # weight and metres, of the bones' depths while si
 PLAUSIBLE = 0.3  # weight of the pose prior then: with the depths held, cloth may bend the rest
 STATURE = 100.0  # weight of usual stature then: clothes would make people short rather than broad
 HOLD = 0.3  # weight of holding still while silhouettes pull: cloth hangs otherwise in every view
+ONE_POSE = (
+    30.0,
+    100.0,
+    10.0,
+)  # weight of one pose: to see whether there is one, to take it, with silhouettes
+SETTLE = 10  # steps of the first two
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 
 
@@ -82,11 +88,12 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
     steps = sum(iters[: 2 if masks is None else 3])
     with one_thread(), tqdm(total=steps, desc="fit", leave=False) as bar:
         problem, state = untangled(problem, iters, focal, bar)
+        state, still = settled(problem, state, focal, bar)
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
             weights = Weights(silhouette=SILHOUETTE, focal=focal, sigma_depth=trust(problem, state),
                               bone_depth=HELD, sigma_bone=HELD_SIGMA, hold=HOLD, prior=PLAUSIBLE,
-                              stature=STATURE)  # fmt: skip
+                              stature=STATURE, one_pose=ONE_POSE[2] if still else 0.0)  # fmt: skip
             problem, state = hold(problem, state)
             state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
     return _as_body(problem, state, len(keypoints.points), refine_focal)
@@ -101,6 +108,20 @@ def untangled(problem: Problem, iters: tuple, focal: float, bar) -> tuple[Proble
             other = replace(problem, evidence=fit_init.swap_legs(problem.evidence, where))
             fits.append((other, *fit_joints(other, iters, focal, bar)))
     return min(fits, key=lambda fit: fit[2])[:2]
+
+
+def settled(problem: Problem, state: State, focal: float, bar) -> tuple[State, bool]:
+    """The state drawn to one pose, and whether the person holds one; else the state is as it was."""
+    body = _as_body(problem, state, problem.evidence.frames[-1] + 1, False)
+    if not fit_still.may_hold_one_pose(body, state.rotations):
+        return state, False
+    lift = LIFT_LEADS if problem.evidence.world is None else 0.0
+    weights = Weights(focal=focal, sigma_depth=trust(problem, state), bone_depth=lift)
+    bar.total += 2 * SETTLE
+    drawn, _ = descend(problem, state, SETTLE, replace(weights, one_pose=ONE_POSE[0]), bar)
+    if not fit_still.holds_one_pose(drawn.rotations):
+        return state, False
+    return descend(problem, drawn, SETTLE, replace(weights, one_pose=ONE_POSE[1]), bar)[0], True
 
 
 def hold(problem: Problem, state: State) -> tuple[Problem, State]:
@@ -191,6 +212,7 @@ def total(problem: Problem, state: State, depth: np.ndarray, weights: Weights, p
     cost += fit_terms.plausibility(posed, problem.prior, weights, normal)
     cost += fit_terms.smoothness(posed, evidence, problem.rig, camera, weights, normal)
     cost += fit_terms.holding(posed, evidence, weights, normal)
+    cost += fit_still.one_pose(posed, weights, normal)
     if weights.reproject:
         cost += fit_terms.reprojection(posed, evidence, camera, depth, weights, normal)
     if evidence.world is not None:

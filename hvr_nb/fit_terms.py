@@ -41,6 +41,7 @@ class Weights:
     smooth: float = 0.25  # acceleration of the joints
     turn: float = 0.03  # acceleration of the joint rotations
     hold: float = 2.0  # slow turns of the joints: who holds a pose while turning round has one pose, not many
+    one_pose: float = 0.0  # the pose that most frames agree on, see ``fit_still``
     stature: float = 4.0  # the first beta: depth and size cannot be told apart by one camera
     betas: float = 0.3  # the others
     focal: float = 0.0  # stiffness of the focal length; 0 keeps it fixed

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from hvr_nb import fit_bones, fit_init, fit_terms, silhouette
+from hvr_nb import fit_bones, fit_init, fit_still, fit_terms, silhouette
 from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.fit import Problem, fit_body, fit_report, resample, start, total, unwrap
 from hvr_nb.fit_terms import FRAME, SHARED, State, Weights
@@ -170,8 +170,51 @@ def test_who_turns_round_in_one_pose_does_not_lean_towards_the_camera(model, rig
     keypoints = replace(keypoints, world=keypoints.world @ lean.T)
     held = errors(model, fit_body(keypoints, None, truth.camera, fps=FPS, model=model), truth)
     monkeypatch.setattr(fit_terms, "holding", lambda *_: 0.0)
+    monkeypatch.setattr(fit_still, "may_hold_one_pose", lambda *_: False)
     free = errors(model, fit_body(keypoints, None, truth.camera, fps=FPS, model=model), truth)
     assert held[1] < 0.6 * free[1]
+
+
+def test_arms_of_who_turns_round_in_one_pose_do_not_wander(model, rig, monkeypatch):
+    truth = motion(model, 48, turn=2 * np.pi)
+    truth = replace(truth, body_pose=np.tile(truth.body_pose[:1], (48, 1)))
+    keypoints = seen(truth, rig, model)
+    depth = (
+        np.random.default_rng(0).normal(0, 0.12, (48, 2)).repeat(3, 1)
+    )  # of both forearms, another in each view
+    keypoints.world[:, [13, 15, 17, 14, 16, 18], 2] += depth
+    arms = slice(15 * 3, 21 * 3)  # shoulders to wrists
+    one = fit_body(keypoints, None, truth.camera, fps=5.0, model=model)
+    monkeypatch.setattr(fit_still, "may_hold_one_pose", lambda *_: False)
+    many = fit_body(keypoints, None, truth.camera, fps=5.0, model=model)
+    spread = [fit.body_pose[:, arms].std(0).mean() for fit in (one, many)]
+    assert spread[0] < 0.3 * spread[1] and errors(model, one, truth)[1] < errors(model, many, truth)[1]
+
+
+@pytest.mark.parametrize("moving", ["legs", "arms", "little turn"])
+def test_who_moves_is_not_drawn_to_one_pose(model, rig, monkeypatch, moving):
+    turn = 2.0 if moving == "little turn" else 2 * np.pi
+    truth = motion(model, 36, turn=turn)
+    if moving != "legs":
+        truth = replace(truth, body_pose=np.tile(truth.body_pose[:1], (36, 1)))
+    if moving == "arms":
+        truth.body_pose[:, 15 * 3 + 2] += np.linspace(0, 1.5, 36)
+    keypoints = seen(truth, rig, model)
+    fit = fit_body(keypoints, None, truth.camera, fps=FPS, model=model)
+    monkeypatch.setattr(fit_still, "may_hold_one_pose", lambda *_: False)
+    free = fit_body(keypoints, None, truth.camera, fps=FPS, model=model)
+    np.testing.assert_array_equal(fit.body_pose, free.body_pose)
+
+
+def test_the_usual_pose_is_that_of_most_frames():
+    rng = np.random.default_rng(0)
+    turns = Rotation.from_rotvec(0.02 * rng.standard_normal((40 * 24, 3))).as_matrix().reshape(40, 24, 3, 3)
+    turns[:8, 18] = Rotation.from_rotvec([0, 1.5, 0]).as_matrix()  # an elbow bent for a while
+    away = fit_still.strays(turns, fit_still.usual_pose(turns))
+    assert np.abs(away[8:].mean(0)).max() < 0.02
+    np.testing.assert_allclose(away[:8, 17], np.tile([0, 1.5, 0], (8, 1)), atol=0.03)
+    weight = 1 / (1 + (away**2).sum(-1, keepdims=True) / fit_still.SIGMA**2) ** 2
+    np.testing.assert_allclose((weight * away).sum(0), 0, atol=1e-9)  # a minimum
 
 
 def test_gaps_are_interpolated_and_flagged(model, rig):
@@ -311,7 +354,18 @@ def slope_pair(problem, state, weights, pairs, seed=1):
 
 @pytest.mark.parametrize(
     "name",
-    ["reproject", "depth", "bone_depth", "bone_across", "prior", "smooth", "hold", "betas", "silhouette"],
+    [
+        "reproject",
+        "depth",
+        "bone_depth",
+        "bone_across",
+        "prior",
+        "smooth",
+        "hold",
+        "one_pose",
+        "betas",
+        "silhouette",
+    ],
 )
 def test_every_term_has_the_right_gradient(problem, model, name):
     setup, truth = problem

@@ -14,6 +14,7 @@ ALONE = 0.25  # by which a frame lies under the others when it alone is wrong
 SCALE, PLACE = 1.1, 0.08  # factor, and share of the person's height, from which on they are wrong
 MILLIMETRES = 30.0  # factor from which on it is a matter of units
 TURN = 240.0  # degrees of themselves that a person should show
+FULL_TURN = 270.0  # of themselves, from which on somebody is taken to turn right round
 _WORLD = "bodies stand in a world with y up, seen by a camera R = diag(1, -1, -1); in a SelfRecon folder in " \
          "OpenCV camera axes, x right, y down, z forward"  # fmt: skip
 _TURNED = {
