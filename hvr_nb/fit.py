@@ -56,7 +56,7 @@ class Problem:
 
 
 def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: float,
-             model: BodyModel | None = None, refine_focal: bool = False,
+             model: BodyModel | None = None, refine_focal: bool = False, one_pose: bool = True,
              iters: tuple[int, int, int] = ITERS, lifted: Joints3D | None = None) -> Body:  # fmt: skip
     """Fit one SMPL body to a clip.
 
@@ -66,6 +66,8 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
         camera: its K, R and t are kept; K's focal is refined if ``refine_focal``.
         fps: frames per second, which sets what counts as smooth.
         model: the body model; None takes ``load_body_model()``.
+        one_pose: draw the frames of a person who turns right round in one pose to that pose (``fit_still``);
+            who moves otherwise is left alone in any case.
         iters: steps on 3D landmarks, on 2D landmarks and with silhouettes.
         lifted: the skeleton of ``lift_skeleton``; it starts the pose together with the detector's 3D, and
             where there is none it also says to the end how deep the bones are.
@@ -88,7 +90,7 @@ def fit_body(keypoints: Keypoints, masks: Masks | None, camera: Camera, *, fps: 
     steps = sum(iters[: 2 if masks is None else 3])
     with one_thread(), tqdm(total=steps, desc="fit", leave=False) as bar:
         problem, state = untangled(problem, iters, focal, bar)
-        state, still = settled(problem, state, focal, bar)
+        state, still = settled(problem, state, focal, bar) if one_pose else (state, False)
         if masks is not None and iters[2]:
             edges = silhouette.outlines(masks.alpha[evidence.frames], camera)
             weights = Weights(silhouette=SILHOUETTE, focal=focal, sigma_depth=trust(problem, state),
@@ -104,6 +106,7 @@ def untangled(problem: Problem, iters: tuple, focal: float, bar) -> tuple[Proble
     fits = [(problem, *fit_joints(problem, iters, focal, bar))]
     odd = fit_init.leg_segments(problem.evidence)
     if odd.any():
+        bar.total += 2 * (iters[0] + iters[1])
         for where in (odd, ~odd):
             other = replace(problem, evidence=fit_init.swap_legs(problem.evidence, where))
             fits.append((other, *fit_joints(other, iters, focal, bar)))

@@ -11,8 +11,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hvr_nb.fit_terms import FRAME, Posed, Weights, add, robust
-from hvr_nb.inputs.body import FULL_TURN, turn_shown
 from hvr_nb.normal import Normal
+from hvr_nb.turning import FULL_TURN, turn_shown
 from hvr_nb.types import Body
 
 SIGMA = 0.6  # radians from the usual pose beyond which a frame is left alone
@@ -56,17 +56,21 @@ def one_pose(posed: Posed, weights: Weights, normal: Normal | None) -> float:
 
 
 def may_hold_one_pose(body: Body, rotations: np.ndarray) -> bool:
-    """Whether a person as found so far turns right round on legs that stand."""
+    """Whether a person as found so far turns right round on legs that stand; rotations (N, 24, 3, 3), local."""
     return turn_shown(body) >= FULL_TURN and straying(rotations, LEGS) < STILL
 
 
 def holds_one_pose(rotations: np.ndarray) -> bool:
-    """Whether a person drawn to one pose takes it: who really moves the arms strays all the same."""
+    """Whether who is drawn to one pose, rotations (N, 24, 3, 3), takes it: arms that really move stray all the same."""
     return straying(rotations, ARMS) < STILL
 
 
 def straying(rotations: np.ndarray, joints: tuple[int, ...]) -> float:
-    """Largest root mean square angle, radians, by which one kind of joints strays from the usual pose."""
+    """Largest root mean square angle, radians, by which a pair of joints strays from the usual pose.
+
+    Args:
+        rotations: (N, 24, 3, 3), local. joints: left and right in turn.
+    """
     away = strays(rotations, usual_pose(rotations))[:, np.array(joints) - 1]
     pairs = (away**2).sum(-1).mean(0).reshape(-1, 2).mean(1)  # left and right together
     return float(np.sqrt(pairs.max()))

@@ -14,8 +14,8 @@ from hvr_nb.body_model import BodyModel
 from hvr_nb.floor import PITCH, ROLL, Floor
 from hvr_nb.formats.easymocap import rest_pelvis
 from hvr_nb.formats.foreign_body import turned
-from hvr_nb.inputs.body import FULL_TURN, headings, turn_shown
 from hvr_nb.kinematics import pose_body, rig_of
+from hvr_nb.turning import FULL_TURN, headings, turn_shown
 from hvr_nb.types import Body
 
 SECTORS = 12  # of the headings, each of which counts alike however long somebody faces that way

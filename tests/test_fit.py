@@ -170,12 +170,11 @@ def test_who_turns_round_in_one_pose_does_not_lean_towards_the_camera(model, rig
     keypoints = replace(keypoints, world=keypoints.world @ lean.T)
     held = errors(model, fit_body(keypoints, None, truth.camera, fps=FPS, model=model), truth)
     monkeypatch.setattr(fit_terms, "holding", lambda *_: 0.0)
-    monkeypatch.setattr(fit_still, "may_hold_one_pose", lambda *_: False)
-    free = errors(model, fit_body(keypoints, None, truth.camera, fps=FPS, model=model), truth)
+    free = errors(model, fit_body(keypoints, None, truth.camera, fps=FPS, model=model, one_pose=False), truth)
     assert held[1] < 0.6 * free[1]
 
 
-def test_arms_of_who_turns_round_in_one_pose_do_not_wander(model, rig, monkeypatch):
+def test_arms_of_who_turns_round_in_one_pose_do_not_wander(model, rig):
     truth = motion(model, 48, turn=2 * np.pi)
     truth = replace(truth, body_pose=np.tile(truth.body_pose[:1], (48, 1)))
     keypoints = seen(truth, rig, model)
@@ -185,14 +184,13 @@ def test_arms_of_who_turns_round_in_one_pose_do_not_wander(model, rig, monkeypat
     keypoints.world[:, [13, 15, 17, 14, 16, 18], 2] += depth
     arms = slice(15 * 3, 21 * 3)  # shoulders to wrists
     one = fit_body(keypoints, None, truth.camera, fps=5.0, model=model)
-    monkeypatch.setattr(fit_still, "may_hold_one_pose", lambda *_: False)
-    many = fit_body(keypoints, None, truth.camera, fps=5.0, model=model)
+    many = fit_body(keypoints, None, truth.camera, fps=5.0, model=model, one_pose=False)
     spread = [fit.body_pose[:, arms].std(0).mean() for fit in (one, many)]
     assert spread[0] < 0.3 * spread[1] and errors(model, one, truth)[1] < errors(model, many, truth)[1]
 
 
 @pytest.mark.parametrize("moving", ["legs", "arms", "little turn"])
-def test_who_moves_is_not_drawn_to_one_pose(model, rig, monkeypatch, moving):
+def test_who_moves_is_not_drawn_to_one_pose(model, rig, moving):
     turn = 2.0 if moving == "little turn" else 2 * np.pi
     truth = motion(model, 36, turn=turn)
     if moving != "legs":
@@ -201,8 +199,7 @@ def test_who_moves_is_not_drawn_to_one_pose(model, rig, monkeypatch, moving):
         truth.body_pose[:, 15 * 3 + 2] += np.linspace(0, 1.5, 36)
     keypoints = seen(truth, rig, model)
     fit = fit_body(keypoints, None, truth.camera, fps=FPS, model=model)
-    monkeypatch.setattr(fit_still, "may_hold_one_pose", lambda *_: False)
-    free = fit_body(keypoints, None, truth.camera, fps=FPS, model=model)
+    free = fit_body(keypoints, None, truth.camera, fps=FPS, model=model, one_pose=False)
     np.testing.assert_array_equal(fit.body_pose, free.body_pose)
 
 

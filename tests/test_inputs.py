@@ -15,11 +15,11 @@ from hvr_nb.formats.easymocap import rest_pelvis
 from hvr_nb.formats.foreign_body import turned
 from hvr_nb.formats.selfrecon_export import write_selfrecon
 from hvr_nb.inputs import check_inputs
-from hvr_nb.inputs.body import turn_shown
 from hvr_nb.inputs.finding import listed
 from hvr_nb.inputs.place import alike
 from hvr_nb.raster import rasterize
 from hvr_nb.subject import make_subject, render_subject, rotating_motion, subject_camera
+from hvr_nb.turning import turn_shown
 from hvr_nb.types import HvrError, Masks, Normals
 
 T, SIDE = 12, 128

@@ -10,9 +10,9 @@ from hvr_nb.body_model import load_body_model, posed
 from hvr_nb.formats.easymocap import rest_pelvis
 from hvr_nb.formats.foreign_body import turned
 from hvr_nb.geometry import project
-from hvr_nb.inputs.body import headings
 from hvr_nb.level import level_body, tilt
 from hvr_nb.subject.motion import rotating_motion, subject_camera
+from hvr_nb.turning import headings
 
 
 @pytest.fixture(scope="module")

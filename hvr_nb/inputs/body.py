@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from hvr_nb.inputs.finding import Finding, listed
 from hvr_nb.inputs.place import Place
+from hvr_nb.turning import turn_shown
 from hvr_nb.types import Body
 
 POOR = 0.7  # overlap of body and mask under which they do not fit
@@ -14,7 +14,6 @@ ALONE = 0.25  # by which a frame lies under the others when it alone is wrong
 SCALE, PLACE = 1.1, 0.08  # factor, and share of the person's height, from which on they are wrong
 MILLIMETRES = 30.0  # factor from which on it is a matter of units
 TURN = 240.0  # degrees of themselves that a person should show
-FULL_TURN = 270.0  # of themselves, from which on somebody is taken to turn right round
 _WORLD = "bodies stand in a world with y up, seen by a camera R = diag(1, -1, -1); in a SelfRecon folder in " \
          "OpenCV camera axes, x right, y down, z forward"  # fmt: skip
 _TURNED = {
@@ -87,20 +86,6 @@ def _place(shift: tuple[float, float], height: float) -> Finding:
     return Finding("fault", "wrong place", f"the body should stand {' and '.join(ways)} in the pictures "
                    f"({100 * max(map(abs, shift)):.0f} % of the person's height): the principal point or the "
                    "translation is wrong, or frames were cropped since they were fitted")  # fmt: skip
-
-
-def headings(body: Body) -> np.ndarray:
-    """Degrees (N,), -180 to 180, by which the pelvis is turned from facing the camera, in the valid frames."""
-    ahead = Rotation.from_rotvec(body.global_orient[body.valid]).apply([0.0, 0.0, 1.0]) @ body.camera.R.T
-    return np.degrees(np.arctan2(ahead[:, 0], -ahead[:, 2]))
-
-
-def turn_shown(body: Body) -> float:
-    """Degrees of themselves that a person shows to the camera: 360 less the widest gap between headings."""
-    angles = np.sort(headings(body))
-    if not len(angles):
-        return 0.0
-    return float(360 - np.diff(np.r_[angles, angles[0] + 360]).max())
 
 
 def turn_findings(body: Body) -> list[Finding]:
