@@ -13,6 +13,7 @@ from hvr_nb.canonical import Canonical
 from hvr_nb.carving import first_template, loose_volume
 from hvr_nb.kinematics import turn_joints
 from hvr_nb.light import lobes
+from hvr_nb.loose import blend
 from hvr_nb.mask_distance import signed_distance
 from hvr_nb.mesh import neighbour_mean, vertex_normals
 from hvr_nb.methods.selfrecon import pose as pose_step
@@ -21,6 +22,7 @@ from hvr_nb.methods.selfrecon.detail import detailed, directions
 from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
 from hvr_nb.methods.selfrecon.shape import consensus, relaxed, robust, unfolded
 from hvr_nb.methods.selfrecon.silhouettes import Rim, rim, shared_edges
+from hvr_nb.methods.selfrecon.stereo import shaded_directions
 from hvr_nb.methods.selfrecon.template import remeshed
 from hvr_nb.metrics import iou, psnr
 from hvr_nb.raster import interpolate, rasterize
@@ -55,6 +57,7 @@ class FitOptions:
     refine_pose: bool = True
     motion: bool = True  # whether frames keep a displacement of their own
     normals: float = 1.0  # weight of the clip's normal maps, where it has some; 0 leaves them out
+    shading: float = 1.0  # weight of what shading says of normals, where there are no maps; 0 leaves it out
 
 
 def footage(frames: np.ndarray, alpha: np.ndarray, camera: Camera, which: np.ndarray,
@@ -105,7 +108,9 @@ class Fit:
         self._shape(skin, k)
         if k == ROUNDS - 1 and self.film.normals is not None and self.options.normals > 0:
             for _ in range(DETAILED):
-                self._detail(skin)
+                self._follow(skin, *self._mapped(skin), self.options.normals)
+        elif k == ROUNDS - 1 and self.options.shading > 0:
+            self._follow(skin, *self._shaded(skin), self.options.shading)
         if k == ROUNDS - 1 and self.options.motion:
             rims, normals, _ = self._rims(skin)
             self.centres = middles(self.vertices)
@@ -123,22 +128,34 @@ class Fit:
         moved = self.vertices + vertex_normals(self.vertices, self.faces) * move[:, None]
         self.vertices = unfolded(self.vertices, relaxed(moved, self.faces), self.faces)
 
-    def _detail(self, skin: Skin) -> None:
-        """Move the big-pose mesh so that its normals become those of the film's maps."""
+    def _mapped(self, skin: Skin) -> tuple[np.ndarray, np.ndarray]:
+        """Directions (V, 3) of the big-pose mesh that the film's normal maps give, and trust (V,)."""
         film, bound = self.film, bind_mesh(self.vertices, self.faces, self.canonical)
         posed = self.posed(skin, self.vertices, self.faces, film.which)
         views = ((x, normal, skin.world[k], film.normals[n], film.distances[n])
                  for n, (k, (x, normal)) in enumerate(zip(film.which, posed, strict=True)))  # fmt: skip
-        wanted, trust = directions(views, self.vertices, self.faces, skin_weights(bound), self.canonical.A_big,
-                                   film.camera)  # fmt: skip
+        return directions(
+            views, self.vertices, self.faces, skin_weights(bound), self.canonical.A_big, film.camera
+        )
+
+    def _shaded(self, skin: Skin) -> tuple[np.ndarray, np.ndarray]:
+        """The same from how the surface brightens and darkens while the person turns."""
+        film, weights = self.film, skin_weights(bind_mesh(self.vertices, self.faces, self.canonical))
+        seen = self._sightings(self.vertices, self.faces, np.arange(len(film.which)))
+        albedo, light = albedo_and_light(seen)
+        to_rest = np.linalg.inv(blend(weights, self.canonical.A_big)[:, :, :3])
+        turns = ((blend(weights, skin.world[k])[:, :, :3] @ to_rest).astype(np.float32) for k in film.which)
+        views = zip(seen.rgb, seen.weight, seen.normal, turns, strict=True)
+        return shaded_directions(views, self.vertices, self.faces, np.nan_to_num(albedo), light)
+
+    def _follow(self, skin: Skin, wanted: np.ndarray, trust: np.ndarray, weight: float) -> None:
+        """Move the big-pose mesh so that its normals become ``wanted`` (V, 3), where its outlines allow."""
         held = np.zeros(len(self.vertices))
         for seen in self._rims(skin)[0]:
             held += np.bincount(
                 seen.vertex, seen.trust * robust(seen.residual, self.options.sigma), len(held)
             )
-        self.vertices = detailed(
-            self.vertices, self.faces, wanted, trust, held=held, weight=self.options.normals
-        )
+        self.vertices = detailed(self.vertices, self.faces, wanted, trust, held=held, weight=weight)
 
     def _rims(self, skin: Skin) -> tuple[list[Rim], list[np.ndarray], np.ndarray]:
         """Rims and world normals (V, 3) of the mesh in the film's frames, and its skin weights (V, 24)."""
@@ -169,6 +186,10 @@ class Fit:
         self, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Albedo (V, 3), 0..1, and light (LAMPS,) of a big-pose mesh from the film's frames numbered ``which``."""
+        colour, light = albedo_and_light(self._sightings(vertices, faces, which))
+        return filled(colour, neighbour_mean(faces, len(vertices))), light
+
+    def _sightings(self, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray) -> Sightings:
         rgb, weight, normals = [], [], []
         posed = self.posed(self._skin(), vertices, faces, self.film.which[which])
         for k, (x, normal) in zip(which, posed, strict=True):
@@ -176,8 +197,7 @@ class Fit:
             rgb.append(seen[0])
             weight.append(seen[1])
             normals.append(normal.astype(np.float16))
-        colour, light = albedo_and_light(Sightings(np.stack(rgb), np.stack(weight), np.stack(normals)))
-        return filled(colour, neighbour_mean(faces, len(vertices))), light
+        return Sightings(np.stack(rgb), np.stack(weight), np.stack(normals))
 
     def _figures(self, skin: Skin) -> dict[str, float]:
         some = np.unique(np.linspace(0, len(self.film.which) - 1, LOOKED_AT).astype(int))
