@@ -34,11 +34,7 @@ HELD, HELD_SIGMA = 4.0, 0.03  # weight and metres, of the bones' depths while si
 PLAUSIBLE = 0.3  # weight of the pose prior then: with the depths held, cloth may bend the rest
 STATURE = 100.0  # weight of usual stature then: clothes would make people short rather than broad
 HOLD = 0.3  # weight of holding still while silhouettes pull: cloth hangs otherwise in every view
-ONE_POSE = (
-    30.0,
-    100.0,
-    10.0,
-)  # weight of one pose: to see whether there is one, to take it, with silhouettes
+ONE_POSE = (30.0, 100.0, 10.0)  # weight of one pose: to see if there is one, to take it, with silhouettes
 SETTLE = 10  # steps of the first two
 FOCAL_STIFFNESS = 30.0  # of the log of the focal length, where it is refined
 

@@ -68,7 +68,7 @@ def surface_quality(found: Mesh, true: Mesh, *, samples: int = 100_000, seed: in
 
 def jacobians(faces: np.ndarray, before: np.ndarray, off_before: np.ndarray, after: np.ndarray,
               off_after: np.ndarray) -> np.ndarray:  # fmt: skip
-    """(F,) determinant of the map that carries a surface and what lies just off it, negative where it folds over.
+    """(F,) determinant of the map that carries a surface and what lies just off it, negative where it has folded over.
 
     Of a face's prism: its two edges and the mean way to the points off its corners. Faces without volume
     before are left out. The measure of specs/surface.md C2 and G T3, on the mesh itself.
@@ -81,4 +81,4 @@ def jacobians(faces: np.ndarray, before: np.ndarray, off_before: np.ndarray, aft
         for x, off in ((before, off_before), (after, off_after))
     )
     kept = np.abs(old) > 1e-9 * np.abs(off_before - before).max()
-    return new[kept] / old[kept]
+    return new[kept] / np.abs(old[kept])

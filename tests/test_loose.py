@@ -111,6 +111,8 @@ def test_jacobians_are_determinants_and_do_not_mind_a_shear():
     )  # turns the face by 72 degrees and keeps all volumes
     for A, want in ((2 * np.eye(3), 8), (np.diag([1.0, -1, 1]), -1), (shear, 1), (np.diag([0.5, 1, 1]), 0.5)):
         np.testing.assert_allclose(jacobians(faces, before, off, before @ A.T, off @ A.T), [want])
+    inside = before - [0.0, 0.0, 0.01]  # folded already
+    np.testing.assert_allclose(jacobians(faces, before, inside, 2 * before, 2 * inside), [-8])
 
 
 def test_looseness_rises_from_two_to_five_centimetres():
