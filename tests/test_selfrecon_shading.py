@@ -5,7 +5,9 @@ import pytest
 import trimesh
 
 from hvr_nb.light import LAMPS, lobes
-from hvr_nb.mesh import vertex_normals
+from hvr_nb.mesh import face_normals, vertex_normals
+from hvr_nb.methods.selfrecon import fit as fit_module
+from hvr_nb.methods.selfrecon.fit import Fit, FitOptions
 from hvr_nb.methods.selfrecon.stereo import shaded_directions
 
 FRAMES = 24
@@ -86,3 +88,23 @@ def test_black_cloth_says_nothing(ball):
     v, faces, own, wavy, albedo, light = ball
     views = list(film((*ball[:4], 0.004 * albedo, light), wavy))
     assert shaded_directions(views, v, faces, 0.004 * albedo, light)[1].max() < 0.05
+
+
+def test_what_following_normals_folds_is_smoothed(ball, monkeypatch):
+    v, faces, own = ball[:3]
+    fit = Fit.__new__(Fit)
+    fit.vertices, fit.faces, fit.options = v, faces, FitOptions()
+    fit._rims = lambda _skin: ([], [], None)
+    crumpled = v.copy()
+    crumpled[100] = (
+        v[100] + 1.5 * (v[faces[(faces == 100).any(1)][0]].mean(0) - v[100]) * 2
+    )  # beyond its neighbours
+    assert folded(v, crumpled, faces) > 0
+    monkeypatch.setattr(fit_module, "detailed", lambda *_args, **_options: crumpled)
+    fit._follow(None, own, np.ones(len(v)), 1.0)
+    assert folded(v, fit.vertices, faces) == 0
+    assert np.abs(fit.vertices - v).max() < 0.02
+
+
+def folded(before, after, faces):
+    return ((face_normals(before, faces) * face_normals(after, faces)).sum(1) < 0).sum()

@@ -155,7 +155,8 @@ class Fit:
             held += np.bincount(
                 seen.vertex, seen.trust * robust(seen.residual, self.options.sigma), len(held)
             )
-        self.vertices = detailed(self.vertices, self.faces, wanted, trust, held=held, weight=weight)
+        moved = detailed(self.vertices, self.faces, wanted, trust, held=held, weight=weight)
+        self.vertices = unfolded(self.vertices, moved, self.faces)
 
     def _rims(self, skin: Skin) -> tuple[list[Rim], list[np.ndarray], np.ndarray]:
         """Rims and world normals (V, 3) of the mesh in the film's frames, and its skin weights (V, 24)."""
