@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from hvr_nb import loose
 from hvr_nb.body_model import BodyModel
 from hvr_nb.canonical import Canonical
+from hvr_nb.mesh import vertex_normals
 from hvr_nb.nearest import nearest_surface, on_surface
 
 AROUND = 0.08  # metres over which looseness is evened out
@@ -95,6 +96,13 @@ def bind_mesh(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> 
     share = loose.smoothstep(np.log(np.maximum(share, 1e-9)), *np.log(MIXED))
     which = np.flatnonzero(share)
     return loosened(bound, vertices, canonical, which, share[which, None])
+
+
+def just_off(binding: Binding, vertices: np.ndarray, faces: np.ndarray, canonical: Canonical,
+             distance: float) -> Binding:  # fmt: skip
+    """The points ``distance`` metres off a bound mesh (V, 3), (F, 3), along its normals, as loose as it is."""
+    points = (vertices + distance * vertex_normals(vertices, faces)).astype(np.float32)
+    return loosened(bind(points, canonical), points, canonical, binding.which, binding.share)
 
 
 def evened(points: np.ndarray, values: np.ndarray, *, reach: float, cell: float = 0.02) -> np.ndarray:

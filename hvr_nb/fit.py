@@ -114,8 +114,7 @@ def settled(problem: Problem, state: State, focal: float, bar) -> tuple[State, b
     body = _as_body(problem, state, problem.evidence.frames[-1] + 1, False)
     if not fit_still.may_hold_one_pose(body, state.rotations):
         return state, False
-    lift = LIFT_LEADS if problem.evidence.world is None else 0.0
-    weights = Weights(focal=focal, sigma_depth=trust(problem, state), bone_depth=lift)
+    weights = joint_weights(problem, state, focal)
     bar.total += 2 * SETTLE
     drawn, _ = descend(problem, state, SETTLE, replace(weights, one_pose=ONE_POSE[0]), bar)
     if not fit_still.holds_one_pose(drawn.rotations):
@@ -132,11 +131,16 @@ def hold(problem: Problem, state: State) -> tuple[Problem, State]:
 def fit_joints(problem: Problem, iters: tuple, focal: float, bar) -> tuple[State, float]:
     """State and energy after the landmarks; outliers are ruled out more and more strictly."""
     state, cost = start(problem, iters[0], bar), np.inf
-    lift = LIFT_LEADS if problem.evidence.world is None else 0.0
     for cap, share in ((30.0, 0.2), (8.0, 0.3), (3.0, 0.5)):
-        weights = Weights(cap=cap, focal=focal, sigma_depth=trust(problem, state), bone_depth=lift)
+        weights = replace(joint_weights(problem, state, focal), cap=cap)
         state, cost = descend(problem, state, max(1, round(share * iters[1])), weights, bar)
     return state, cost
+
+
+def joint_weights(problem: Problem, state: State, focal: float) -> Weights:
+    """What the terms count while only landmarks pull."""
+    lift = LIFT_LEADS if problem.evidence.world is None else 0.0
+    return Weights(focal=focal, sigma_depth=trust(problem, state), bone_depth=lift)
 
 
 def trust(problem: Problem, state: State) -> float:

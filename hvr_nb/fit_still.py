@@ -25,9 +25,7 @@ def usual_pose(rotations: np.ndarray, *, steps: int = 30) -> np.ndarray:
 
     A minimum of Geman and McClure's price on the angles to the frames, from their chordal mean on.
     """
-    u, _, v = np.linalg.svd(rotations[:, 1:].mean(0))
-    u[..., -1] *= np.linalg.det(u @ v)[:, None]
-    usual = u @ v
+    usual = Rotation.from_matrix(rotations[:, 1:].mean(0)).as_matrix()  # which makes means orthogonal
     for _ in range(steps):
         away = strays(rotations, usual)
         weight = robust((away**2).sum(-1) / SIGMA**2, 1.0)[1][..., None]

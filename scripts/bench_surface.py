@@ -18,7 +18,7 @@ from bench_synthetic import true_clip
 from scipy.spatial import cKDTree
 
 from hvr_nb.batch import run_chain
-from hvr_nb.binding import bind, bind_mesh, carried, loosened, pose_skin
+from hvr_nb.binding import bind_mesh, carried, just_off, pose_skin
 from hvr_nb.body_model import posed
 from hvr_nb.clip import Clip
 from hvr_nb.evaluate import find_truth, novel_view_quality, synthetic_video
@@ -78,14 +78,12 @@ def smallest_jacobian(avatar) -> tuple[float, float]:
     if not len(faces):
         return float("nan"), float("nan")
     bound = bind_mesh(vertices, avatar.made.faces, canonical)
-    off = (vertices + OFF * vertex_normals(vertices, avatar.made.faces)).astype(np.float32)
-    off_bound = loosened(bind(off, canonical), off, canonical, bound.which, bound.share)
+    off = just_off(bound, vertices, avatar.made.faces, canonical, OFF)
 
     def placed(body):
         skin = pose_skin(avatar.model, body.betas, body.poses, body.transl)
         return [
-            carried(b, canonical.faces, skin.vertices[0], skin.world[0]).astype(float)
-            for b in (bound, off_bound)
+            carried(b, canonical.faces, skin.vertices[0], skin.world[0]).astype(float) for b in (bound, off)
         ]
 
     start = avatar.body.frame(0)

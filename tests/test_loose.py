@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from hvr_nb import loose
-from hvr_nb.binding import bind, bind_mesh, carried, evened, loosened, pose_skin
+from hvr_nb.binding import bind, bind_mesh, carried, evened, just_off, pose_skin
 from hvr_nb.body_model import load_body_model
 from hvr_nb.canonical import make_canonical
-from hvr_nb.mesh import unique_edges, vertex_normals
+from hvr_nb.mesh import unique_edges
 from hvr_nb.subject.motion import rotating_motion
 from hvr_nb.surface_quality import jacobians
 
@@ -38,8 +38,7 @@ def scene():
 
 def least_jacobian(bound, points, canonical, skin, faces):
     """Smallest of ``jacobians`` over both swings."""
-    off = (points + 0.002 * vertex_normals(points, faces)).astype(np.float32)
-    both = bound, loosened(bind(off, canonical), off, canonical, bound.which, bound.share)
+    both = bound, just_off(bound, points, faces, canonical, 0.002)
 
     def placed(k):
         return [carried(b, canonical.faces, skin.vertices[k], skin.world[k]).astype(float) for b in both]

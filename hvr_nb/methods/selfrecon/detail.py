@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 from scipy import sparse
 
+from hvr_nb.loose import blend
 from hvr_nb.mesh import unique_edges, vertex_normals
 from hvr_nb.methods.selfrecon.colour import sighting
 from hvr_nb.methods.selfrecon.shape import laplacian, solve
@@ -41,7 +42,7 @@ def directions(views: Iterable, rest: np.ndarray, faces: np.ndarray, weights: np
         rest: (V, 3) big pose. weights: (V, 24) of skinning. A_big: (24, 3, 4) rest to big pose.
     """
     own = vertex_normals(rest, faces)
-    to_rest = np.linalg.inv((weights @ A_big[:, :, :3].reshape(24, 9)).reshape(-1, 3, 3))
+    to_rest = np.linalg.inv(blend(weights, A_big)[:, :, :3])
     change, trust = np.zeros_like(own), np.zeros(len(rest))
     for vertices, normals, world, picture, distance in views:
         rgb, weight = sighting(vertices, normals, faces, camera, picture, distance)
@@ -50,7 +51,7 @@ def directions(views: Iterable, rest: np.ndarray, faces: np.ndarray, weights: np
         weight = np.where(np.abs(length - 1) < 0.25, weight, 0)
         given = given / np.maximum(length, 1e-6)[:, None] @ camera.R
         weight = np.where((given * normals).sum(1) > OTHER, weight, 0)
-        turn = (weights @ world[:, :, :3].reshape(24, 9)).reshape(-1, 3, 3) @ to_rest
+        turn = blend(weights, world)[:, :, :3] @ to_rest
         change += weight[:, None] * np.einsum("nji,nj->ni", turn, given - normals)
         trust += weight
     out = own + change / np.maximum(trust, 1e-9)[:, None]

@@ -141,7 +141,7 @@ class Fit:
     def _shaded(self, skin: Skin) -> tuple[np.ndarray, np.ndarray]:
         """The same from how the surface brightens and darkens while the person turns."""
         film, weights = self.film, skin_weights(bind_mesh(self.vertices, self.faces, self.canonical))
-        seen = self._sightings(self.vertices, self.faces, np.arange(len(film.which)))
+        seen = self._sightings(skin, self.vertices, self.faces, np.arange(len(film.which)))
         albedo, light = albedo_and_light(seen)
         to_rest = np.linalg.inv(blend(weights, self.canonical.A_big)[:, :, :3])
         turns = ((blend(weights, skin.world[k])[:, :, :3] @ to_rest).astype(np.float32) for k in film.which)
@@ -187,12 +187,12 @@ class Fit:
         self, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Albedo (V, 3), 0..1, and light (LAMPS,) of a big-pose mesh from the film's frames numbered ``which``."""
-        colour, light = albedo_and_light(self._sightings(vertices, faces, which))
+        colour, light = albedo_and_light(self._sightings(self._skin(), vertices, faces, which))
         return filled(colour, neighbour_mean(faces, len(vertices))), light
 
-    def _sightings(self, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray) -> Sightings:
+    def _sightings(self, skin: Skin, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray) -> Sightings:
         rgb, weight, normals = [], [], []
-        posed = self.posed(self._skin(), vertices, faces, self.film.which[which])
+        posed = self.posed(skin, vertices, faces, self.film.which[which])
         for k, (x, normal) in zip(which, posed, strict=True):
             seen = sighting(x, normal, faces, self.film.camera, self.film.frames[k], self.film.distances[k])
             rgb.append(seen[0])

@@ -14,6 +14,7 @@ import numpy as np
 
 from hvr_nb.light import lamp_directions, lobes
 from hvr_nb.mesh import neighbour_mean, vertex_normals
+from hvr_nb.methods.selfrecon.shape import robust
 
 ERROR = 0.03  # usual difference of a frame's brightness from the shaded albedo, as a share of it
 DARK = 0.08  # albedo, 0..1, below which such shares are not believed: noise of the camera
@@ -45,7 +46,7 @@ def shaded_directions(views: Iterable, rest: np.ndarray, faces: np.ndarray, albe
         shade = lit @ light
         trusted = np.maximum(grey[seen], DARK)
         share = (rgb[seen].mean(1) / np.float32(255) - grey[seen] * shade) / trusted
-        w = weight[seen] / (1 + (share / DOUBT) ** 2) ** 2 / ERROR**2
+        w = weight[seen] * robust(share, DOUBT) / ERROR**2
         J = np.concatenate([slope, shade[:, None]], 1) * (grey[seen] / trusted)[:, None]
         H[seen] += w[:, None, None] * J[:, :, None] * J[:, None]
         b[seen] += (w * share)[:, None] * J
