@@ -346,7 +346,8 @@ def test_albedo_and_light_are_told_apart_and_outliers_ignored():
     rgb[:3] = 255 - rgb[:3]  # some frames show something else
     weight = np.ones((40, 200), np.float32)
     weight[:, 0] = 0
-    found, lamps = colour.albedo_and_light(colour.Sightings(rgb, weight, normals.astype(np.float16)))
+    seen = colour.Sightings(rgb, weight, np.zeros(normals.shape), normals.astype(np.float16))
+    found, lamps = colour.albedo_and_light(seen)
     assert np.isnan(found[0]).all() and lamps.min() >= 0
     for n in (normals[5, 1:], -normals[5, 1:]):  # what was filmed, and its far side
         again = found[1:] * (lobes(n) @ lamps)[:, None]

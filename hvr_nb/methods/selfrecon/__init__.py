@@ -129,9 +129,14 @@ def _finish(fit: Fit, body: Body, history: dict, call: dict, model_file: str) ->
     shrunk = (
         finer[: len(fit.vertices)] @ fit.vertices
     )  # subdivision draws vertices inwards: begin as far outside
-    vertices = (finer @ (2 * fit.vertices - shrunk)).astype(np.float32)
-    colour, light = fit.colours(vertices, faces, np.arange(len(fit.film.which)))
-    made = Surface(vertices, faces.astype(np.int32), colour.astype(np.float16), light,
+    vertices = finer @ (2 * fit.vertices - shrunk)
+    colour, light, seen = fit.coloured(vertices, faces)
+    if fit.options.layers:
+        vertices, steps = fit.layered(vertices, faces, colour, seen, finer)
+        call = call | {"layers": [[s.depth, s.error, len(s.border.edges)] for s in steps]}
+        if steps:
+            colour, light, _ = fit.coloured(vertices, faces)
+    made = Surface(vertices.astype(np.float32), faces.astype(np.int32), colour.astype(np.float16), light,
                    fit.centres.astype(np.float32), fit.heights.astype(np.float16))  # fmt: skip
     refined = replace(body, global_orient=fit.poses[:, :3], body_pose=fit.poses[:, 3:], transl=fit.transl)
     held = (

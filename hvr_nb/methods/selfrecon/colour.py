@@ -29,6 +29,7 @@ class Sightings:
 
     rgb: np.ndarray  # (N, V, 3) uint8
     weight: np.ndarray  # (N, V) float32, 0 where not seen
+    place: np.ndarray  # (N, V, 3) float32 where they are, world metres
     normal: np.ndarray  # (N, V, 3) float16 world normals
 
 

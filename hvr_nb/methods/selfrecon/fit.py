@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from hvr_nb.binding import Skin, bind_mesh, carried, pose_skin, skin_weights
 from hvr_nb.body_model import BodyModel
@@ -14,12 +16,14 @@ from hvr_nb.carving import first_template, loose_volume
 from hvr_nb.kinematics import turn_joints
 from hvr_nb.light import lobes
 from hvr_nb.loose import blend
-from hvr_nb.mask_distance import signed_distance
+from hvr_nb.mask_distance import pixels_of, signed_distance
 from hvr_nb.mesh import neighbour_mean, vertex_normals
 from hvr_nb.methods.selfrecon import pose as pose_step
 from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, sighting
 from hvr_nb.methods.selfrecon.detail import detailed, directions
+from hvr_nb.methods.selfrecon.layers import ERROR, Step, believed, borders, parts, stepped
 from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
+from hvr_nb.methods.selfrecon.parallax import find_step
 from hvr_nb.methods.selfrecon.shape import consensus, relaxed, robust, unfolded
 from hvr_nb.methods.selfrecon.silhouettes import Rim, rim, shared_edges
 from hvr_nb.methods.selfrecon.stereo import shaded_directions
@@ -33,6 +37,7 @@ FINE_FROM = 3
 COARSER = 1.7  # sides of the first rounds' triangles over those of the last
 LOOKED_AT = 8  # frames in a round's figures
 DETAILED = 2  # times that normal maps are followed
+NUDGE = 0.001  # metres, to see which way points move in the picture
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class FitOptions:
     refine_pose: bool = True
     motion: bool = True  # whether frames keep a displacement of their own
     normals: float = 1.0  # weight of the clip's normal maps, where it has some; 0 leaves them out
+    layers: bool = True  # whether cloth that lies over cloth gets steps, where parallax shows them
     shading: float = 1.0  # weight of what shading says of normals, where there are no maps; 0 leaves it out
 
 
@@ -150,13 +156,14 @@ class Fit:
 
     def _follow(self, skin: Skin, wanted: np.ndarray, trust: np.ndarray, weight: float) -> None:
         """Move the big-pose mesh so that its normals become ``wanted`` (V, 3), where its outlines allow."""
-        held = np.zeros(len(self.vertices))
-        for seen in self._rims(skin)[0]:
-            held += np.bincount(
-                seen.vertex, seen.trust * robust(seen.residual, self.options.sigma), len(held)
-            )
+        held = self._held(skin)
         moved = detailed(self.vertices, self.faces, wanted, trust, held=held, weight=weight)
         self.vertices = unfolded(self.vertices, moved, self.faces)
+
+    def _held(self, skin: Skin) -> np.ndarray:
+        """(V,) how often an outline fixed a vertex's place."""
+        return sum(np.bincount(seen.vertex, seen.trust * robust(seen.residual, self.options.sigma),
+                               len(self.vertices)) for seen in self._rims(skin)[0])  # fmt: skip
 
     def _rims(self, skin: Skin) -> tuple[list[Rim], list[np.ndarray], np.ndarray]:
         """Rims and world normals (V, 3) of the mesh in the film's frames, and its skin weights (V, 24)."""
@@ -183,26 +190,50 @@ class Fit:
                 x = x + normal * (basis @ self.heights[k])[:, None]
             yield x, normal
 
-    def colours(
-        self, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Albedo (V, 3), 0..1, and light (LAMPS,) of a big-pose mesh from the film's frames numbered ``which``."""
-        colour, light = albedo_and_light(self._sightings(self._skin(), vertices, faces, which))
-        return filled(colour, neighbour_mean(faces, len(vertices))), light
+    def coloured(self, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray, Sightings]:
+        """Albedo (V, 3), 0..1, and light (LAMPS,) of a big-pose mesh from all of the film, and what that shows."""
+        seen = self._sightings(self._skin(), vertices, faces, np.arange(len(self.film.which)))
+        return *_colours(seen, faces), seen
+
+    def layered(self, vertices: np.ndarray, faces: np.ndarray, albedo: np.ndarray, seen: Sightings,
+                finer) -> tuple[np.ndarray, list[Step]]:  # fmt: skip
+        """A big-pose mesh (V, 3), (F, 3) with steps where cloth lies over cloth, and these.
+
+        Args:
+            albedo: (V, 3), 0..1. seen: what the film shows of the mesh. finer: (V, own) matrix that made its
+                vertices of the fit's own.
+        """
+        film, part = self.film, parts(albedo, vertices, faces)
+        grey = [cv2.cvtColor(np.ascontiguousarray(f), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+                for f in film.frames]  # fmt: skip
+        steps = []
+        for border in tqdm(borders(part, vertices, faces), desc="borders of colour", leave=False):
+            k = border.near
+            pixels = [pixels_of(x[k], film.camera)[0] for x in seen.place]
+            along = [(pixels_of(x[k] + NUDGE * n[k], film.camera)[0] - p) / NUDGE
+                     for x, n, p in zip(seen.place, seen.normal, pixels, strict=True)]  # fmt: skip
+            trust = border.each * seen.weight[:, k]
+            found = find_step(part[k] == border.parts[1], pixels, along, trust, grey, hopeless=2 * ERROR)
+            step = believed(border, *found)
+            steps += [step] if step else []
+        if not steps:
+            return vertices, []
+        return stepped(vertices, faces, part, steps, finer @ self._held(self._skin())), steps
 
     def _sightings(self, skin: Skin, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray) -> Sightings:
-        rgb, weight, normals = [], [], []
+        rgb, weight, places, normals = [], [], [], []
         posed = self.posed(skin, vertices, faces, self.film.which[which])
         for k, (x, normal) in zip(which, posed, strict=True):
             seen = sighting(x, normal, faces, self.film.camera, self.film.frames[k], self.film.distances[k])
             rgb.append(seen[0])
             weight.append(seen[1])
+            places.append(x.astype(np.float32))
             normals.append(normal.astype(np.float16))
-        return Sightings(np.stack(rgb), np.stack(weight), np.stack(normals))
+        return Sightings(*(np.stack(x) for x in (rgb, weight, places, normals)))
 
     def _figures(self, skin: Skin) -> dict[str, float]:
         some = np.unique(np.linspace(0, len(self.film.which) - 1, LOOKED_AT).astype(int))
-        colour, light = self.colours(self.vertices, self.faces, some)
+        colour, light = _colours(self._sightings(skin, self.vertices, self.faces, some), self.faces)
         overlap, quality = [], []
         for k, (x, normal) in zip(some, self.posed(skin, self.vertices, self.faces, self.film.which[some]),
                                   strict=True):  # fmt: skip
@@ -213,3 +244,9 @@ class Fit:
             overlap.append(iou(face >= 0, inside))
             quality.append(psnr(picture, self.film.frames[k].astype(np.float32) / 255, inside))
         return {"iou": float(np.mean(overlap)), "psnr_body": float(np.mean(quality))}
+
+
+def _colours(seen: Sightings, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Albedo (V, 3), 0..1, gaps filled, and light (LAMPS,)."""
+    colour, light = albedo_and_light(seen)
+    return filled(colour, neighbour_mean(faces, len(colour))), light

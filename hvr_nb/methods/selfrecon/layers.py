@@ -1,0 +1,150 @@
+"""Cloth over cloth: steps of the surface along borders of colour, which no outline shows.
+
+An open jacket and the shirt in it are one surface to outlines, for it is hollow there. Where ``parallax`` is
+certain that what is on one side of a border of two colours lies beneath the other side, the surface gets that step,
+as sharp as its triangles are (specs/surface.md E4 S4: detail from colour consistency). The rest stays as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.vq import kmeans2, vq
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from hvr_nb.colour_model import colour_features
+from hvr_nb.mesh import neighbour_mean, unique_edges, vertex_normals
+from hvr_nb.methods.selfrecon.detail import OFTEN, OUTLINE
+from hvr_nb.methods.selfrecon.shape import solve
+
+COLOURS, APART = 8, 8.0  # colours at most, and how far apart in Lab (``colour_features``) two are
+MARK = 0.012  # metres: marks smaller than this count as what is around them
+SMALL = 0.002  # square metres: parts below that count as what is around them
+LONG = 0.15  # metres of border at least
+REACH, MARGIN = 0.06, 0.012  # metres looked at beside a border, and left out right next to it
+ONE_WAY = 0.8  # length of the mean normal: borders that face less than that to one side go round the body
+POINTS = 1500  # looked at about a border
+CERTAIN, ERROR = 4.0, 0.00125  # standard errors that a step is at least, and metres that the error is at most
+LEAST, MOST = 0.002, 0.01  # metres of steps that are made
+KEPT, FIXED = 0.0005, 0.001  # metres that a step may be missed by, and that what lies above may give way
+EASED = 0.1  # weight of outlines of what lies beneath: they may be those of what lies above, right beside
+SLOPE, USUAL = 0.1, 0.012  # slope and metres of what lies beneath: it is back in its place in some 15 cm
+
+
+@dataclass(frozen=True)
+class Border:
+    """Where two parts meet."""
+
+    parts: tuple[int, int]
+    edges: np.ndarray  # (E, 2) the mesh's edges that cross it, the first part's vertex first
+    near: np.ndarray  # (K,) vertices to look at on both sides
+    each: float  # vertices that each of them stands for
+
+
+@dataclass(frozen=True)
+class Step:
+    """That one part lies beneath another."""
+
+    border: Border
+    beneath: int  # 0 or 1, which of the border's parts
+    depth: float  # metres
+    error: float  # metres, standard error
+
+
+def parts(colour: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(V,) int: connected parts of one colour, but for small marks, of a mesh (V, 3), (F, 3) coloured (V, 3), 0..1."""
+    edges, near = unique_edges(faces), neighbour_mean(faces, len(vertices))
+    lab = near @ colour_features((255 * np.clip(colour, 0, 1) + 0.5).astype(np.uint8)[None])[0]
+    some = lab[:: max(1, len(lab) // 20000)].astype(np.float64)
+    centres = kmeans2(some, min(COLOURS, len(some)), minit="++", seed=0)[0]
+    kind = fcluster(linkage(centres, "average"), APART, "distance") - 1
+    share = np.eye(kind.max() + 1, dtype=np.float32)[kind[vq(lab, centres)[0]]]
+    side = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1).mean()
+    for _ in range(round(2 * (MARK / side) ** 2)):  # averaging n times blurs by sides times the root of n / 2
+        share = near @ share
+    part = _connected(share.argmax(1), edges)
+    size = np.bincount(part) * side**2 * np.sqrt(3) / 2  # square metres: a vertex has two triangles
+    small = size[part] < SMALL
+    if small.all() or not small.any():
+        return part
+    while small.any():  # small parts go to what is beside them
+        grown = small[edges[:, 0]] != small[edges[:, 1]]
+        at = np.where(small[edges[grown, 0]][:, None], edges[grown], edges[grown][:, ::-1])
+        if not len(at):
+            break  # a small piece by itself
+        part[at[:, 0]], small[at[:, 0]] = part[at[:, 1]], False
+    return _connected(part, edges)
+
+
+def _connected(kind: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """(V,) int: pieces of one kind (V,) that hang together over the edges (E, 2)."""
+    same = edges[kind[edges[:, 0]] == kind[edges[:, 1]]]
+    graph = sparse.coo_array((np.ones(len(same)), same.T), shape=(len(kind), len(kind)))
+    return connected_components(graph, directed=False)[1]
+
+
+def borders(part: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> list[Border]:
+    """Where the parts (V,) of a mesh meet along at least ``LONG``, but for borders that go round the body.
+
+    Hems and waists go round: outlines cross them and show their steps.
+    """
+    edges = unique_edges(faces)
+    edges = edges[part[edges[:, 0]] != part[edges[:, 1]]]
+    normals = vertex_normals(vertices, faces)
+    edges = np.where((part[edges[:, 0]] < part[edges[:, 1]])[:, None], edges, edges[:, ::-1])
+    all_away = cKDTree(vertices[edges.ravel()]).query(vertices, distance_upper_bound=REACH)[0]
+    pairs, which = np.unique(part[edges], axis=0, return_inverse=True)
+    out = []
+    for k, pair in enumerate(pairs):
+        mine = edges[which.ravel() == k]
+        side = np.linalg.norm(vertices[mine[:, 0]] - vertices[mine[:, 1]], axis=1).mean()
+        if len(mine) * side / 2 < LONG:  # two edges cross a border for each side of a triangle along it
+            continue
+        away = cKDTree(vertices[mine.ravel()]).query(vertices, distance_upper_bound=REACH)[0]
+        near = np.flatnonzero((away < REACH) & (all_away > MARGIN) & np.isin(part, pair))
+        if not len(near) or np.linalg.norm(normals[near].mean(0)) < ONE_WAY:
+            continue
+        some = near[:: max(1, len(near) // POINTS)]
+        out.append(Border((int(pair[0]), int(pair[1])), mine, some, len(near) / len(some)))
+    return out
+
+
+def believed(border: Border, step: float, error: float) -> Step | None:
+    """The step that ``parallax.find_step`` found of the second part against the first, if it is certain."""
+    certain = error < ERROR and abs(step) > CERTAIN * error and LEAST < abs(step) < MOST
+    return Step(border, int(step < 0), abs(step), error) if certain else None
+
+
+def stepped(vertices: np.ndarray, faces: np.ndarray, part: np.ndarray, steps: list[Step],
+            held: np.ndarray) -> np.ndarray:  # fmt: skip
+    """The mesh (V, 3), (F, 3) with steps between its parts (V,).
+
+    Args:
+        held: (V,) how often an outline fixed a vertex's place.
+    """
+    count, edges = len(vertices), unique_edges(faces)
+    length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
+    crossed = np.concatenate([s.border.edges for s in steps])
+    open_ = np.isin(edges @ [count, 1], np.sort(crossed, axis=1) @ [count, 1])
+    joined, length = edges[~open_], length[~open_]
+    wanted = np.concatenate([np.full(len(s.border.edges), -s.depth if s.beneath else s.depth) for s in steps])
+    rows = [_difference(joined, 1 / (SLOPE * np.maximum(length, 1e-6)), count),
+            _difference(crossed, np.full(len(crossed), 1 / KEPT), count)]  # fmt: skip
+    free = np.isin(part, [s.border.parts[s.beneath] for s in steps])
+    outlined = np.where(free, EASED, 1) * np.minimum(held, OFTEN) / OUTLINE**2
+    still = np.where(free, USUAL, FIXED) ** -2 + outlined
+    system = sum(r.T @ r for r in rows) + sparse.diags_array(still)
+    move = solve(sparse.csr_array(system), rows[1].T @ (wanted / KEPT))
+    return vertices + vertex_normals(vertices, faces) * move[:, None]
+
+
+def _difference(edges: np.ndarray, weight: np.ndarray, count: int) -> sparse.csr_array:
+    """(E, V) weighted differences of the second from the first vertex of edges (E, 2)."""
+    row = np.arange(len(edges))
+    return sparse.csr_array(
+        (np.r_[-weight, weight], (np.r_[row, row], edges.T.ravel())), shape=(len(edges), count)
+    )

@@ -1,0 +1,140 @@
+"""What lies beneath other cloth is found by how it slides when the person turns, and the surface gets the step."""
+
+import cv2
+import numpy as np
+import pytest
+import trimesh
+
+from hvr_nb.mask_distance import pixels_of
+from hvr_nb.mesh import vertex_normals
+from hvr_nb.methods.selfrecon.layers import Step, believed, borders, parts, stepped
+from hvr_nb.methods.selfrecon.parallax import FEW, find_step
+from hvr_nb.types import Camera
+
+DEEP, HALF, SIDE = 0.006, 0.04, 0.004  # metres: how deep the panel lies, its half width, the mesh's sides
+CAMERA = Camera(np.array([[800.0, 0, 120], [0, 800, 120], [0, 0, 1]]), 240, 240, np.diag([1.0, -1, -1]),
+                np.array([0, 0, 2.4]))  # fmt: skip
+
+
+def marks(rng, cells=20):
+    """A pattern (400, 400) grey 0..1 of even patches."""
+    return cv2.resize(rng.uniform(0.2, 0.8, (cells, cells)).astype(np.float32), (400, 400))
+
+
+def turned(points, angle):
+    c, s = np.cos(angle), np.sin(angle)
+    return points @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+
+
+def shot(angle, coat, panel, rng, *, depth):
+    """A picture (H, W) of a plane 0.2 m wide whose middle strip lies ``depth`` behind it, as a person turns.
+
+    The plane's own place is a little off in every frame, as that of a fitted body is.
+    """
+    col, row = np.meshgrid(np.arange(CAMERA.width) + 0.5, np.arange(CAMERA.height) + 0.5)
+    off = rng.normal(size=2) * 2.0
+    way = np.stack([(col - 120 - off[0]) / 800, -(row - 120 - off[1]) / 800, -np.ones_like(col)], -1)
+    start, way = turned(np.array([0, 0, 2.4]), -angle), turned(way.reshape(-1, 3), -angle)
+
+    def hit(z):
+        return start + ((z - start[2]) / way[:, 2:]) * way
+
+    def painted(p, pattern):
+        xy = ((p[:, :2] / 0.3 + 0.5) * 400).astype(np.float32).reshape(*col.shape, 2)
+        return cv2.remap(pattern, xy[..., 0], xy[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+    front, back = hit(0.0), hit(-depth)
+    open_ = (np.abs(front[:, 0]) < HALF).reshape(col.shape)
+    out = np.where(open_, painted(back, panel), painted(front, coat))
+    return (out + rng.normal(size=out.shape) * 0.005).astype(np.float32)
+
+
+def found(depth, *, bare=False, frames=16, seed=0):
+    """What ``find_step`` says of the strip in a film of ``shot``."""
+    rng = np.random.default_rng(seed)
+    coat, panel = marks(rng), np.full((400, 400), 0.9, np.float32) if bare else marks(rng)
+    x, y = np.meshgrid(np.arange(-0.08, 0.081, SIDE), np.arange(-0.1, 0.101, SIDE))
+    points = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], 1)
+    points = points[np.abs(np.abs(points[:, 0]) - HALF) > 0.012]
+    angles = np.radians(np.linspace(-40, 40, frames))
+    pictures = [shot(a, coat, panel, rng, depth=depth) for a in angles]
+    pixels, along, trust = [], [], []
+    for a in angles:
+        p, q = (pixels_of(turned(points + [0, 0, z], a), CAMERA)[0] for z in (0, 0.001))
+        pixels.append(p)
+        along.append((q - p) / 0.001)
+        trust.append(np.full(len(points), np.cos(a) ** 2))
+    return find_step(np.abs(points[:, 0]) < HALF, pixels, along, trust, pictures)
+
+
+@pytest.mark.parametrize("depth", [0.0, DEEP, -0.004])
+def test_parallax_finds_how_deep_a_strip_lies(depth):
+    step, error = found(depth)
+    assert abs(step + depth) < 0.001 and error < 0.00125, (step, error)
+
+
+def test_bare_cloth_and_few_frames_are_not_believed():
+    step, error = found(DEEP, bare=True)
+    assert believed(None, step, error) is None, (step, error)
+    assert found(DEEP, frames=FEW - 1) == (0.0, np.inf)
+
+
+@pytest.fixture(scope="module")
+def coat():
+    """A flat mesh, blue with a white strip in its middle and small letters on that; and its strip."""
+    x, y = (a.ravel() for a in np.meshgrid(np.arange(-0.1, 0.1001, SIDE), np.arange(-0.15, 0.1501, SIDE)))
+    vertices = np.stack([x, y, np.zeros(len(x))], 1)
+    wide, count = 51, len(x)
+    first = np.arange(count).reshape(-1, wide)[:-1, :-1].ravel()
+    faces = np.concatenate([np.stack([first, first + 1, first + wide], 1),
+                            np.stack([first + 1, first + wide + 1, first + wide], 1)])  # fmt: skip
+    strip = np.abs(x) < HALF - 1e-6
+    colour = np.where(strip[:, None], [0.9, 0.9, 0.9], [0.05, 0.08, 0.2])
+    colour[(np.abs(x) < 0.006) & (np.abs(y) < 0.006)] = 0.1
+    return vertices, faces, colour.astype(np.float32), strip
+
+
+def test_parts_are_what_has_one_colour_but_for_marks(coat):
+    vertices, faces, colour, strip = coat
+    part = parts(colour, vertices, faces)
+    assert len(np.unique(part)) == 3  # the strip, and cloth on both sides
+    clear = np.abs(np.abs(vertices[:, 0]) - HALF) > 1.5 * SIDE
+    assert len(np.unique(part[strip & clear])) == 1
+    assert not np.isin(part[~strip & clear], part[strip & clear]).any()
+    found = borders(part, vertices, faces)
+    assert len(found) == 2
+    for border in found:
+        assert (part[border.edges] == border.parts).all()
+        assert (np.abs(np.abs(vertices[border.near, 0]) - HALF) > 0.01).all()
+
+
+def test_borders_that_go_round_are_left_to_outlines():
+    tube = trimesh.creation.cylinder(radius=0.1, height=0.4, sections=120)
+    v, f = trimesh.remesh.subdivide_to_size(tube.vertices, tube.faces, 0.008)
+    assert borders((v[:, 2] > 0.01).astype(int), v, f) == []
+    assert len(borders(((v[:, 0] > 0.09) & (np.abs(v[:, 2]) < 0.12)).astype(int), v, f)) > 0
+
+
+def test_a_step_is_as_sharp_as_the_triangles_and_leaves_what_lies_above(coat):
+    vertices, faces, colour, _ = coat
+    part = parts(colour, vertices, faces)
+    strip = part == part[np.linalg.norm(vertices, axis=1).argmin()]
+    steps = [believed(b, -DEEP if strip[b.edges[0, 1]] else DEEP, 0.0005)
+             for b in borders(part, vertices, faces)]  # fmt: skip
+    moved = stepped(vertices, faces, part, steps, np.zeros(len(vertices)))[:, 2]
+    assert np.abs(moved[~strip]).max() < 0.001
+    np.testing.assert_allclose(moved[strip], -DEEP, atol=0.001)
+    held = stepped(vertices, faces, part, steps, np.full(len(vertices), 4.0))[:, 2]
+    assert np.abs(held[strip]).mean() < np.abs(moved[strip]).mean()  # outlines have a say
+    np.testing.assert_array_equal(vertex_normals(vertices, faces)[:, 2], 1)
+
+
+@pytest.mark.parametrize(("step", "error", "beneath"), [
+    (-0.005, 0.0007, 1), (0.005, 0.0007, 0), (-0.005, 0.0015, None), (-0.003, 0.001, None),
+    (-0.0015, 0.0002, None), (-0.02, 0.0005, None), (0.0, np.inf, None),
+])  # fmt: skip
+def test_only_certain_steps_of_cloth_are_believed(coat, step, error, beneath):
+    vertices, faces, colour, _ = coat
+    border = borders(parts(colour, vertices, faces), vertices, faces)[0]
+    wanted = None if beneath is None else Step(border, beneath, abs(step), error)
+    assert believed(border, step, error) == wanted
