@@ -20,7 +20,7 @@ from hvr_nb.canonical import Canonical, make_canonical
 from hvr_nb.geometry import undistort_images
 from hvr_nb.methods.selfrecon.avatar import Avatar, Surface, load
 from hvr_nb.methods.selfrecon.detail import as_picture
-from hvr_nb.methods.selfrecon.fit import ROUNDS, Fit, FitOptions, Footage, footage
+from hvr_nb.methods.selfrecon.fit import ROUNDS, Fit, FitOptions, Footage, colours, footage
 from hvr_nb.methods.selfrecon.template import subdivision
 from hvr_nb.rays import outline_gaps
 from hvr_nb.threads import one_thread
@@ -130,12 +130,13 @@ def _finish(fit: Fit, body: Body, history: dict, call: dict, model_file: str) ->
         finer[: len(fit.vertices)] @ fit.vertices
     )  # subdivision draws vertices inwards: begin as far outside
     vertices = finer @ (2 * fit.vertices - shrunk)
-    colour, light, seen = fit.coloured(vertices, faces)
+    seen = fit.sightings(vertices, faces)
+    colour, light = colours(seen, faces)
     if fit.options.layers:
-        vertices, steps = fit.layered(vertices, faces, colour, seen, finer)
-        call = call | {"layers": [[s.depth, s.error, len(s.border.edges)] for s in steps]}
+        vertices, seen, steps = fit.layered(vertices, faces, colour, seen, finer)
+        call = call | {"layers": [{"depth": s.depth, "error": s.error} for s in steps]}  # metres
         if steps:
-            colour, light, _ = fit.coloured(vertices, faces)
+            colour, light = colours(seen, faces)
     made = Surface(vertices.astype(np.float32), faces.astype(np.int32), colour.astype(np.float16), light,
                    fit.centres.astype(np.float32), fit.heights.astype(np.float16))  # fmt: skip
     refined = replace(body, global_orient=fit.poses[:, :3], body_pose=fit.poses[:, 3:], transl=fit.transl)

@@ -14,12 +14,14 @@ from scipy.optimize import nnls
 from hvr_nb.geometry import camera_centre
 from hvr_nb.light import EVEN, LAMPS, lobes
 from hvr_nb.mask_distance import lookup, pixels_of
+from hvr_nb.methods.selfrecon.shape import robust
 from hvr_nb.raster import rasterize
 from hvr_nb.types import Camera
 
 BEHIND = 0.012  # metres, at least a pixel: a vertex this far behind what its pixel shows is hidden
 GRAZING = 0.25  # cosine: surface seen flatter than this is left out
 EDGE = 1.5  # pixels inside the mask's edge from which a colour is the person's own
+ENOUGH = 25000  # vertices to find the light from
 DOUBT = 0.06  # usual difference of a colour from the albedo under the light, 0..1
 
 
@@ -61,20 +63,33 @@ def albedo_and_light(seen: Sightings, *, rounds: int = 4) -> tuple[np.ndarray, n
     The lamps' strengths multiply ``light.lobes``; what was seen is lit by 1 in the mean.
     """
     light = np.full(LAMPS, EVEN, np.float32)
-    weight = seen.weight.copy()
-    colour = np.full((seen.rgb.shape[1], 3), np.nan, np.float32)
-    for k in range(rounds):
-        top, below = np.zeros_like(colour, np.float64), np.zeros(len(colour))
-        for rgb, w, n in zip(seen.rgb, weight, seen.normal, strict=True):
-            shade = lobes(n) @ light
-            top += (w * shade)[:, None] * (rgb / np.float32(255))
-            below += w * shade**2
-        colour = np.where(below[:, None] > 1e-4, top / np.maximum(below, 1e-4)[:, None], np.nan)
-        if k + 1 < rounds:
-            light = _light(seen, weight, np.nan_to_num(colour))
-            weight = _doubted(seen, np.nan_to_num(colour), light)
-    mean = _mean_shade(seen, weight, light)
-    return (colour * mean).astype(np.float32), light / mean
+    each = max(1, seen.weight.shape[1] // ENOUGH)  # a part of the vertices tells the light
+    some = Sightings(*(x[:, ::each] for x in (seen.rgb, seen.weight, seen.place, seen.normal)))
+    weight, shade = some.weight, _shade(some, light)
+    for _ in range(rounds - 1):
+        colour = np.nan_to_num(_albedo(some, weight, shade))
+        light = _light(some, weight, colour)
+        shade = _shade(some, light)
+        weight = _doubted(some, colour, shade)
+    weight, shade = seen.weight, _shade(seen, light)
+    for _ in range(rounds - 1):
+        weight = _doubted(seen, np.nan_to_num(_albedo(seen, weight, shade)), shade)
+    mean = _mean(weight, shade)
+    return (_albedo(seen, weight, shade) * mean).astype(np.float32), light / mean
+
+
+def _shade(seen: Sightings, light) -> np.ndarray:
+    """(N, V) float32 brightness of what is seen."""
+    return np.stack([lobes(n) @ light for n in seen.normal])
+
+
+def _albedo(seen: Sightings, weight, shade) -> np.ndarray:
+    """(V, 3) colours that, so bright, are most like what is seen; NaN where nothing is."""
+    top, below = np.zeros((weight.shape[1], 3)), np.zeros(weight.shape[1])
+    for rgb, w, bright in zip(seen.rgb, weight, shade, strict=True):
+        top += (w * bright)[:, None] * (rgb / np.float32(255))
+        below += w * bright**2
+    return np.where(below[:, None] > 1e-4, top / np.maximum(below, 1e-4)[:, None], np.nan)
 
 
 def _light(seen: Sightings, weight, colour) -> np.ndarray:
@@ -87,21 +102,20 @@ def _light(seen: Sightings, weight, colour) -> np.ndarray:
         right += basis.T @ (w * (colour * (rgb / np.float32(255))).sum(1))
     root = np.linalg.cholesky(matrix)
     light = nnls(root.T, np.linalg.solve(root, right))[0].astype(np.float32)
-    return light / _mean_shade(seen, weight, light)
+    return light / _mean(weight, _shade(seen, light))
 
 
-def _mean_shade(seen: Sightings, weight, light) -> np.float32:
-    """What the light is in the mean over all that was seen, at least 0.1."""
-    total = sum(float((w * (lobes(n) @ light)).sum()) for w, n in zip(weight, seen.normal, strict=True))
-    return np.float32(max(total / max(float(weight.sum()), 1e-6), 0.1))
+def _mean(weight: np.ndarray, shade: np.ndarray) -> np.float32:
+    """What the light (N, V) is in the mean over all that was seen, at least 0.1."""
+    return np.float32(max(float((weight * shade).sum()) / max(float(weight.sum()), 1e-6), 0.1))
 
 
-def _doubted(seen: Sightings, colour, light) -> np.ndarray:
+def _doubted(seen: Sightings, colour, shade) -> np.ndarray:
     """Weights (N, V) lowered where a frame's colour is not the albedo under the light."""
     out = np.empty_like(seen.weight)
-    for k, (rgb, w, n) in enumerate(zip(seen.rgb, seen.weight, seen.normal, strict=True)):
-        error = np.abs(rgb / np.float32(255) - colour * (lobes(n) @ light)[:, None]).mean(1)
-        out[k] = w / (1 + (error / DOUBT) ** 2) ** 2 + 1e-3 * w
+    for k, (rgb, w, bright) in enumerate(zip(seen.rgb, seen.weight, shade, strict=True)):
+        error = np.abs(rgb / np.float32(255) - colour * bright[:, None]).mean(1)
+        out[k] = w * robust(error, DOUBT) + 1e-3 * w
     return out
 
 

@@ -16,7 +16,7 @@ from hvr_nb.carving import first_template, loose_volume
 from hvr_nb.kinematics import turn_joints
 from hvr_nb.light import lobes
 from hvr_nb.loose import blend
-from hvr_nb.mask_distance import pixels_of, signed_distance
+from hvr_nb.mask_distance import lookup, pixels_of, signed_distance
 from hvr_nb.mesh import neighbour_mean, vertex_normals
 from hvr_nb.methods.selfrecon import pose as pose_step
 from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, sighting
@@ -190,14 +190,13 @@ class Fit:
                 x = x + normal * (basis @ self.heights[k])[:, None]
             yield x, normal
 
-    def coloured(self, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray, Sightings]:
-        """Albedo (V, 3), 0..1, and light (LAMPS,) of a big-pose mesh from all of the film, and what that shows."""
-        seen = self._sightings(self._skin(), vertices, faces, np.arange(len(self.film.which)))
-        return *_colours(seen, faces), seen
+    def sightings(self, vertices: np.ndarray, faces: np.ndarray) -> Sightings:
+        """What all of the film shows of a big-pose mesh (V, 3), (F, 3)."""
+        return self._sightings(self._skin(), vertices, faces, np.arange(len(self.film.which)))
 
     def layered(self, vertices: np.ndarray, faces: np.ndarray, albedo: np.ndarray, seen: Sightings,
-                finer) -> tuple[np.ndarray, list[Step]]:  # fmt: skip
-        """A big-pose mesh (V, 3), (F, 3) with steps where cloth lies over cloth, and these.
+                finer) -> tuple[np.ndarray, Sightings, list[Step]]:  # fmt: skip
+        """A big-pose mesh (V, 3), (F, 3) with steps where cloth lies over cloth, what the film shows of it, and these.
 
         Args:
             albedo: (V, 3), 0..1. seen: what the film shows of the mesh. finer: (V, own) matrix that made its
@@ -217,8 +216,13 @@ class Fit:
             step = believed(border, *found)
             steps += [step] if step else []
         if not steps:
-            return vertices, []
-        return stepped(vertices, faces, part, steps, finer @ self._held(self._skin())), steps
+            return vertices, seen, []
+        stepping = stepped(vertices, faces, part, steps, finer @ self._held(self._skin()))
+        at = np.flatnonzero(stepping)
+        for picture, x, n, rgb in zip(film.frames, seen.place, seen.normal, seen.rgb, strict=True):
+            x[at] += n[at] * stepping[at, None]
+            rgb[at] = lookup(picture.astype(np.float32), pixels_of(x[at], film.camera)[0]) + 0.5
+        return vertices + vertex_normals(vertices, faces) * stepping[:, None], seen, steps
 
     def _sightings(self, skin: Skin, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray) -> Sightings:
         rgb, weight, places, normals = [], [], [], []
@@ -233,7 +237,7 @@ class Fit:
 
     def _figures(self, skin: Skin) -> dict[str, float]:
         some = np.unique(np.linspace(0, len(self.film.which) - 1, LOOKED_AT).astype(int))
-        colour, light = _colours(self._sightings(skin, self.vertices, self.faces, some), self.faces)
+        colour, light = colours(self._sightings(skin, self.vertices, self.faces, some), self.faces)
         overlap, quality = [], []
         for k, (x, normal) in zip(some, self.posed(skin, self.vertices, self.faces, self.film.which[some]),
                                   strict=True):  # fmt: skip
@@ -246,7 +250,7 @@ class Fit:
         return {"iou": float(np.mean(overlap)), "psnr_body": float(np.mean(quality))}
 
 
-def _colours(seen: Sightings, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Albedo (V, 3), 0..1, gaps filled, and light (LAMPS,)."""
+def colours(seen: Sightings, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Albedo (V, 3), 0..1, of a mesh (F, 3), gaps filled, and light (LAMPS,)."""
     colour, light = albedo_and_light(seen)
     return filled(colour, neighbour_mean(faces, len(colour))), light

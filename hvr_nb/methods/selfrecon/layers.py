@@ -31,6 +31,7 @@ POINTS = 1500  # looked at about a border
 CERTAIN, ERROR = 4.0, 0.00125  # standard errors that a step is at least, and metres that the error is at most
 LEAST, MOST = 0.002, 0.01  # metres of steps that are made
 KEPT, FIXED = 0.0005, 0.001  # metres that a step may be missed by, and that what lies above may give way
+NOTHING = 1e-5  # metres: what moves less stays
 EASED = 0.1  # weight of outlines of what lies beneath: they may be those of what lies above, right beside
 SLOPE, USUAL = 0.1, 0.012  # slope and metres of what lies beneath: it is back in its place in some 15 cm
 
@@ -121,7 +122,7 @@ def believed(border: Border, step: float, error: float) -> Step | None:
 
 def stepped(vertices: np.ndarray, faces: np.ndarray, part: np.ndarray, steps: list[Step],
             held: np.ndarray) -> np.ndarray:  # fmt: skip
-    """The mesh (V, 3), (F, 3) with steps between its parts (V,).
+    """Metres (V,) along its normals that make steps between the parts (V,) of a mesh (V, 3), (F, 3); mostly 0.
 
     Args:
         held: (V,) how often an outline fixed a vertex's place.
@@ -139,7 +140,7 @@ def stepped(vertices: np.ndarray, faces: np.ndarray, part: np.ndarray, steps: li
     still = np.where(free, USUAL, FIXED) ** -2 + outlined
     system = sum(r.T @ r for r in rows) + sparse.diags_array(still)
     move = solve(sparse.csr_array(system), rows[1].T @ (wanted / KEPT))
-    return vertices + vertex_normals(vertices, faces) * move[:, None]
+    return np.where(np.abs(move) > NOTHING, move, 0)
 
 
 def _difference(edges: np.ndarray, weight: np.ndarray, count: int) -> sparse.csr_array:
