@@ -107,6 +107,14 @@ def test_parts_are_what_has_one_colour_but_for_marks(coat):
         assert (np.abs(np.abs(vertices[border.near, 0]) - HALF) > 0.01).all()
 
 
+@pytest.mark.parametrize("colours", [1, 2])
+def test_people_in_one_or_two_colours_are_no_fault(coat, colours):
+    vertices, faces, _, _ = coat
+    colour = np.where(vertices[:, :1] < 0, 0.2, 0.2 * colours) * np.ones(3)
+    part = parts(colour, vertices, faces)
+    assert len(np.unique(part)) == colours and len(borders(part, vertices, faces)) == colours - 1
+
+
 def test_borders_that_go_round_are_left_to_outlines():
     tube = trimesh.creation.cylinder(radius=0.1, height=0.4, sections=120)
     v, f = trimesh.remesh.subdivide_to_size(tube.vertices, tube.faces, 0.008)

@@ -199,8 +199,8 @@ class Fit:
         """A big-pose mesh (V, 3), (F, 3) with steps where cloth lies over cloth, what the film shows of it, and these.
 
         Args:
-            albedo: (V, 3), 0..1. seen: what the film shows of the mesh. finer: (V, own) matrix that made its
-                vertices of the fit's own.
+            albedo: (V, 3), 0..1. seen: what the film shows of the mesh; it is changed along with it.
+            finer: (V, own) matrix that made the mesh's vertices of the fit's own.
         """
         film, part = self.film, parts(albedo, vertices, faces)
         grey = [cv2.cvtColor(np.ascontiguousarray(f), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255

@@ -19,7 +19,7 @@ from scipy.spatial import cKDTree
 from hvr_nb.colour_model import colour_features
 from hvr_nb.mesh import neighbour_mean, unique_edges, vertex_normals
 from hvr_nb.methods.selfrecon.detail import OFTEN, OUTLINE
-from hvr_nb.methods.selfrecon.shape import solve
+from hvr_nb.methods.selfrecon.shape import difference, solve
 
 COLOURS, APART = 8, 8.0  # colours at most, and how far apart in Lab (``colour_features``) two are
 MARK = 0.012  # metres: marks smaller than this count as what is around them
@@ -61,7 +61,10 @@ def parts(colour: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.nda
     edges, near = unique_edges(faces), neighbour_mean(faces, len(vertices))
     lab = near @ colour_features((255 * np.clip(colour, 0, 1) + 0.5).astype(np.uint8)[None])[0]
     some = lab[:: max(1, len(lab) // 20000)].astype(np.float64)
-    centres = kmeans2(some, min(COLOURS, len(some)), minit="++", seed=0)[0]
+    different = min(COLOURS, len(np.unique(some.round(), axis=0)))
+    if different < 2:
+        return _connected(np.zeros(len(vertices), int), edges)
+    centres = kmeans2(some, different, minit="++", seed=0)[0]
     kind = fcluster(linkage(centres, "average"), APART, "distance") - 1
     share = np.eye(kind.max() + 1, dtype=np.float32)[kind[vq(lab, centres)[0]]]
     side = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1).mean()
@@ -95,6 +98,8 @@ def borders(part: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> list[B
     """
     edges = unique_edges(faces)
     edges = edges[part[edges[:, 0]] != part[edges[:, 1]]]
+    if not len(edges):
+        return []
     normals = vertex_normals(vertices, faces)
     edges = np.where((part[edges[:, 0]] < part[edges[:, 1]])[:, None], edges, edges[:, ::-1])
     all_away = cKDTree(vertices[edges.ravel()]).query(vertices, distance_upper_bound=REACH)[0]
@@ -133,19 +138,11 @@ def stepped(vertices: np.ndarray, faces: np.ndarray, part: np.ndarray, steps: li
     open_ = np.isin(edges @ [count, 1], np.sort(crossed, axis=1) @ [count, 1])
     joined, length = edges[~open_], length[~open_]
     wanted = np.concatenate([np.full(len(s.border.edges), -s.depth if s.beneath else s.depth) for s in steps])
-    rows = [_difference(joined, 1 / (SLOPE * np.maximum(length, 1e-6)), count),
-            _difference(crossed, np.full(len(crossed), 1 / KEPT), count)]  # fmt: skip
+    rows = [difference(joined, 1 / (SLOPE * np.maximum(length, 1e-6)), count),
+            difference(crossed, np.full(len(crossed), 1 / KEPT), count)]  # fmt: skip
     free = np.isin(part, [s.border.parts[s.beneath] for s in steps])
     outlined = np.where(free, EASED, 1) * np.minimum(held, OFTEN) / OUTLINE**2
     still = np.where(free, USUAL, FIXED) ** -2 + outlined
     system = sum(r.T @ r for r in rows) + sparse.diags_array(still)
     move = solve(sparse.csr_array(system), rows[1].T @ (wanted / KEPT))
     return np.where(np.abs(move) > NOTHING, move, 0)
-
-
-def _difference(edges: np.ndarray, weight: np.ndarray, count: int) -> sparse.csr_array:
-    """(E, V) weighted differences of the second from the first vertex of edges (E, 2)."""
-    row = np.arange(len(edges))
-    return sparse.csr_array(
-        (np.r_[-weight, weight], (np.r_[row, row], edges.T.ravel())), shape=(len(edges), count)
-    )

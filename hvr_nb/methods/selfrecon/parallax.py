@@ -33,9 +33,8 @@ def find_step(beside: np.ndarray, pixels: Sequence, along: Sequence, trust: Sequ
     """How much further out one side of a border is than the surface has it, against the other, and its error.
 
     Args:
-        beside: (K,) bool, the points of that side. pixels, along, trust: of N frames, in the order of time, where
-            the points should be (K, 2), pixels a metre along their normals (K, 2), and weights (K,), 0 where not
-            seen.
+        beside: (K,) bool, the points of that side. pixels, along, trust: of N frames, where the points
+            should be (K, 2), pixels a metre along their normals (K, 2), and weights (K,), 0 where not seen.
         pictures: the N frames, (H, W) float32 grey, 0..1.
         hopeless: metres of error beyond which it is not sought any further.
 

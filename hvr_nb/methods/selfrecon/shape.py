@@ -56,12 +56,16 @@ def consensus(rims: list[Rim], normals: list[np.ndarray], vertices: np.ndarray, 
 def _slope(faces: np.ndarray, count: int) -> sparse.csr_array:
     """(V, V) of the sum of squared differences over the edges; never negative, unlike ``laplacian`` made symmetric."""
     edges = unique_edges(faces)
-    one = np.ones(len(edges))
+    along = difference(edges, np.ones(len(edges)), count)
+    return sparse.csr_array(along.T @ along / 6)
+
+
+def difference(edges: np.ndarray, weight: np.ndarray, count: int) -> sparse.csr_array:
+    """(E, V) differences of the second from the first vertex of edges (E, 2), times ``weight`` (E,)."""
     row = np.arange(len(edges))
-    difference = sparse.csr_array(
-        (np.r_[one, -one], (np.r_[row, row], edges.T.ravel())), shape=(len(edges), count)
+    return sparse.csr_array(
+        (np.r_[-weight, weight], (np.r_[row, row], edges.T.ravel())), shape=(len(edges), count)
     )
-    return sparse.csr_array(difference.T @ difference / 6)
 
 
 def solve(system: sparse.csr_array, right: np.ndarray) -> np.ndarray:
