@@ -17,8 +17,8 @@ import numpy as np
 from hvr_nb.mask_distance import lookup
 from hvr_nb.methods.selfrecon.shape import robust
 
-BLURS = (2.0, 2.0) + (1.0,) * 10  # pixels, of the pictures compared in each round
-GROUND = 5.0  # times the blur: what is smoother than that is light, not a mark
+BLURS = (3.0, 3.0, 2.0, 2.0) + (1.0,) * 10  # pixels, of the pictures compared in each round
+GROUND = 2.5  # times the blur: what is smoother is light, or the blur of the border, which belongs to what lies above
 FAR, STRIDE = 8.0, 2.0  # pixels that a pose is off at most, and between shifts that are tried
 FEW, BOTH = 8, 0.25  # frames at least; what they show of each side, of the most that one shows
 DOUBT = 0.05  # usual difference of marks, 0..1
