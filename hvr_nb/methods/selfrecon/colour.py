@@ -68,8 +68,7 @@ def albedo_and_light(seen: Sightings, *, rounds: int = 4) -> tuple[np.ndarray, n
     weight, shade = some.weight, _shade(some, light)
     for _ in range(rounds - 1):
         colour = np.nan_to_num(_albedo(some, weight, shade))
-        light = _light(some, weight, colour)
-        shade = _shade(some, light)
+        light, shade = _light(some, weight, colour)
         weight = _doubted(some, colour, shade)
     weight, shade = seen.weight, _shade(seen, light)
     for _ in range(rounds - 1):
@@ -92,8 +91,8 @@ def _albedo(seen: Sightings, weight, shade) -> np.ndarray:
     return np.where(below[:, None] > 1e-4, top / np.maximum(below, 1e-4)[:, None], np.nan)
 
 
-def _light(seen: Sightings, weight, colour) -> np.ndarray:
-    """The lamps (LAMPS,), none negative, that make the albedo look as the frames do; else an even light."""
+def _light(seen: Sightings, weight, colour) -> tuple[np.ndarray, np.ndarray]:
+    """The lamps (LAMPS,), none negative, that make the albedo look as the frames do, else even; their ``_shade``."""
     ridge = 1e-3 * float(weight.sum()) + 1e-6
     matrix, right = ridge * np.eye(LAMPS), np.full(LAMPS, ridge * EVEN)
     for rgb, w, n in zip(seen.rgb[::2], weight[::2], seen.normal[::2], strict=True):
@@ -102,7 +101,9 @@ def _light(seen: Sightings, weight, colour) -> np.ndarray:
         right += basis.T @ (w * (colour * (rgb / np.float32(255))).sum(1))
     root = np.linalg.cholesky(matrix)
     light = nnls(root.T, np.linalg.solve(root, right))[0].astype(np.float32)
-    return light / _mean(weight, _shade(seen, light))
+    shade = _shade(seen, light)
+    mean = _mean(weight, shade)
+    return light / mean, shade / mean
 
 
 def _mean(weight: np.ndarray, shade: np.ndarray) -> np.float32:

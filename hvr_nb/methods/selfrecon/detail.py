@@ -77,7 +77,12 @@ def detailed(vertices: np.ndarray, faces: np.ndarray, wanted: np.ndarray, trust:
     values = np.r_[-(way * normal[i]).sum(1) * scale, (way * normal[j]).sum(1) * scale]
     J = sparse.csr_array((values, (np.r_[row, row], np.r_[i, j])), shape=(len(i), count))
     L = laplacian(faces, count) / PLACE
-    still = np.full(count, PLACE**-2) + (0 if held is None else np.minimum(held, OFTEN) / OUTLINE**2)
+    still = np.full(count, PLACE**-2) + (0 if held is None else outlined(held))
     system = sparse.csr_array(J.T @ J + sparse.diags_array(still) + BEND * (L.T @ L))
     move = solve(system, -(J.T @ (scale * (way * edge).sum(1))))
     return vertices + np.clip(move, -FARTHEST, FARTHEST)[:, None] * normal
+
+
+def outlined(held: np.ndarray) -> np.ndarray:
+    """Weights (V,), 1 / metres squared, of the places of vertices that outlines fixed ``held`` (V,) times."""
+    return np.minimum(held, OFTEN) / OUTLINE**2

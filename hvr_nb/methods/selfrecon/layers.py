@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from hvr_nb.colour_model import colour_features
 from hvr_nb.mesh import neighbour_mean, unique_edges, vertex_normals
-from hvr_nb.methods.selfrecon.detail import OFTEN, OUTLINE
+from hvr_nb.methods.selfrecon.detail import outlined
 from hvr_nb.methods.selfrecon.shape import difference, solve
 
 COLOURS, APART = 8, 8.0  # colours at most, and how far apart in Lab (``colour_features``) two are
@@ -73,13 +73,11 @@ def parts(colour: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.nda
     part = _connected(share.argmax(1), edges)
     size = np.bincount(part) * side**2 * np.sqrt(3) / 2  # square metres: a vertex has two triangles
     small = size[part] < SMALL
-    if small.all() or not small.any():
-        return part
     while small.any():  # small parts go to what is beside them
         grown = small[edges[:, 0]] != small[edges[:, 1]]
         at = np.where(small[edges[grown, 0]][:, None], edges[grown], edges[grown][:, ::-1])
         if not len(at):
-            break  # a small piece by itself
+            break  # small pieces with nothing else beside them
         part[at[:, 0]], small[at[:, 0]] = part[at[:, 1]], False
     return _connected(part, edges)
 
@@ -141,8 +139,7 @@ def stepped(vertices: np.ndarray, faces: np.ndarray, part: np.ndarray, steps: li
     rows = [difference(joined, 1 / (SLOPE * np.maximum(length, 1e-6)), count),
             difference(crossed, np.full(len(crossed), 1 / KEPT), count)]  # fmt: skip
     free = np.isin(part, [s.border.parts[s.beneath] for s in steps])
-    outlined = np.where(free, EASED, 1) * np.minimum(held, OFTEN) / OUTLINE**2
-    still = np.where(free, USUAL, FIXED) ** -2 + outlined
+    still = np.where(free, USUAL, FIXED) ** -2 + np.where(free, EASED, 1) * outlined(held)
     system = sum(r.T @ r for r in rows) + sparse.diags_array(still)
     move = solve(sparse.csr_array(system), rows[1].T @ (wanted / KEPT))
     return np.where(np.abs(move) > NOTHING, move, 0)
