@@ -11,7 +11,16 @@ from scipy import sparse
 from hvr_nb.mask_distance import pixels_of
 from hvr_nb.methods.selfrecon.colour import Sightings
 from hvr_nb.methods.selfrecon.fit import Fit
-from hvr_nb.methods.selfrecon.layers import Step, believed, borders, parts, stepped
+from hvr_nb.methods.selfrecon.layers import (
+    WIDE,
+    Step,
+    believed,
+    borders,
+    drops,
+    parts,
+    stepped,
+    straightened,
+)  # fmt: skip
 from hvr_nb.methods.selfrecon.parallax import FEW, find_step
 from hvr_nb.types import Camera
 
@@ -137,10 +146,14 @@ def test_a_step_is_as_sharp_as_the_triangles_and_leaves_what_lies_above(coat):
     strip = part == part[np.linalg.norm(vertices, axis=1).argmin()]
     steps = [believed(b, -DEEP if strip[b.edges[0, 1]] else DEEP, 0.0005)
              for b in borders(part, vertices, faces)]  # fmt: skip
-    moved = stepped(vertices, faces, part, steps, np.zeros(len(vertices)))
+    found = drops(steps, part, faces, set())
+    assert all(d.measured for d in found) and sum(len(d.edges) for d in found) == sum(
+        len(x.border.edges) for x in steps
+    )
+    moved = stepped(vertices, faces, part, found, np.zeros(len(vertices)))
     assert np.abs(moved[~strip]).max() < 0.001
     np.testing.assert_allclose(moved[strip], -DEEP, atol=0.001)
-    held = stepped(vertices, faces, part, steps, np.full(len(vertices), 4.0))
+    held = stepped(vertices, faces, part, found, np.full(len(vertices), 4.0))
     assert np.abs(held[strip]).mean() < np.abs(moved[strip]).mean()  # outlines have a say
 
 
@@ -163,9 +176,66 @@ def test_an_open_coat_gets_its_step_from_its_film(coat):
     assert 0.75 * DEEP < step.depth < 1.2 * DEEP  # blurred borders draw it along a little
     deep = (HALF - np.abs(vertices[:, 0]) > 3 * SIDE) & (vertices[:, 1] > BOTTOM + 3 * SIDE)
     np.testing.assert_allclose(moved[deep, 2], -step.depth, atol=0.002)
-    np.testing.assert_allclose(np.linalg.norm(seen.place - places, axis=2), np.abs(moved[:, 2])[None].repeat(16, 0),
-                               atol=1e-5)  # fmt: skip
+    np.testing.assert_allclose(seen.place, [turned(moved, a) for a in angles], atol=1e-5)
+    assert (np.abs(places - seen.place).max(axis=(0, 2)) > 1e-4).any()
     assert seen.rgb[:, deep].mean() > 130  # what moved is looked up again: the shirt is light
+
+
+@pytest.fixture
+def collar(coat):
+    """The coat's parts (V,): 0 coat, 1 shirt, 2 the neck above it; and the step of the shirt beneath the coat."""
+    vertices, faces, _, strip = coat
+    part = np.where(strip, np.where(vertices[:, 1] > 0.03, 2, 1), 0)
+    (shirt,) = [b for b in borders(part, vertices, faces) if b.parts == (0, 1)]
+    return vertices, faces, part, believed(shirt, -DEEP, 0.0005)
+
+
+def test_the_edge_of_a_jacket_goes_on_round_the_neck(collar):
+    vertices, faces, part, step = collar
+    shirt, neck = drops([step], part, faces, set())
+    assert shirt.measured and not neck.measured and neck.depth == DEEP
+    assert (part[neck.edges] == [0, 2]).all() and (part[shirt.edges] == [0, 1]).all()
+    moved = stepped(vertices, faces, part, [shirt, neck], np.zeros(len(vertices)))
+    np.testing.assert_allclose(moved[neck.edges[:, 1]] - moved[neck.edges[:, 0]], -DEEP, atol=0.001)
+    assert np.abs(moved[part == 0]).max() < 0.001
+    alone = stepped(vertices, faces, part, [shirt], np.zeros(len(vertices)))
+    top = neck.edges[vertices[neck.edges[:, 1], 1] > 0.07]
+    assert np.abs(alone[top]).max() < 0.002  # without it, the neck lies as high as the jacket
+
+
+def test_an_outline_has_the_last_word_on_the_neck_and_not_on_the_shirt(collar):
+    vertices, faces, part, step = collar
+    found = drops([step], part, faces, set())
+    shirt, neck = (stepped(vertices, faces, part, found, np.full(len(vertices), 8.0))[d.edges] for d in found)
+    assert (shirt[:, 0] - shirt[:, 1]).mean() > 0.8 * DEEP
+    assert (neck[:, 0] - neck[:, 1]).mean() < 0.4 * DEEP
+
+
+def test_no_drop_goes_on_where_a_border_is_measured(collar):
+    vertices, faces, part, step = collar
+    assert len(drops([step], part, faces, {(0, 2)})) == 1
+
+
+def test_an_edge_is_straight_and_stays_on_the_surface(coat):
+    vertices, faces, _, _ = coat
+    bent = vertices + [0, 0, 1] * (0.3 * vertices[:, :1] ** 2)
+    off = vertices @ np.array([0.8, 0.6, 0]) - 0.01 * np.sin(
+        40 * vertices[:, 1]
+    )  # a wavy line across the grid
+    edges = trimesh.Trimesh(bent, faces, process=False).edges_unique
+    edges = edges[(off[edges] > 0).sum(1) == 1]
+    edges = np.where((off[edges[:, 0]] < 0)[:, None], edges, edges[:, ::-1])
+    ids, face, bary = straightened(bent, faces, edges)
+    assert (np.sort(ids) == np.unique(edges)).all() and bary.min() > -1e-5
+    gone = bent.copy()
+    gone[ids] = (bent[faces[face]] * bary[..., None]).sum(1)
+    inner = ids[np.abs(vertices[ids]).max(1) < 0.07]
+    now = gone[inner] @ np.array([0.8, 0.6, 0]) - 0.01 * np.sin(40 * gone[inner, 1])
+    assert (np.sign(now) == np.sign(off[inner])).mean() > 0.97
+    assert np.std(np.abs(now)) < 0.5 * np.std(np.abs(off[inner]))
+    assert 0.5 * WIDE < np.abs(now).mean() < 1.5 * WIDE
+    a, b = (trimesh.Trimesh(x, faces, process=False) for x in (bent, gone))
+    assert b.area_faces.min() > 0 and (a.face_normals * b.face_normals).sum(1).min() > 0.9  # nothing folds
 
 
 @pytest.mark.parametrize(("step", "error", "beneath"), [

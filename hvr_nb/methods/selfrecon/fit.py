@@ -21,7 +21,17 @@ from hvr_nb.mesh import neighbour_mean, vertex_normals
 from hvr_nb.methods.selfrecon import pose as pose_step
 from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, sighting
 from hvr_nb.methods.selfrecon.detail import detailed, directions
-from hvr_nb.methods.selfrecon.layers import ERROR, Step, believed, borders, parts, stepped
+from hvr_nb.methods.selfrecon.layers import (
+    ERROR,
+    Drop,
+    Step,
+    believed,
+    borders,
+    drops,
+    parts,
+    stepped,
+    straightened,
+)  # fmt: skip
 from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
 from hvr_nb.methods.selfrecon.parallax import find_step
 from hvr_nb.methods.selfrecon.shape import consensus, relaxed, robust, unfolded
@@ -29,6 +39,7 @@ from hvr_nb.methods.selfrecon.silhouettes import Rim, rim, shared_edges
 from hvr_nb.methods.selfrecon.stereo import shaded_directions
 from hvr_nb.methods.selfrecon.template import remeshed
 from hvr_nb.metrics import iou, psnr
+from hvr_nb.nearest import on_surface
 from hvr_nb.raster import interpolate, rasterize
 from hvr_nb.types import Body, Camera
 
@@ -205,24 +216,39 @@ class Fit:
         film, part = self.film, parts(albedo, vertices, faces)
         grey = [cv2.cvtColor(np.ascontiguousarray(f), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
                 for f in film.frames]  # fmt: skip
-        steps = []
+        steps, known = [], set()
         for border in tqdm(borders(part, vertices, faces), desc="borders of colour", leave=False):
             k = border.near
             pixels = [pixels_of(x[k], film.camera)[0] for x in seen.place]
             along = [(pixels_of(x[k] + NUDGE * n[k], film.camera)[0] - p) / NUDGE
                      for x, n, p in zip(seen.place, seen.normal, pixels, strict=True)]  # fmt: skip
             trust = border.each * seen.weight[:, k]
-            found = find_step(part[k] == border.parts[1], pixels, along, trust, grey, hopeless=2 * ERROR)
-            step = believed(border, *found)
+            depth, error = find_step(
+                part[k] == border.parts[1], pixels, along, trust, grey, hopeless=2 * ERROR
+            )
+            step = believed(border, depth, error)
             steps += [step] if step else []
+            known |= {border.parts} if error < ERROR else set()
         if not steps:
             return vertices, seen, []
-        stepping = stepped(vertices, faces, part, steps, finer @ self._held(self._skin()))
-        at = np.flatnonzero(stepping)
+        found = drops(steps, part, faces, known)
+        vertices = self._slid(vertices, faces, found, seen)
+        stepping = stepped(vertices, faces, part, found, finer @ self._held(self._skin()))
+        at = np.union1d(np.flatnonzero(stepping), np.concatenate([d.edges.ravel() for d in found]))
         for picture, x, n, rgb in zip(film.frames, seen.place, seen.normal, seen.rgb, strict=True):
             x[at] += n[at] * stepping[at, None]
             rgb[at] = lookup(picture.astype(np.float32), pixels_of(x[at], film.camera)[0]) + 0.5
         return vertices + vertex_normals(vertices, faces) * stepping[:, None], seen, steps
+
+    @staticmethod
+    def _slid(vertices: np.ndarray, faces: np.ndarray, found: list[Drop], seen: Sightings) -> np.ndarray:
+        """Vertices (V, 3) with straight edges of what lies above; the sightings' places go along."""
+        ids, face, bary = straightened(vertices, faces, np.concatenate([d.edges for d in found]))
+        for x in seen.place:
+            x[ids] = on_surface(x, faces, face, bary)
+        out = vertices.copy()
+        out[ids] = on_surface(vertices, faces, face, bary)
+        return out
 
     def _sightings(self, skin: Skin, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray) -> Sightings:
         rgb, weight, places, normals = [], [], [], []

@@ -2,7 +2,8 @@
 
 An open jacket and the shirt in it are one surface to outlines, for it is hollow there. Where ``parallax`` is
 certain that what is on one side of a border of two colours lies beneath the other side, the surface gets that step,
-as sharp as its triangles are (specs/surface.md E4 S4: detail from colour consistency). The rest stays as it was.
+as sharp as its triangles are (specs/surface.md E4 S4: detail from colour consistency). The edge of what lies above
+goes on where it leaves the lower part: from the shirt round the neck, as a collar. The rest stays as it was.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from hvr_nb.colour_model import colour_features
 from hvr_nb.mesh import neighbour_mean, unique_edges, vertex_normals
 from hvr_nb.methods.selfrecon.detail import outlined
 from hvr_nb.methods.selfrecon.shape import difference, solve
+from hvr_nb.nearest import nearest_surface
 
 COLOURS, APART = 8, 8.0  # colours at most, and how far apart in Lab (``colour_features``) two are
 MARK = 0.012  # metres: marks smaller than this count as what is around them
@@ -32,6 +34,8 @@ CERTAIN, ERROR = 4.0, 0.0015  # standard errors that a step is at least, and met
 LEAST, MOST = 0.002, 0.01  # metres of steps that are made
 KEPT, FIXED = 0.0005, 0.001  # metres that a step may be missed by, and that what lies above may give way
 NOTHING = 1e-5  # metres: what moves less stays
+OVERRULED = 0.5  # how much each sighting of an outline loosens a step that goes on, which nothing measured
+LINE, WIDE = 0.008, 0.002  # metres along an edge that its line is the mean of, and that vertices keep from it
 EASED = 0.1  # weight of outlines of what lies beneath: they may be those of what lies above, right beside
 SLOPE, USUAL = 0.1, 0.012  # slope and metres of what lies beneath: it is back in its place in some 15 cm
 
@@ -54,6 +58,15 @@ class Step:
     beneath: int  # 0 or 1, which of the border's parts
     depth: float  # metres
     error: float  # metres, standard error
+
+
+@dataclass(frozen=True)
+class Drop:
+    """An edge of something that lies above."""
+
+    edges: np.ndarray  # (E, 2) the mesh's edges that cross it, the vertex above first
+    depth: float  # metres
+    measured: bool  # or it goes on from a measured one
 
 
 def parts(colour: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -123,23 +136,86 @@ def believed(border: Border, step: float, error: float) -> Step | None:
     return Step(border, int(step < 0), abs(step), error) if certain else None
 
 
-def stepped(vertices: np.ndarray, faces: np.ndarray, part: np.ndarray, steps: list[Step],
-            held: np.ndarray) -> np.ndarray:  # fmt: skip
-    """Metres (V,) along its normals that make steps between the parts (V,) of a mesh (V, 3), (F, 3); mostly 0.
+def drops(steps: list[Step], part: np.ndarray, faces: np.ndarray, known: set[tuple[int, int]]) -> list[Drop]:
+    """The steps, and where they go on: along all that the part above borders on where a step ends.
+
+    Where the two parts of a step meet a third, the part above ends on that one too, as a jacket that is open over a
+    shirt ends on the neck. What is beneath is one surface there, so the drop goes on and is as deep.
 
     Args:
-        held: (V,) how often an outline fixed a vertex's place.
+        part: (V,) ``parts`` of a mesh (F, 3). known: pairs of parts whose border is measured; none goes on there.
+    """
+    edges = unique_edges(faces)
+    three = np.sort(part[faces], axis=1)
+    three = np.unique(three[(np.diff(three, axis=1) > 0).all(1)], axis=0)  # parts that meet in a face
+    out, done = [], set(known)
+    for step in steps:
+        mine = step.border.edges if step.beneath else step.border.edges[:, ::-1]
+        out.append(Drop(mine, step.depth, measured=True))
+        above = step.border.parts[1 - step.beneath]
+        for meeting in three[np.isin(three, step.border.parts).sum(1) == 2]:
+            third = int(np.setdiff1d(meeting, step.border.parts)[0])
+            pair = (min(above, third), max(above, third))
+            if pair in done:
+                continue
+            done.add(pair)
+            on = edges[(np.sort(part[edges], axis=1) == pair).all(1)]
+            on = np.where((part[on[:, 0]] == above)[:, None], on, on[:, ::-1])
+            out.append(Drop(on, step.depth, measured=False))
+    return out
+
+
+def straightened(vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray):
+    """Where vertices of edges (E, 2) that cross a line go, so that the line is no zigzag of triangles.
+
+    Args:
+        vertices: (V, 3), faces: (F, 3) of the mesh.
+
+    Returns:
+        The vertices (K,), and the faces (K,) and barycentric coordinates (K, 3) of the points where they go, along
+        the surface, ``WIDE`` from the line: on the side where they were.
+    """
+    middle, across = vertices[edges].mean(1), vertices[edges[:, 1]] - vertices[edges[:, 0]]
+    ids, second = np.unique(edges[:, ::-1].ravel(), return_index=True)
+    side = np.where(second % 2, -1.0, 1.0)  # unique looks at the second vertex of every edge first
+    away = cKDTree(middle).sparse_distance_matrix(cKDTree(vertices[ids]), 3 * LINE, output_type="coo_matrix")
+    near = sparse.csr_array((np.exp(-0.5 * (away.data / LINE) ** 2), (away.col, away.row)),
+                            shape=(len(ids), len(edges)))  # fmt: skip
+    normal = vertex_normals(vertices, faces)[ids]
+    way = near @ across
+    way -= (way * normal).sum(1, keepdims=True) * normal
+    way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-12)
+    centre = near @ middle / near.sum(1)[:, None]
+    move = side * WIDE - ((vertices[ids] - centre) * way).sum(1)
+    most = np.linalg.norm(across, axis=1).mean()
+    face, bary, _ = nearest_surface(
+        vertices[ids] + way * np.clip(move, -most, most)[:, None], vertices, faces
+    )
+    return ids, face, bary
+
+
+def stepped(vertices: np.ndarray, faces: np.ndarray, part: np.ndarray, found: list[Drop],
+            held: np.ndarray) -> np.ndarray:  # fmt: skip
+    """Metres (V,) along its normals that make drops between the parts (V,) of a mesh (V, 3), (F, 3); mostly 0.
+
+    Args:
+        held: (V,) how often an outline fixed a vertex's place. It has the last word on a drop that goes on.
     """
     count, edges = len(vertices), unique_edges(faces)
     length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
-    crossed = np.concatenate([s.border.edges for s in steps])
+    crossed = np.concatenate([d.edges for d in found])
     open_ = np.isin(edges @ [count, 1], np.sort(crossed, axis=1) @ [count, 1])
     joined, length = edges[~open_], length[~open_]
-    wanted = np.concatenate([np.full(len(s.border.edges), -s.depth if s.beneath else s.depth) for s in steps])
-    rows = [difference(joined, 1 / (SLOPE * np.maximum(length, 1e-6)), count),
-            difference(crossed, np.full(len(crossed), 1 / KEPT), count)]  # fmt: skip
-    free = np.isin(part, [s.border.parts[s.beneath] for s in steps])
+    wanted = np.concatenate([np.full(len(d.edges), -d.depth) for d in found])
+    firm = (
+        1 / KEPT / np.concatenate([1 + (not d.measured) * OVERRULED * held[d.edges].mean(1) for d in found])
+    )
+    rows = [
+        difference(joined, 1 / (SLOPE * np.maximum(length, WIDE)), count),
+        difference(crossed, firm, count),
+    ]
+    free = np.isin(part, part[crossed[:, 1]])
     still = np.where(free, USUAL, FIXED) ** -2 + np.where(free, EASED, 1) * outlined(held)
     system = sum(r.T @ r for r in rows) + sparse.diags_array(still)
-    move = solve(sparse.csr_array(system), rows[1].T @ (wanted / KEPT))
+    move = solve(sparse.csr_array(system), rows[1].T @ (firm * wanted))
     return np.where(np.abs(move) > NOTHING, move, 0)
