@@ -133,9 +133,10 @@ def _finish(fit: Fit, body: Body, history: dict, call: dict, model_file: str) ->
     seen = fit.sightings(vertices, faces)
     colour, light = colours(seen, faces)
     if fit.options.layers:
-        vertices, seen, steps = fit.layered(vertices, faces, colour, seen, finer)
-        call = call | {"layers": [{"depth": s.depth, "error": s.error} for s in steps]}  # metres
-        if steps:
+        vertices, seen, drops = fit.layered(vertices, faces, colour, seen, finer)
+        call = call | {"layers": [{"depth": d.step.depth, "error": d.step.error, "measured": d.measured}
+                                  for d in drops]}  # metres  # fmt: skip
+        if drops:
             colour, light = colours(seen, faces)
     made = Surface(vertices.astype(np.float32), faces.astype(np.int32), colour.astype(np.float16), light,
                    fit.centres.astype(np.float32), fit.heights.astype(np.float16))  # fmt: skip

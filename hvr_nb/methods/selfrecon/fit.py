@@ -18,20 +18,10 @@ from hvr_nb.light import lobes
 from hvr_nb.loose import blend
 from hvr_nb.mask_distance import lookup, pixels_of, signed_distance
 from hvr_nb.mesh import neighbour_mean, vertex_normals
+from hvr_nb.methods.selfrecon import layers
 from hvr_nb.methods.selfrecon import pose as pose_step
 from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, sighting
 from hvr_nb.methods.selfrecon.detail import detailed, directions
-from hvr_nb.methods.selfrecon.layers import (
-    ERROR,
-    Drop,
-    Step,
-    believed,
-    borders,
-    drops,
-    parts,
-    stepped,
-    straightened,
-)  # fmt: skip
 from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
 from hvr_nb.methods.selfrecon.parallax import find_step
 from hvr_nb.methods.selfrecon.shape import consensus, relaxed, robust, unfolded
@@ -206,44 +196,46 @@ class Fit:
         return self._sightings(self._skin(), vertices, faces, np.arange(len(self.film.which)))
 
     def layered(self, vertices: np.ndarray, faces: np.ndarray, albedo: np.ndarray, seen: Sightings,
-                finer) -> tuple[np.ndarray, Sightings, list[Step]]:  # fmt: skip
+                finer) -> tuple[np.ndarray, Sightings, list[layers.Drop]]:  # fmt: skip
         """A big-pose mesh (V, 3), (F, 3) with steps where cloth lies over cloth, what the film shows of it, and these.
 
         Args:
             albedo: (V, 3), 0..1. seen: what the film shows of the mesh; it is changed along with it.
             finer: (V, own) matrix that made the mesh's vertices of the fit's own.
         """
-        film, part = self.film, parts(albedo, vertices, faces)
+        film, part = self.film, layers.parts(albedo, vertices, faces)
         grey = [cv2.cvtColor(np.ascontiguousarray(f), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
                 for f in film.frames]  # fmt: skip
         steps, known = [], set()
-        for border in tqdm(borders(part, vertices, faces), desc="borders of colour", leave=False):
+        for border in tqdm(layers.borders(part, vertices, faces), desc="borders of colour", leave=False):
             k = border.near
             pixels = [pixels_of(x[k], film.camera)[0] for x in seen.place]
             along = [(pixels_of(x[k] + NUDGE * n[k], film.camera)[0] - p) / NUDGE
                      for x, n, p in zip(seen.place, seen.normal, pixels, strict=True)]  # fmt: skip
             trust = border.each * seen.weight[:, k]
             depth, error = find_step(
-                part[k] == border.parts[1], pixels, along, trust, grey, hopeless=2 * ERROR
+                part[k] == border.parts[1], pixels, along, trust, grey, hopeless=2 * layers.ERROR
             )
-            step = believed(border, depth, error)
+            step = layers.believed(border, depth, error)
             steps += [step] if step else []
-            known |= {border.parts} if error < ERROR else set()
+            known |= {border.parts} if error < layers.ERROR else set()
         if not steps:
             return vertices, seen, []
-        found = drops(steps, part, faces, known)
+        found = layers.drops(steps, part, faces, known)
         vertices = self._slid(vertices, faces, found, seen)
-        stepping = stepped(vertices, faces, part, found, finer @ self._held(self._skin()))
+        stepping = layers.stepped(vertices, faces, part, found, finer @ self._held(self._skin()))
         at = np.union1d(np.flatnonzero(stepping), np.concatenate([d.edges.ravel() for d in found]))
         for picture, x, n, rgb in zip(film.frames, seen.place, seen.normal, seen.rgb, strict=True):
             x[at] += n[at] * stepping[at, None]
             rgb[at] = lookup(picture.astype(np.float32), pixels_of(x[at], film.camera)[0]) + 0.5
-        return vertices + vertex_normals(vertices, faces) * stepping[:, None], seen, steps
+        return vertices + vertex_normals(vertices, faces) * stepping[:, None], seen, found
 
     @staticmethod
-    def _slid(vertices: np.ndarray, faces: np.ndarray, found: list[Drop], seen: Sightings) -> np.ndarray:
+    def _slid(
+        vertices: np.ndarray, faces: np.ndarray, found: list[layers.Drop], seen: Sightings
+    ) -> np.ndarray:
         """Vertices (V, 3) with straight edges of what lies above; the sightings' places go along."""
-        ids, face, bary = straightened(vertices, faces, np.concatenate([d.edges for d in found]))
+        ids, face, bary = layers.straightened(vertices, faces, np.concatenate([d.edges for d in found]))
         for x in seen.place:
             x[ids] = on_surface(x, faces, face, bary)
         out = vertices.copy()

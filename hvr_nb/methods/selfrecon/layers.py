@@ -62,11 +62,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Drop:
-    """An edge of something that lies above."""
+    """The edge of what lies above along one border."""
 
+    step: Step  # it is as deep
     edges: np.ndarray  # (E, 2) the mesh's edges that cross it, the vertex above first
-    depth: float  # metres
-    measured: bool  # or it goes on from a measured one
+    measured: bool  # there, or it goes on from where it was
 
 
 def parts(colour: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -151,7 +151,7 @@ def drops(steps: list[Step], part: np.ndarray, faces: np.ndarray, known: set[tup
     out, done = [], set(known)
     for step in steps:
         mine = step.border.edges if step.beneath else step.border.edges[:, ::-1]
-        out.append(Drop(mine, step.depth, measured=True))
+        out.append(Drop(step, mine, measured=True))
         above = step.border.parts[1 - step.beneath]
         for meeting in three[np.isin(three, step.border.parts).sum(1) == 2]:
             third = int(np.setdiff1d(meeting, step.border.parts)[0])
@@ -161,7 +161,7 @@ def drops(steps: list[Step], part: np.ndarray, faces: np.ndarray, known: set[tup
             done.add(pair)
             on = edges[(np.sort(part[edges], axis=1) == pair).all(1)]
             on = np.where((part[on[:, 0]] == above)[:, None], on, on[:, ::-1])
-            out.append(Drop(on, step.depth, measured=False))
+            out.append(Drop(step, on, measured=False))
     return out
 
 
@@ -206,7 +206,7 @@ def stepped(vertices: np.ndarray, faces: np.ndarray, part: np.ndarray, found: li
     crossed = np.concatenate([d.edges for d in found])
     open_ = np.isin(edges @ [count, 1], np.sort(crossed, axis=1) @ [count, 1])
     joined, length = edges[~open_], length[~open_]
-    wanted = np.concatenate([np.full(len(d.edges), -d.depth) for d in found])
+    wanted = np.concatenate([np.full(len(d.edges), -d.step.depth) for d in found])
     firm = (
         1 / KEPT / np.concatenate([1 + (not d.measured) * OVERRULED * held[d.edges].mean(1) for d in found])
     )
