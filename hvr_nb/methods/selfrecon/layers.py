@@ -34,7 +34,7 @@ CERTAIN, ERROR = 4.0, 0.0015  # standard errors that a step is at least, and met
 LEAST, MOST = 0.002, 0.01  # metres of steps that are made
 KEPT, FIXED = 0.0005, 0.001  # metres that a step may be missed by, and that what lies above may give way
 NOTHING = 1e-5  # metres: what moves less stays
-OVERRULED = 0.5  # how much each sighting of an outline loosens a step that goes on, which nothing measured
+OVERRULED = 0.15  # how much each sighting of an outline loosens a step that goes on, which nothing measured
 LINE, WIDE = 0.008, 0.002  # metres along an edge that its line is the mean of, and that vertices keep from it
 EASED = 0.1  # weight of outlines of what lies beneath: they may be those of what lies above, right beside
 SLOPE, USUAL = 0.1, 0.012  # slope and metres of what lies beneath: it is back in its place in some 15 cm
@@ -199,7 +199,7 @@ def stepped(vertices: np.ndarray, faces: np.ndarray, part: np.ndarray, found: li
     """Metres (V,) along its normals that make drops between the parts (V,) of a mesh (V, 3), (F, 3); mostly 0.
 
     Args:
-        held: (V,) how often an outline fixed a vertex's place. It has the last word on a drop that goes on.
+        held: (V,) how often an outline fixed a vertex's place. It loosens drops that only go on.
     """
     count, edges = len(vertices), unique_edges(faces)
     length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
