@@ -9,6 +9,7 @@ import trimesh
 from scipy import sparse
 
 from hvr_nb.mask_distance import pixels_of
+from hvr_nb.methods.selfrecon.avatar import Avatar
 from hvr_nb.methods.selfrecon.colour import Sightings
 from hvr_nb.methods.selfrecon.fit import Fit
 from hvr_nb.methods.selfrecon.layers import (
@@ -220,6 +221,17 @@ def test_no_drop_goes_on_where_a_border_is_measured(collar):
     assert len(drops([step], part, faces, {(0, 2)})) == 1
 
 
+def test_no_drop_goes_on_onto_the_jackets_other_half(collar):
+    vertices, faces, part, _ = collar
+    halves = np.where(vertices[:, 0] > 0, 3, 0)
+    part = np.where(part > 0, 1, halves)  # 1 is what they are open over
+    steps = [believed(b, -DEEP if b.parts == (0, 1) else DEEP, 0.0005)
+             for b in borders(part, vertices, faces) if 1 in b.parts]  # fmt: skip
+    assert {s.border.parts for s in steps} <= {(0, 1), (1, 3)} and len(steps) == 2
+    assert all(d.measured for d in drops(steps, part, faces, set()))
+    assert not all(d.measured for d in drops(steps[:1], part, faces, set()))
+
+
 def test_an_edge_is_straight_and_stays_on_the_surface(coat):
     vertices, faces, _, _ = coat
     bent = vertices + [0, 0, 1] * (0.3 * vertices[:, :1] ** 2)
@@ -251,3 +263,16 @@ def test_only_certain_steps_of_cloth_are_believed(coat, step, error, beneath):
     border = borders(parts(colour, vertices, faces), vertices, faces)[0]
     wanted = None if beneath is None else Step(border, beneath, abs(step), error)
     assert believed(border, step, error) == wanted
+
+
+def test_an_avatar_says_what_was_measured():
+    found = [
+        {"depth": 0.00598, "error": 0.001, "measured": True},
+        {"depth": 0.00598, "error": 0.001, "measured": False},
+    ]
+    made, body = SimpleNamespace(vertices=np.zeros((7, 3))), range(3)
+    avatar = Avatar.__new__(Avatar)
+    avatar.made, avatar.body, avatar.held_out, avatar.options = made, body, [], {"layers": found}
+    assert repr(avatar) == "Avatar(selfrecon, 7 vertices, 3 frames, 0 held out, cloth over cloth by 6.0 mm)"
+    avatar.options = {}  # of layers=False
+    assert repr(avatar).endswith("0 held out)")

@@ -179,8 +179,10 @@ class Avatar:
         return folder
 
     def __repr__(self) -> str:
+        deep = [f"{1000 * x['depth']:.1f}" for x in self.options.get("layers", ()) if x.get("measured", True)]
+        over = f", cloth over cloth by {' and '.join(deep)} mm" if deep else ""
         return (f"Avatar(selfrecon, {len(self.made.vertices)} vertices, {len(self.body)} frames, "
-                f"{len(self.held_out)} held out)")  # fmt: skip
+                f"{len(self.held_out)} held out{over})")  # fmt: skip
 
 
 def load(folder: str | Path, *, device: str = "auto") -> Avatar:

@@ -140,7 +140,8 @@ def drops(steps: list[Step], part: np.ndarray, faces: np.ndarray, known: set[tup
     """The steps, and where they go on: along all that the part above borders on where a step ends.
 
     Where the two parts of a step meet a third, the part above ends on that one too, as a jacket that is open over a
-    shirt ends on the neck. What is beneath is one surface there, so the drop goes on and is as deep.
+    shirt ends on the neck. What is beneath is one surface there, so the drop goes on and is as deep; not onto what
+    lies above as well, as the other half of a jacket in two colours.
 
     Args:
         part: (V,) ``parts`` of a mesh (F, 3). known: pairs of parts whose border is measured; none goes on there.
@@ -148,15 +149,16 @@ def drops(steps: list[Step], part: np.ndarray, faces: np.ndarray, known: set[tup
     edges = unique_edges(faces)
     three = np.sort(part[faces], axis=1)
     three = np.unique(three[(np.diff(three, axis=1) > 0).all(1)], axis=0)  # parts that meet in a face
+    order = {(s.border.parts[1 - s.beneath], s.border.parts[s.beneath]) for s in steps}  # above, beneath
     out, done = [], set(known)
     for step in steps:
         mine = step.border.edges if step.beneath else step.border.edges[:, ::-1]
         out.append(Drop(step, mine, measured=True))
-        above = step.border.parts[1 - step.beneath]
+        above, beneath = step.border.parts[1 - step.beneath], step.border.parts[step.beneath]
         for meeting in three[np.isin(three, step.border.parts).sum(1) == 2]:
             third = int(np.setdiff1d(meeting, step.border.parts)[0])
             pair = (min(above, third), max(above, third))
-            if pair in done:
+            if pair in done or (third, beneath) in order:
                 continue
             done.add(pair)
             on = edges[(np.sort(part[edges], axis=1) == pair).all(1)]
