@@ -1,5 +1,6 @@
 """What lies beneath other cloth is found by how it slides when the person turns, and the surface gets the step."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
@@ -266,13 +267,8 @@ def test_only_certain_steps_of_cloth_are_believed(coat, step, error, beneath):
 
 
 def test_an_avatar_says_what_was_measured():
-    found = [
-        {"depth": 0.00598, "error": 0.001, "measured": True},
-        {"depth": 0.00598, "error": 0.001, "measured": False},
-    ]
-    made, body = SimpleNamespace(vertices=np.zeros((7, 3))), range(3)
-    avatar = Avatar.__new__(Avatar)
-    avatar.made, avatar.body, avatar.held_out, avatar.options = made, body, [], {"layers": found}
+    found = [{"depth": 0.00598, "error": 0.001, "measured": measured} for measured in (True, False)]
+    made = SimpleNamespace(vertices=np.zeros((7, 3)))
+    avatar = Avatar(made, None, range(3), None, np.zeros(0, int), {}, {"layers": found}, "")
     assert repr(avatar) == "Avatar(selfrecon, 7 vertices, 3 frames, 0 held out, cloth over cloth by 6.0 mm)"
-    avatar.options = {}  # of layers=False
-    assert repr(avatar).endswith("0 held out)")
+    assert repr(replace(avatar, options={})).endswith("0 held out)")  # of layers=False
