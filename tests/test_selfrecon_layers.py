@@ -14,6 +14,7 @@ from hvr_nb.methods.selfrecon.avatar import Avatar
 from hvr_nb.methods.selfrecon.colour import Sightings
 from hvr_nb.methods.selfrecon.fit import Fit
 from hvr_nb.methods.selfrecon.layers import (
+    SHADES,
     WIDE,
     Step,
     believed,
@@ -22,6 +23,7 @@ from hvr_nb.methods.selfrecon.layers import (
     parts,
     stepped,
     straightened,
+    tints,
 )  # fmt: skip
 from hvr_nb.methods.selfrecon.parallax import FEW, find_step
 from hvr_nb.types import Camera
@@ -40,6 +42,9 @@ def marks(rng, low=0.2, high=0.8):
 def turned(points, angle):
     c, s = np.cos(angle), np.sin(angle)
     return points @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+
+
+APART = np.array([[0, 0, 0], [100, 0, 0], [0, 100, 0], [0, 0, 100.0]])  # colours of up to four parts
 
 
 def is_open(points):
@@ -122,7 +127,7 @@ def test_parts_are_what_has_one_colour_but_for_marks(coat):
     clear &= (np.abs(vertices[:, 1] - BOTTOM) > 1.5 * SIDE) & (vertices[:, 1] < 0.13)
     middle = part[np.linalg.norm(vertices, axis=1).argmin()]
     assert ((part == middle) == strip)[clear].mean() > 0.999  # corners are rounded off
-    (border,) = borders(part, vertices, faces)
+    (border,) = borders(part, vertices, faces, tints(part, colour))
     assert (part[border.edges] == border.parts).all()
     assert np.abs(np.abs(vertices[border.near, 0]) - HALF)[vertices[border.near, 1] > 0].min() > 0.01
 
@@ -132,14 +137,17 @@ def test_people_in_one_or_two_colours_are_no_fault(coat, colours):
     vertices, faces, _, _ = coat
     colour = np.where(vertices[:, :1] < 0, 0.2, 0.2 * colours) * np.ones(3)
     part = parts(colour, vertices, faces)
-    assert len(np.unique(part)) == colours and len(borders(part, vertices, faces)) == colours - 1
+    assert (
+        len(np.unique(part)) == colours
+        and len(borders(part, vertices, faces, tints(part, colour))) == colours - 1
+    )
 
 
 def test_borders_that_go_round_are_left_to_outlines():
     tube = trimesh.creation.cylinder(radius=0.1, height=0.4, sections=120)
     v, f = trimesh.remesh.subdivide_to_size(tube.vertices, tube.faces, 0.008)
-    assert borders((v[:, 2] > 0.01).astype(int), v, f) == []
-    assert len(borders(((v[:, 0] > 0.096) & (np.abs(v[:, 2]) < 0.12)).astype(int), v, f)) > 0
+    assert borders((v[:, 2] > 0.01).astype(int), v, f, APART) == []
+    assert len(borders(((v[:, 0] > 0.096) & (np.abs(v[:, 2]) < 0.12)).astype(int), v, f, APART)) > 0
 
 
 def test_a_step_is_as_sharp_as_the_triangles_and_leaves_what_lies_above(coat):
@@ -147,8 +155,8 @@ def test_a_step_is_as_sharp_as_the_triangles_and_leaves_what_lies_above(coat):
     part = parts(colour, vertices, faces)
     strip = part == part[np.linalg.norm(vertices, axis=1).argmin()]
     steps = [believed(b, -DEEP if strip[b.edges[0, 1]] else DEEP, 0.0005)
-             for b in borders(part, vertices, faces)]  # fmt: skip
-    found = drops(steps, part, faces, set())
+             for b in borders(part, vertices, faces, tints(part, colour))]  # fmt: skip
+    found = drops(steps, part, faces, APART, set())
     assert all(d.measured for d in found) and sum(len(d.edges) for d in found) == sum(
         len(x.border.edges) for x in steps
     )
@@ -190,13 +198,13 @@ def collar(coat):
     """The coat's parts (V,): 0 coat, 1 shirt, 2 the neck above it; and the step of the shirt beneath the coat."""
     vertices, faces, _, strip = coat
     part = np.where(strip, np.where(vertices[:, 1] > 0.03, 2, 1), 0)
-    (shirt,) = [b for b in borders(part, vertices, faces) if b.parts == (0, 1)]
+    (shirt,) = [b for b in borders(part, vertices, faces, APART) if b.parts == (0, 1)]
     return vertices, faces, part, believed(shirt, -DEEP, 0.0005)
 
 
 def test_the_edge_of_a_jacket_goes_on_round_the_neck(collar):
     vertices, faces, part, step = collar
-    shirt, neck = drops([step], part, faces, set())
+    shirt, neck = drops([step], part, faces, APART, set())
     assert shirt.measured and not neck.measured and neck.step is step
     assert (part[neck.edges] == [0, 2]).all() and (part[shirt.edges] == [0, 1]).all()
     moved = stepped(vertices, faces, part, [shirt, neck], np.zeros(len(vertices)))
@@ -210,16 +218,25 @@ def test_the_edge_of_a_jacket_goes_on_round_the_neck(collar):
 @pytest.mark.parametrize(("often", "most"), [(0, 1.01), (8, 0.8), (60, 0.3)])
 def test_outlines_have_a_say_in_the_neck_and_not_in_the_shirt(collar, often, most):
     vertices, faces, part, step = collar
-    found = drops([step], part, faces, set())
+    found = drops([step], part, faces, APART, set())
     moved = stepped(vertices, faces, part, found, np.full(len(vertices), float(often)))
     shirt, neck = (moved[d.edges] for d in found)
     assert (shirt[:, 0] - shirt[:, 1]).mean() > 0.8 * DEEP
     assert (neck[:, 0] - neck[:, 1]).mean() < most * DEEP
 
 
+def test_shades_of_one_cloth_have_no_step_and_end_no_drop(collar):
+    vertices, faces, part, step = collar
+    shades = APART * [[1], [1], [0.9 * SHADES / 100], [1]]  # the third part is nearly the coat's colour
+    assert (0, 1) in {b.parts for b in borders(part, vertices, faces, shades)}
+    nearly = shades[[0, 2, 1, 3]]  # the shirt is
+    assert (0, 1) not in {b.parts for b in borders(part, vertices, faces, nearly)}
+    assert all(d.measured for d in drops([step], part, faces, shades, set()))
+
+
 def test_no_drop_goes_on_where_a_border_is_measured(collar):
     vertices, faces, part, step = collar
-    assert len(drops([step], part, faces, {(0, 2)})) == 1
+    assert len(drops([step], part, faces, APART, {(0, 2)})) == 1
 
 
 def test_no_drop_goes_on_onto_the_jackets_other_half(collar):
@@ -227,10 +244,10 @@ def test_no_drop_goes_on_onto_the_jackets_other_half(collar):
     halves = np.where(vertices[:, 0] > 0, 3, 0)
     part = np.where(part > 0, 1, halves)  # 1 is what they are open over
     steps = [believed(b, -DEEP if b.parts == (0, 1) else DEEP, 0.0005)
-             for b in borders(part, vertices, faces) if 1 in b.parts]  # fmt: skip
+             for b in borders(part, vertices, faces, APART) if 1 in b.parts]  # fmt: skip
     assert {s.border.parts for s in steps} <= {(0, 1), (1, 3)} and len(steps) == 2
-    assert all(d.measured for d in drops(steps, part, faces, set()))
-    assert not all(d.measured for d in drops(steps[:1], part, faces, set()))
+    assert all(d.measured for d in drops(steps, part, faces, APART, set()))
+    assert not all(d.measured for d in drops(steps[:1], part, faces, APART, set()))
 
 
 def test_an_edge_is_straight_and_stays_on_the_surface(coat):
@@ -261,7 +278,7 @@ def test_an_edge_is_straight_and_stays_on_the_surface(coat):
 ])  # fmt: skip
 def test_only_certain_steps_of_cloth_are_believed(coat, step, error, beneath):
     vertices, faces, colour, _ = coat
-    border = borders(parts(colour, vertices, faces), vertices, faces)[0]
+    border = borders(part := parts(colour, vertices, faces), vertices, faces, tints(part, colour))[0]
     wanted = None if beneath is None else Step(border, beneath, abs(step), error)
     assert believed(border, step, error) == wanted
 

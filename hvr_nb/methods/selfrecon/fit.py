@@ -204,10 +204,13 @@ class Fit:
             finer: (V, own) matrix that made the mesh's vertices of the fit's own.
         """
         film, part = self.film, layers.parts(albedo, vertices, faces)
+        tint = layers.tints(part, albedo)
         grey = [cv2.cvtColor(np.ascontiguousarray(f), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
                 for f in film.frames]  # fmt: skip
         steps, known = [], set()
-        for border in tqdm(layers.borders(part, vertices, faces), desc="borders of colour", leave=False):
+        for border in tqdm(
+            layers.borders(part, vertices, faces, tint), desc="borders of colour", leave=False
+        ):
             k = border.near
             pixels = [pixels_of(x[k], film.camera)[0] for x in seen.place]
             along = [(pixels_of(x[k] + NUDGE * n[k], film.camera)[0] - p) / NUDGE
@@ -221,7 +224,7 @@ class Fit:
             known |= {border.parts} if error < layers.ERROR else set()
         if not steps:
             return vertices, seen, []
-        found = layers.drops(steps, part, faces, known)
+        found = layers.drops(steps, part, faces, tint, known)
         vertices = self._slid(vertices, faces, found, seen)
         stepping = layers.stepped(vertices, faces, part, found, finer @ self._held(self._skin()))
         at = np.union1d(np.flatnonzero(stepping), np.concatenate([d.edges.ravel() for d in found]))

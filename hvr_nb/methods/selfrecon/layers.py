@@ -24,6 +24,9 @@ from hvr_nb.methods.selfrecon.shape import difference, solve
 from hvr_nb.nearest import nearest_surface
 
 COLOURS, APART = 8, 8.0  # colours at most, and how far apart in Lab (``colour_features``) two are
+SHADES = (
+    20.0  # in Lab: borders of parts that differ less may be of one cloth, in light that stayed in its albedo
+)
 MARK = 0.012  # metres: marks smaller than this count as what is around them
 SMALL = 0.002  # square metres: parts below that count as what is around them
 LONG = 0.15  # metres of border at least
@@ -95,6 +98,13 @@ def parts(colour: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.nda
     return _connected(part, edges)
 
 
+def tints(part: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """(P, 3) mean Lab colour (``colour_features``) of each of the parts (V,) of a mesh coloured (V, 3), 0..1."""
+    lab = colour_features((255 * np.clip(colour, 0, 1) + 0.5).astype(np.uint8)[None])[0]
+    size = np.maximum(np.bincount(part), 1)
+    return np.stack([np.bincount(part, x) / size for x in lab.T], 1)
+
+
 def _connected(kind: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """(V,) int: pieces of one kind (V,) that hang together over the edges (E, 2)."""
     same = edges[kind[edges[:, 0]] == kind[edges[:, 1]]]
@@ -102,10 +112,10 @@ def _connected(kind: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
-def borders(part: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> list[Border]:
-    """Where the parts (V,) of a mesh meet along at least ``LONG``, but for borders that go round the body.
+def borders(part: np.ndarray, vertices: np.ndarray, faces: np.ndarray, tint: np.ndarray) -> list[Border]:
+    """Where the parts (V,) of a mesh meet along at least ``LONG``, but for borders that go round the body and shades.
 
-    Hems and waists go round: outlines cross them and show their steps.
+    Hems and waists go round: outlines cross them and show their steps. ``tint`` (P, 3) is of ``tints``.
     """
     edges = unique_edges(faces)
     edges = edges[part[edges[:, 0]] != part[edges[:, 1]]]
@@ -119,6 +129,8 @@ def borders(part: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> list[B
     for k, pair in enumerate(pairs):
         mine = edges[which.ravel() == k]
         side = np.linalg.norm(vertices[mine[:, 0]] - vertices[mine[:, 1]], axis=1).mean()
+        if np.linalg.norm(np.diff(tint[pair], axis=0)) < SHADES:
+            continue
         if len(mine) * side / 2 < LONG:  # two edges cross a border for each side of a triangle along it
             continue
         away = cKDTree(vertices[mine.ravel()]).query(vertices, distance_upper_bound=REACH)[0]
@@ -136,7 +148,8 @@ def believed(border: Border, step: float, error: float) -> Step | None:
     return Step(border, int(step < 0), abs(step), error) if certain else None
 
 
-def drops(steps: list[Step], part: np.ndarray, faces: np.ndarray, known: set[tuple[int, int]]) -> list[Drop]:
+def drops(steps: list[Step], part: np.ndarray, faces: np.ndarray, tint: np.ndarray,
+          known: set[tuple[int, int]]) -> list[Drop]:  # fmt: skip
     """The steps, and where they go on: along all that the part above borders on where a step ends.
 
     Where the two parts of a step meet a third, the part above ends on that one too, as a jacket that is open over a
@@ -144,7 +157,8 @@ def drops(steps: list[Step], part: np.ndarray, faces: np.ndarray, known: set[tup
     lies above as well, as the other half of a jacket in two colours.
 
     Args:
-        part: (V,) ``parts`` of a mesh (F, 3). known: pairs of parts whose border is measured; none goes on there.
+        part: (V,) ``parts`` of a mesh (F, 3). tint: (P, 3) ``tints``; no drop goes on between shades.
+        known: pairs of parts whose border is measured; none goes on there.
     """
     edges = unique_edges(faces)
     three = np.sort(part[faces], axis=1)
@@ -158,7 +172,8 @@ def drops(steps: list[Step], part: np.ndarray, faces: np.ndarray, known: set[tup
         for meeting in three[np.isin(three, step.border.parts).sum(1) == 2]:
             third = int(np.setdiff1d(meeting, step.border.parts)[0])
             pair = (min(above, third), max(above, third))
-            if pair in done or (third, beneath) in order:
+            shade = np.linalg.norm(tint[above] - tint[third]) < SHADES
+            if shade or pair in done or (third, beneath) in order:
                 continue
             done.add(pair)
             on = edges[(np.sort(part[edges], axis=1) == pair).all(1)]
