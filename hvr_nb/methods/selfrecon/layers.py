@@ -24,9 +24,7 @@ from hvr_nb.methods.selfrecon.shape import difference, solve
 from hvr_nb.nearest import nearest_surface
 
 COLOURS, APART = 8, 8.0  # colours at most, and how far apart in Lab (``colour_features``) two are
-SHADES = (
-    20.0  # in Lab: borders of parts that differ less may be of one cloth, in light that stayed in its albedo
-)
+SHADES = 20.0  # in Lab: parts that differ less may be one cloth, in light that its albedo kept
 MARK = 0.012  # metres: marks smaller than this count as what is around them
 SMALL = 0.002  # square metres: parts below that count as what is around them
 LONG = 0.15  # metres of border at least
@@ -75,7 +73,7 @@ class Drop:
 def parts(colour: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """(V,) int: connected parts of one colour, but for small marks, of a mesh (V, 3), (F, 3) coloured (V, 3), 0..1."""
     edges, near = unique_edges(faces), neighbour_mean(faces, len(vertices))
-    lab = near @ colour_features((255 * np.clip(colour, 0, 1) + 0.5).astype(np.uint8)[None])[0]
+    lab = near @ _lab(colour)
     some = lab[:: max(1, len(lab) // 20000)].astype(np.float64)
     different = min(COLOURS, len(np.unique(some.round(), axis=0)))
     if different < 2:
@@ -100,9 +98,18 @@ def parts(colour: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.nda
 
 def tints(part: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """(P, 3) mean Lab colour (``colour_features``) of each of the parts (V,) of a mesh coloured (V, 3), 0..1."""
-    lab = colour_features((255 * np.clip(colour, 0, 1) + 0.5).astype(np.uint8)[None])[0]
     size = np.maximum(np.bincount(part), 1)
-    return np.stack([np.bincount(part, x) / size for x in lab.T], 1)
+    return np.stack([np.bincount(part, x) / size for x in _lab(colour).T], 1)
+
+
+def _lab(colour: np.ndarray) -> np.ndarray:
+    """(V, 3) Lab (``colour_features``) of colours (V, 3), 0..1."""
+    return colour_features((255 * np.clip(colour, 0, 1) + 0.5).astype(np.uint8)[None])[0]
+
+
+def _shades(tint: np.ndarray, a: int, b: int) -> bool:
+    """Whether two parts may be one cloth: their ``tints`` are too much alike for a step between them."""
+    return np.linalg.norm(tint[a] - tint[b]) < SHADES
 
 
 def _connected(kind: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -129,7 +136,7 @@ def borders(part: np.ndarray, vertices: np.ndarray, faces: np.ndarray, tint: np.
     for k, pair in enumerate(pairs):
         mine = edges[which.ravel() == k]
         side = np.linalg.norm(vertices[mine[:, 0]] - vertices[mine[:, 1]], axis=1).mean()
-        if np.linalg.norm(np.diff(tint[pair], axis=0)) < SHADES:
+        if _shades(tint, *pair):
             continue
         if len(mine) * side / 2 < LONG:  # two edges cross a border for each side of a triangle along it
             continue
@@ -172,8 +179,7 @@ def drops(steps: list[Step], part: np.ndarray, faces: np.ndarray, tint: np.ndarr
         for meeting in three[np.isin(three, step.border.parts).sum(1) == 2]:
             third = int(np.setdiff1d(meeting, step.border.parts)[0])
             pair = (min(above, third), max(above, third))
-            shade = np.linalg.norm(tint[above] - tint[third]) < SHADES
-            if shade or pair in done or (third, beneath) in order:
+            if pair in done or (third, beneath) in order or _shades(tint, above, third):
                 continue
             done.add(pair)
             on = edges[(np.sort(part[edges], axis=1) == pair).all(1)]
