@@ -34,21 +34,21 @@ batch: env models  ## several videos:  make batch VIDEOS="a.mp4 b.mp4"
 pose3d: env models ## the people of a video as 3D skeletons only:  make pose3d VIDEO=path [ARGS="--person 0"]
 	$(PY) -m hvr_nb pose3d "$(VIDEO)" $(ARGS)
 body: env          ## build the open body again from the CC0 data
-	$(PY) scripts/build_open_body.py
+	$(PY) -m scripts.assets.open_body
 bench-demo: env models  ## synthetic subject, full quality: estimated chain and true body (slow)
-	$(PY) scripts/bench_synthetic.py $(ARGS)
+	$(PY) -m scripts.bench.synthetic $(ARGS)
 bench-real: env models  ## the footage under HVR_SHARED_DATA or ../shared/data (slow)
-	$(PY) scripts/bench_real.py $(ARGS)
+	$(PY) -m scripts.bench.real $(ARGS)
 bench-nvr: env     ## the avatar's training against a re-creation of Instant-NVR's (slow, 6 GB of memory)
-	$(PY) scripts/bench_nvr.py $(ARGS)
+	$(PY) -m scripts.bench.nvr $(ARGS)
 bench-nvr-scaling: env  ## the avatar's training and rendering against picture size, frames and levels
-	$(PY) scripts/bench_nvr_scaling.py $(ARGS)
+	$(PY) -m scripts.bench.nvr_scaling $(ARGS)
 bench-pose3d: env models  ## the lifter on motion capture (HVR_SHARED_DATA) and on measured 2D joints
-	$(PY) scripts/bench_pose3d.py $(ARGS)
+	$(PY) -m scripts.bench.pose3d $(ARGS)
 train-lifter: env  ## learn the lifter's weights again from motion capture (HVR_SHARED_DATA, slow)
-	$(PY) scripts/train_lifter.py $(ARGS)
+	$(PY) -m scripts.train.lifter $(ARGS)
 bench-surface: env models  ## the clothed mesh against the true one, synthetic subjects (slow)
-	$(PY) scripts/bench_surface.py $(ARGS)
+	$(PY) -m scripts.bench.surface $(ARGS)
 clean:             ## remove the environment and caches; data/ stays
 	rm -rf .venv .cache
 
@@ -60,4 +60,4 @@ clean:             ## remove the environment and caches; data/ stays
 	.venv/bin/jupyter labextension disable "@jupyterlab/apputils-extension:announcements"
 	touch $@
 $(MODELS): | .venv/.ready
-	$(PY) scripts/fetch_detector.py
+	$(PY) -m scripts.assets.detector

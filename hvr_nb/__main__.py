@@ -1,7 +1,7 @@
-"""``python -m hvr_nb``: see ``hvr_nb.cli``."""
+"""``python -m hvr_nb``: see ``hvr_nb.cli.main``."""
 
 import sys
 
-from hvr_nb.cli import main
+from hvr_nb.cli.main import main
 
 sys.exit(main())

@@ -23,13 +23,13 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def detector() -> Path:
     """The folder with the detector's models, fetched if absent; skips where that is not possible."""
-    from hvr_nb.blazepose import MODEL_FOLDER
+    from hvr_nb.keypoints.blazepose import DETECTOR
 
-    script = Path(__file__).parents[1] / "scripts" / "fetch_detector.py"
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    command = [sys.executable, "-m", "scripts.assets.detector"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
     if done.returncode:
         pytest.skip(f"no detector models: {done.stderr.strip()}")
-    return MODEL_FOLDER
+    return DETECTOR
 
 
 @pytest.fixture
@@ -37,11 +37,11 @@ def fake_tinycudann(monkeypatch):
     """Not tiny-cuda-nn: a stand-in for the documented ``tinycudann.Encoding``, picked on every device.
 
     It has the constructor, the flat ``params`` and the number of rows of the library's HashGrid, and
-    ends where its nodes would do, one node an axis less than ``hvr_nb.fields``.
+    ends where its nodes would do, one node an axis less than ``hvr_nb.methods.nvr.hash_grid``.
     """
     import torch
 
-    from hvr_nb import fields
+    from hvr_nb.methods.nvr import hash_grid as fields
 
     made = []
 
@@ -77,8 +77,11 @@ def made_up_vgg() -> dict:
     import torch
 
     state, inputs = {}, 3
-    for index, outputs in zip((0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
-                              (64,) * 2 + (128,) * 2 + (256,) * 3 + (512,) * 6, strict=True):  # fmt: skip
+    for index, outputs in zip(
+        (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
+        (64,) * 2 + (128,) * 2 + (256,) * 3 + (512,) * 6,
+        strict=True,
+    ):
         wave = torch.sin(torch.arange(outputs * inputs * 9, dtype=torch.float64) * 0.7312 + index)
         wave = (wave * (2 / (9 * inputs)) ** 0.5).float()
         state[f"features.{index}.weight"] = wave.view(outputs, inputs, 3, 3)
@@ -90,7 +93,7 @@ def made_up_vgg() -> dict:
 @pytest.fixture
 def vgg_places(tmp_path, monkeypatch):
     """Two places for VGG16's weights, both empty."""
-    from hvr_nb import perceptual
+    from hvr_nb.learning import lpips as perceptual
 
     found = tuple(tmp_path / name / perceptual.VGG_FILE for name in ("models", "hub"))
     for path in found:

@@ -1,13 +1,22 @@
-"""Notebooks in batch: one notebook, the chain of one video, many videos.
+"""Notebooks run by papermill: one notebook, the chain of one video, many videos.
 
-The only package that imports papermill. papermill's own status lies about killed kernels and
-time-outs, so a stage counts as finished only by a marker of ours, written last (specs/notebooks.md 1c).
+- ``run_chain``: Run the notebooks of one video.
+- ``NotebookFailed``: A notebook did not run to its end.
+- ``run_notebook``: Run a notebook and keep the executed copy.
+- ``check_parameters``: The values of ``params`` as the notebook's types.
+- ``read_parameters``: What the cell tagged ``parameters`` declares, by name, in order.
+- ``run_videos``: Run the chain on every video.
+- ``summary``: A table of what became of every video, one line each.
 """
 
-from hvr_nb.batch.chain import run_chain
-from hvr_nb.batch.notebook import NotebookFailed, run_notebook
-from hvr_nb.batch.parameters import check_parameters, read_parameters
-from hvr_nb.batch.videos import run_videos, summary
+import lazy_loader
 
-__all__ = ["NotebookFailed", "check_parameters", "read_parameters", "run_chain", "run_notebook", "run_videos",
-           "summary"]  # fmt: skip
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "chain": ["run_chain"],
+        "notebook": ["NotebookFailed", "run_notebook"],
+        "parameters": ["check_parameters", "read_parameters"],
+        "videos": ["run_videos", "summary"],
+    },
+)

@@ -14,8 +14,9 @@ from tqdm import tqdm
 from hvr_nb import __version__
 from hvr_nb.batch.notebook import digest, marker, run_notebook
 from hvr_nb.batch.parameters import check_parameters, known, read_parameters
-from hvr_nb.clip import STAGES, Clip
-from hvr_nb.files import read_json
+from hvr_nb.store.clip import STAGES, Clip
+from hvr_nb.store.files import read_json
+from hvr_nb.store.places import ASSETS, MODELS
 from hvr_nb.types import HvrError
 
 ARTEFACTS = tuple(STAGES)
@@ -25,9 +26,7 @@ LATER = {
     "06_render": ((*ARTEFACTS, "avatars"), ("renders",)),
     "07_visualize": ((*ARTEFACTS, "avatars", "renders", "metrics"), ("player.html", "report.html")),
 }
-PACKAGE = Path(__file__).parents[1]
-OPEN_BODY = PACKAGE / "assets" / "open_body.npz"
-USERS_MODELS = PACKAGE.parent / "data" / "models"  # a licensed body model put there takes its place
+OPEN_BODY = ASSETS / "open_body.npz"
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,18 @@ class StageRun:
     seconds: float
 
 
-def run_chain(video: str | Path, clip_folder: str | Path, *, notebooks_dir: str | Path = "notebooks",
-              overrides: Mapping[str, Mapping[str, object]] | None = None, from_stage: str = "",
-              to_stage: str = "", force: bool = False, timeout: float = 0,
-              progress: bool = True) -> list[StageRun]:  # fmt: skip
+def run_chain(
+    video: str | Path,
+    clip_folder: str | Path,
+    *,
+    notebooks_dir: str | Path = "notebooks",
+    overrides: Mapping[str, Mapping[str, object]] | None = None,
+    from_stage: str = "",
+    to_stage: str = "",
+    force: bool = False,
+    timeout: float = 0,
+    progress: bool = True,
+) -> list[StageRun]:
     """Run the notebooks of one video; what has not changed since the last run is not run again.
 
     Args:
@@ -82,8 +89,9 @@ def find_notebooks(folder: str | Path) -> dict[str, Path]:
     return found
 
 
-def chain_parameters(notebooks: Mapping[str, Path], given: Mapping[str, object],
-                     overrides: Mapping[str, Mapping[str, object]]) -> dict[str, dict]:  # fmt: skip
+def chain_parameters(
+    notebooks: Mapping[str, Path], given: Mapping[str, object], overrides: Mapping[str, Mapping[str, object]]
+) -> dict[str, dict]:
     """Checked parameters of every stage: those of ``given`` it declares, then its overrides."""
     declared = {stage: read_parameters(path) for stage, path in notebooks.items()}
     params = {stage: {k: v for k, v in given.items() if k in declared[stage]} for stage in notebooks}
@@ -120,12 +128,18 @@ def _run_stage(notebook: Path, folder: Path, params: dict, *, force: bool, timeo
     inputs = {key: fingerprint(folder, key, method=method) for key in reads}
     inputs |= _files_given({**defaults, **params}, notebook.parent)
     outputs = functools.partial(_written, folder, writes, method)
-    wanted = {"params": params, "notebook": digest(notebook), "version": __version__, "inputs": inputs,
-              "outputs": outputs()}  # fmt: skip
+    wanted = {
+        "params": params,
+        "notebook": digest(notebook),
+        "version": __version__,
+        "inputs": inputs,
+        "outputs": outputs(),
+    }
     if not force and all(wanted["outputs"].values()) and _finished(out, wanted):
         return StageRun(notebook.stem, True, time.perf_counter() - began)
-    seconds = run_notebook(notebook, out, cwd=notebook.parent, params=params, inputs=inputs,
-                           timeout=timeout, outputs=outputs)  # fmt: skip
+    seconds = run_notebook(
+        notebook, out, cwd=notebook.parent, params=params, inputs=inputs, timeout=timeout, outputs=outputs
+    )
     return StageRun(notebook.stem, False, seconds)
 
 
@@ -146,8 +160,10 @@ def _finished(out: Path, wanted: dict) -> bool:
         found = read_json(marker(out), remedy="delete it")
     except HvrError:  # a damaged marker proves nothing
         return False
-    found, wanted = ({**d, "params": {k: v for k, v in d.get("params", {}).items() if k != "clip"}}
-                     for d in (found, wanted))  # fmt: skip
+    found, wanted = (
+        {**d, "params": {k: v for k, v in d.get("params", {}).items() if k != "clip"}}
+        for d in (found, wanted)
+    )
     return {key: found.get(key) for key in wanted} == wanted
 
 
@@ -171,7 +187,7 @@ def fingerprint(folder: Path, key: str, *, method: str = "") -> str:
     if key in STAGES:
         return Clip(folder).fingerprint(key)
     if key == "models":
-        found = [*USERS_MODELS.rglob("*.pkl"), *USERS_MODELS.rglob("*.npz")]
+        found = [*MODELS.rglob("*.pkl"), *MODELS.rglob("*.npz")]
         return _state([p for p in [OPEN_BODY] if p.exists()]) + _state(sorted(found), content=False)
     if key == "avatars":
         return _state(sorted(p for p in (folder / key / method).glob("*") if p.is_file()))

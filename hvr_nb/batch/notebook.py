@@ -23,7 +23,7 @@ from traitlets.config import Config
 
 from hvr_nb import __version__
 from hvr_nb.batch.parameters import check_parameters
-from hvr_nb.files import write_json
+from hvr_nb.store.files import write_json
 from hvr_nb.types import HvrError
 
 START_TIMEOUT = 300  # seconds; on a busy machine kernels miss papermill's 60
@@ -44,9 +44,16 @@ def marker(out: Path) -> Path:
     return out.with_suffix(".done.json")
 
 
-def run_notebook(notebook: str | Path, out: str | Path, *, cwd: str | Path, params: Mapping[str, object],
-                 inputs: Mapping[str, str] | None = None, timeout: float = 0,
-                 outputs: Callable[[], dict[str, str]] = dict) -> float:  # fmt: skip
+def run_notebook(
+    notebook: str | Path,
+    out: str | Path,
+    *,
+    cwd: str | Path,
+    params: Mapping[str, object],
+    inputs: Mapping[str, str] | None = None,
+    timeout: float = 0,
+    outputs: Callable[[], dict[str, str]] = dict,
+) -> float:
     """Run a notebook and keep the executed copy.
 
     Args:
@@ -72,9 +79,17 @@ def run_notebook(notebook: str | Path, out: str | Path, *, cwd: str | Path, para
         _execute(notebook, out, Path(cwd).absolute(), params, timeout)
         NotebookNotary().sign(nbformat.read(out, as_version=4))  # unsigned, Lab would strip the iframes
     seconds = time.perf_counter() - began
-    write_json(marker(out), {"params": params, "notebook": digest(notebook), "version": __version__,
-                             "inputs": dict(inputs or {}), "outputs": outputs(),
-                             "seconds": round(seconds, 2)})  # fmt: skip
+    write_json(
+        marker(out),
+        {
+            "params": params,
+            "notebook": digest(notebook),
+            "version": __version__,
+            "inputs": dict(inputs or {}),
+            "outputs": outputs(),
+            "seconds": round(seconds, 2),
+        },
+    )
     return seconds
 
 
@@ -87,14 +102,26 @@ def digest(path: Path) -> str:
 def _execute(notebook: Path, out: Path, cwd: Path, params: dict, timeout: float) -> None:
     config = Config()
     config.KernelManager.transport_encryption = "auto"  # ipykernel warns about plain TCP otherwise
-    environment = {"HVR_NB_BATCH": "1", "HVR_NB_RUN_DIR": str(out.parent),
-                   "HVR_NB_HTML_DIR": str(out.parent / "html" / out.stem)}  # fmt: skip
+    environment = {
+        "HVR_NB_BATCH": "1",
+        "HVR_NB_RUN_DIR": str(out.parent),
+        "HVR_NB_HTML_DIR": str(out.parent / "html" / out.stem),
+    }
     papermill.execute_notebook(
-        str(notebook), str(out), params, cwd=str(cwd), kernel_name="python3", language="python",
-        progress_bar=False, start_timeout=START_TIMEOUT, execution_timeout=timeout or None,
-        coalesce_streams=True, store_widget_state=False, config=config,
+        str(notebook),
+        str(out),
+        params,
+        cwd=str(cwd),
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+        start_timeout=START_TIMEOUT,
+        execution_timeout=timeout or None,
+        coalesce_streams=True,
+        store_widget_state=False,
+        config=config,
         kernel_manager_class=_kernel_manager(environment),
-    )  # fmt: skip
+    )
 
 
 def _kernel_manager(environment: dict[str, str]) -> type:
@@ -107,8 +134,12 @@ def _kernel_manager(environment: dict[str, str]) -> type:
         def kernel_spec(self) -> KernelSpec:
             """The kernel to start, in place of a search for an installed one."""
             command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-            return KernelSpec(argv=command, display_name="Python 3", language="python",
-                              metadata={"supported_encryption": ["curve"]})  # fmt: skip
+            return KernelSpec(
+                argv=command,
+                display_name="Python 3",
+                language="python",
+                metadata={"supported_encryption": ["curve"]},
+            )
 
         async def start_kernel(self, **options) -> None:
             """Start it with the extra environment variables."""

@@ -64,8 +64,10 @@ def check_parameters(notebook: str | Path, params: Mapping[str, object]) -> dict
     """
     declared = read_parameters(notebook)
     name = Path(notebook).stem
-    return {key: _fitting(name, known(key, declared, f"{name} has no parameter"), value)
-            for key, value in params.items()}  # fmt: skip
+    return {
+        key: _fitting(name, known(key, declared, f"{name} has no parameter"), value)
+        for key, value in params.items()
+    }
 
 
 def known(key: str, valid: Mapping[str, object], complaint: str):
@@ -88,8 +90,10 @@ def _fitting(notebook: str, parameter: Parameter, value: object) -> object:
     expected = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict}.get(kind)
     wrong = expected is not None and not isinstance(value, expected)
     if wrong or (kind == "int" and isinstance(value, bool)):
-        raise HvrError(f"{notebook}: parameter {parameter.name!r} is {kind}, but got {value!r} "
-                       f"({type(value).__name__}); for example {parameter.default!r}")  # fmt: skip
+        raise HvrError(
+            f"{notebook}: parameter {parameter.name!r} is {kind}, but got {value!r} "
+            f"({type(value).__name__}); for example {parameter.default!r}"
+        )
     return value
 
 

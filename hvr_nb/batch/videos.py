@@ -32,10 +32,17 @@ class VideoRun:
         return "unchanged" if self.stages and all(s.skipped for s in self.stages) else "done"
 
 
-def run_videos(videos: Sequence[str | Path], clips_dir: str | Path, *,
-               notebooks_dir: str | Path = "notebooks",
-               overrides: Mapping[str, Mapping[str, object]] | None = None, workers: int = 1,
-               executor=None, clips: Sequence[Path] = (), **options) -> list[VideoRun]:  # fmt: skip
+def run_videos(
+    videos: Sequence[str | Path],
+    clips_dir: str | Path,
+    *,
+    notebooks_dir: str | Path = "notebooks",
+    overrides: Mapping[str, Mapping[str, object]] | None = None,
+    workers: int = 1,
+    executor=None,
+    clips: Sequence[Path] = (),
+    **options,
+) -> list[VideoRun]:
     """Run the chain on every video; Ctrl-C ends at once and leaves finished stages finished.
 
     Args:
@@ -94,5 +101,6 @@ def summary(runs: Sequence[VideoRun]) -> str:
     rows = [("video", "status", "seconds", "failing notebook", "error")]
     rows += [(r.video, r.status, f"{r.seconds:.0f}", r.notebook, r.error) for r in runs]
     widths = [max(len(row[c]) for row in rows) for c in range(4)]
-    return "\n".join("  ".join([*(v.ljust(w) for v, w in zip(row, widths, strict=False)), row[4]]).rstrip()
-                     for row in rows)  # fmt: skip
+    return "\n".join(
+        "  ".join([*(v.ljust(w) for v, w in zip(row, widths, strict=False)), row[4]]).rstrip() for row in rows
+    )

@@ -1,1 +1,1 @@
-"""Adapters to and from the layouts of other programs, one a file."""
+"""Other programs' layouts, one a file: `joints2d`, `motion`, `skeletons`, `models`, `datasets`."""

@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvr_nb.joint_sets import H36M17_NAMES
-from hvr_nb.lift.checkpoints import LIFTER_FILE, load_checkpoint
-from hvr_nb.lift.layout import COCO_LIMBS, COCO_MIRROR, H36M_MIRROR
+from hvr_nb.body.joint_sets import COCO_LIMBS, COCO_MIRROR, H36M17_NAMES, H36M_MIRROR
+from hvr_nb.lift.checkpoints import LIFTER_FILE, load_lifter_checkpoint
 from hvr_nb.lift.network import Lifter
 from hvr_nb.lift.stmo import Stmo
 from hvr_nb.lift.temporal import TemporalModel, pad_clip
@@ -41,8 +40,14 @@ class Lifted:
         return f"Lifted({len(self.joints)} frames, {int(self.valid.sum())} valid, by {self.source})"
 
 
-def lift_keypoints(points: np.ndarray, *, fps: float, camera: Camera | None = None, flip: bool = True,
-                   weights: str | Path | None = None) -> Lifted:  # fmt: skip
+def lift_keypoints(
+    points: np.ndarray,
+    *,
+    fps: float,
+    camera: Camera | None = None,
+    flip: bool = True,
+    weights: str | Path | None = None,
+) -> Lifted:
     """The 3D skeletons of one person's 2D joints.
 
     Args:
@@ -104,18 +109,21 @@ def _check(points: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
     if not (np.isfinite(fps) and fps > 0):
         raise HvrError(f"fps is {fps}; it must be positive")
     if not _enough(conf).any():
-        raise HvrError(f"no person to lift in {len(conf)} frames: none shows {LEAST_JOINTS} of shoulders, elbows, "
-                       "wrists, hips, knees and ankles; look at 01_keypoints")  # fmt: skip
+        raise HvrError(
+            f"no person to lift in {len(conf)} frames: none shows {LEAST_JOINTS} of shoulders, elbows, "
+            "wrists, hips, knees and ankles; look at 01_keypoints"
+        )
     return xy, conf
 
 
 @functools.lru_cache(maxsize=2)
 def _model(path: Path, _changed: int) -> Lifter | TemporalModel | Stmo:
-    return load_checkpoint(path)
+    return load_lifter_checkpoint(path)
 
 
-def _lift_own(model: Lifter, xy: np.ndarray, conf: np.ndarray, fps: float, camera: Camera | None,
-              flip: bool) -> np.ndarray:  # fmt: skip
+def _lift_own(
+    model: Lifter, xy: np.ndarray, conf: np.ndarray, fps: float, camera: Camera | None, flip: bool
+) -> np.ndarray:
     """(T, 17, 3) camera axes. A fast clip is lifted as several slow ones, one for each phase."""
     frames, step = len(xy), max(1, round(fps / PACE))
     conf_t = torch.from_numpy(conf).float()[None]
@@ -152,8 +160,9 @@ def _blend(joints: np.ndarray, step: int) -> np.ndarray:
     return windows @ (taps / taps.sum())
 
 
-def _lift_screen(model: TemporalModel | Stmo, xy: np.ndarray, conf: np.ndarray, camera: Camera | None,
-                 flip: bool) -> np.ndarray:  # fmt: skip
+def _lift_screen(
+    model: TemporalModel | Stmo, xy: np.ndarray, conf: np.ndarray, camera: Camera | None, flip: bool
+) -> np.ndarray:
     """(T, 17, 3) by a network on screen coordinates: the longer side is -1 to 1, gaps are interpolated."""
     if camera is None:
         raise HvrError("these weights want to know the picture's size; give the camera")

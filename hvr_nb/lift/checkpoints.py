@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvr_nb.body_model import ASSETS
-from hvr_nb.clip import atomic
 from hvr_nb.lift.network import Lifter
 from hvr_nb.lift.stmo import Stmo
 from hvr_nb.lift.temporal import TemporalModel
+from hvr_nb.store.files import atomic
+from hvr_nb.store.places import ASSETS
 from hvr_nb.types import HvrError
 
 LIFTER_FILE = ASSETS / "lifter.npz"
@@ -31,11 +31,23 @@ _FORMAT = "hvr-lifter-2"
 _HALVED = 1024  # tensors with more values are stored as float16
 _STRIDES = {243: (3, 3, 3, 3, 3), 81: (3, 3, 3, 3), 27: (3, 3, 3), 9: (1, 3, 3), 351: (3, 9, 13)}
 _OTHER_INPUT = re.compile(r"cpn-ft|h36m_cpn|h36m_gt|3dhp|humaneva", re.I)  # files that take other joints
-_RANDOM_STATE = [f"numpy.{name}" for name in (
-    "random.__RandomState_ctor", "random._pickle.__randomstate_ctor", "random._pickle.__bit_generator_ctor",
-    "random._pickle.__generator_ctor", "random.mtrand.__randomstate_ctor", "random._mt19937.MT19937",
-    "ndarray", "dtype", "core.multiarray._reconstruct", "_core.multiarray._reconstruct",
-    "core.multiarray.scalar", "_core.multiarray.scalar")] + ["_codecs.encode"]  # fmt: skip
+_RANDOM_STATE = [
+    f"numpy.{name}"
+    for name in (
+        "random.__RandomState_ctor",
+        "random._pickle.__randomstate_ctor",
+        "random._pickle.__bit_generator_ctor",
+        "random._pickle.__generator_ctor",
+        "random.mtrand.__randomstate_ctor",
+        "random._mt19937.MT19937",
+        "ndarray",
+        "dtype",
+        "core.multiarray._reconstruct",
+        "_core.multiarray._reconstruct",
+        "core.multiarray.scalar",
+        "_core.multiarray.scalar",
+    )
+] + ["_codecs.encode"]
 
 
 class _Ignored:
@@ -50,8 +62,11 @@ class _Ignored:
 
 def save_lifter(path: str | Path, model: Lifter) -> Path:
     """Write a network as npz: large tensors float16, the statistics float32."""
-    arrays = {key: value.detach().cpu().numpy() for key, value in model.state_dict().items()
-              if not key.endswith("num_batches_tracked")}  # fmt: skip
+    arrays = {
+        key: value.detach().cpu().numpy()
+        for key, value in model.state_dict().items()
+        if not key.endswith("num_batches_tracked")
+    }
     arrays = {k: v.astype(np.float16 if v.size > _HALVED else np.float32) for k, v in arrays.items()}
     path = Path(path)
     with atomic(path) as partial, open(partial, "wb") as file:
@@ -87,8 +102,9 @@ def load_lifter(path: str | Path = LIFTER_FILE) -> Lifter:
     )
 
 
-def load_checkpoint(path: str | Path, *, part: Literal["pose", "trajectory"] = "pose",
-                    causal: bool = False) -> Lifter | TemporalModel | Stmo:  # fmt: skip
+def load_lifter_checkpoint(
+    path: str | Path, *, part: Literal["pose", "trajectory"] = "pose", causal: bool = False
+) -> Lifter | TemporalModel | Stmo:
     """A network from a file: VideoPose3D, P-STMO or the project's own, its sizes read from its tensors.
 
     Args:

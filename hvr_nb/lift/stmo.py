@@ -81,7 +81,7 @@ class Sublayer(nn.Module):
         self.norm, self.drop = Norm(size), nn.Dropout(DROPOUT)
 
 
-class Layer(nn.Module):
+class TransformerLayer(nn.Module):
     """One transformer layer, normalised first; with a stride it keeps every stride-th frame."""
 
     def __init__(self, size: int, hidden: int, heads: int, stride: int = 0):
@@ -103,7 +103,7 @@ class Encoder(nn.Module):
 
     def __init__(self, layers: int, size: int, hidden: int, heads: int):
         super().__init__()
-        self.layers = nn.ModuleList(Layer(size, hidden, heads) for _ in range(layers))
+        self.layers = nn.ModuleList(TransformerLayer(size, hidden, heads) for _ in range(layers))
         self.norm = Norm(size)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ class StridedEncoder(nn.Module):
 
     def __init__(self, frames: int, size: int, hidden: int, heads: int, strides: tuple[int, ...]):
         super().__init__()
-        self.layers = nn.ModuleList(Layer(size, hidden, heads, stride) for stride in strides)
+        self.layers = nn.ModuleList(TransformerLayer(size, hidden, heads, stride) for stride in strides)
         self.norm = Norm(size)
         for k in (1, 2, 3):
             self.register_parameter(f"pos_embedding_{k}", nn.Parameter(torch.randn(1, frames, size)))
@@ -203,9 +203,18 @@ class Stmo(nn.Module):
         joints_in, joints_out: joints of 2D and 3D frames.
     """
 
-    def __init__(self, frames: int = 243, layers: int = 3, *, channels: int = 256, hidden: int = 512,
-                 heads: int = 8, strides: tuple[int, ...] = (3, 3, 3, 3, 3), joints_in: int = 17,
-                 joints_out: int = 17):  # fmt: skip
+    def __init__(
+        self,
+        frames: int = 243,
+        layers: int = 3,
+        *,
+        channels: int = 256,
+        hidden: int = 512,
+        heads: int = 8,
+        strides: tuple[int, ...] = (3, 3, 3, 3, 3),
+        joints_in: int = 17,
+        joints_out: int = 17,
+    ):
         super().__init__()
         if math.prod(strides) != frames:
             raise HvrError(
@@ -235,8 +244,16 @@ class MaskedStmo(nn.Module):
     What it shares with ``Stmo`` (``encoder``, ``Transformer``) is handed over by ``start_from``.
     """
 
-    def __init__(self, frames: int = 243, layers: int = 3, *, channels: int = 256, hidden: int = 512,
-                 heads: int = 8, joints_in: int = 17):  # fmt: skip
+    def __init__(
+        self,
+        frames: int = 243,
+        layers: int = 3,
+        *,
+        channels: int = 256,
+        hidden: int = 512,
+        heads: int = 8,
+        joints_in: int = 17,
+    ):
         super().__init__()
         half = channels // 2
         self.frames = frames

@@ -28,9 +28,17 @@ class TemporalModel(nn.Module):
         causal: outputs see only frames before them (the newest of the window is theirs).
     """
 
-    def __init__(self, joints_in: int = 17, features: int = 2, joints_out: int = 17, *,
-                 widths: tuple[int, ...] = (3, 3, 3, 3, 3), channels: int = 1024, dropout: float = 0.25,
-                 causal: bool = False):  # fmt: skip
+    def __init__(
+        self,
+        joints_in: int = 17,
+        features: int = 2,
+        joints_out: int = 17,
+        *,
+        widths: tuple[int, ...] = (3, 3, 3, 3, 3),
+        channels: int = 1024,
+        dropout: float = 0.25,
+        causal: bool = False,
+    ):
         super().__init__()
         if not widths or any(w < 1 or w % 2 == 0 for w in widths):
             raise HvrError(f"kernel widths are odd numbers, not {tuple(widths)}; for example 3, 3, 3")
@@ -64,8 +72,10 @@ class TemporalModel(nn.Module):
                 for each): the same weights, only what the windows' outputs need is computed.
         """
         if x.ndim != 4 or x.shape[2] * x.shape[3] != self.expand_conv.in_channels:
-            raise HvrError(f"2D joints of shape {tuple(x.shape)} do not fit a network of "
-                           f"{self.expand_conv.in_channels} values a frame")  # fmt: skip
+            raise HvrError(
+                f"2D joints of shape {tuple(x.shape)} do not fit a network of "
+                f"{self.expand_conv.in_channels} values a frame"
+            )
         if x.shape[1] < self.receptive_field:
             raise HvrError(f"{x.shape[1]} frames, the network sees {self.receptive_field}; pad the clip")
         x = x.flatten(2).transpose(1, 2)

@@ -1,7 +1,18 @@
-"""Pages to keep and to share: a player and a report, each one HTML file that needs no network."""
+"""07: pages to keep and to share: a player and a report, each one HTML file that needs no network.
 
-from hvr_nb.report.clip_page import clip_report
-from hvr_nb.report.pages import Section, write_report
-from hvr_nb.report.player import write_player
+- ``clip_report``: Write ``report.html`` of a clip from what its stages left there.
+- ``Section``: A part of a report.
+- ``write_report``: Write a report as one HTML file with its pictures inside.
+- ``write_player``: Write one offline HTML page that plays clips side by side, in step.
+"""
 
-__all__ = ["Section", "clip_report", "write_player", "write_report"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "clip_page": ["clip_report"],
+        "pages": ["Section", "write_report"],
+        "player": ["write_player"],
+    },
+)

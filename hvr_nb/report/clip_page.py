@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from hvr_nb import __version__
-from hvr_nb.clip import Clip
-from hvr_nb.files import read_image, read_json
-from hvr_nb.pictures import contact_sheet, pick
+from hvr_nb.drawing.pictures import contact_sheet, pick
 from hvr_nb.report.pages import Section, write_report
+from hvr_nb.store.clip import Clip
+from hvr_nb.store.files import read_image, read_json
 from hvr_nb.viewing.saved import strip
 from hvr_nb.viewing.views import as_view, side_by_side
 
@@ -26,8 +26,13 @@ STAGE_TITLES = {
 LIBRARIES = ("numpy", "scipy", "torch", "opencv-python", "scikit-image", "smplx", "ai-edge-litert")
 
 
-def clip_report(clip: Clip, *, method: str = "nvr", pictures: Mapping[str, np.ndarray] | None = None,
-                path: str | Path | None = None) -> Path:  # fmt: skip
+def clip_report(
+    clip: Clip,
+    *,
+    method: str = "nvr",
+    pictures: Mapping[str, np.ndarray] | None = None,
+    path: str | Path | None = None,
+) -> Path:
     """Write ``report.html`` of a clip from what its stages left there.
 
     Args:
@@ -41,21 +46,41 @@ def clip_report(clip: Clip, *, method: str = "nvr", pictures: Mapping[str, np.nd
     path = Path(path or clip.folder / "report.html")
     frames, source = clip.frames, clip.info["source"]
     height, width = frames.shape[1:3]
-    intro = (f"{len(frames)} frames of {width} x {height} pixels at {clip.fps:.4g} frames per second, "
-             f"from {source.get('file', 'an unnamed source')}")  # fmt: skip
-    opening = [Section("At a glance", pictures={"": strip(side_by_side(dict(pictures), fps=clip.fps))},
-                       links=_links(clip.folder, method, path.parent))] if pictures else []  # fmt: skip
+    intro = (
+        f"{len(frames)} frames of {width} x {height} pixels at {clip.fps:.4g} frames per second, "
+        f"from {source.get('file', 'an unnamed source')}"
+    )
+    opening = (
+        [
+            Section(
+                "At a glance",
+                pictures={"": strip(side_by_side(dict(pictures), fps=clip.fps))},
+                links=_links(clip.folder, method, path.parent),
+            )
+        ]
+        if pictures
+        else []
+    )
     stages = [_stage(clip, stage, numbers, method) for stage, numbers in clip.metrics.items()]
-    return write_report(path, [*opening, *stages, *_provenance(clip)], title=f"{clip.name}: video to avatar",
-                        intro=intro, synthetic=source.get("synthetic", False))  # fmt: skip
+    return write_report(
+        path,
+        [*opening, *stages, *_provenance(clip)],
+        title=f"{clip.name}: video to avatar",
+        intro=intro,
+        synthetic=source.get("synthetic", False),
+    )
 
 
 def _stage(clip: Clip, stage: str, numbers: Mapping[str, object], method: str) -> Section:
     count = len(clip.frame_names)
     scalars = {k: v for k, v in numbers.items() if np.ndim(v) == 0}
     series = {k: np.asarray(v, float) for k, v in numbers.items() if np.ndim(v) == 1 and len(v) == count}
-    return Section(f"{stage[:2]}  {STAGE_TITLES.get(stage, stage)}", numbers=scalars, series=series,
-                   pictures=_stage_pictures(clip, stage, method))  # fmt: skip
+    return Section(
+        f"{stage[:2]}  {STAGE_TITLES.get(stage, stage)}",
+        numbers=scalars,
+        series=series,
+        pictures=_stage_pictures(clip, stage, method),
+    )
 
 
 def _stage_pictures(clip: Clip, stage: str, method: str) -> dict[str, np.ndarray]:
@@ -65,7 +90,7 @@ def _stage_pictures(clip: Clip, stage: str, method: str) -> dict[str, np.ndarray
     if stage == "02_masks" and clip.has("masks"):
         return {"": strip(as_view(clip.masks, over=clip.frames))}
     if stage == "04_canonical" and clip.has("canonical"):
-        from hvr_nb.canonical import Canonical
+        from hvr_nb.canonical.big_pose import Canonical
 
         return {"": strip(as_view(clip.load("canonical", Canonical)))}
     if stage == "06_render":
@@ -75,7 +100,8 @@ def _stage_pictures(clip: Clip, stage: str, method: str) -> dict[str, np.ndarray
 
 def _render_pictures(folder: Path) -> dict[str, np.ndarray]:
     """The turntable and the novel poses of a method's renders, where there are any."""
-    from hvr_nb.render import load_pictures, over
+    from hvr_nb.drawing.pictures import over
+    from hvr_nb.render.pictures import load_pictures
 
     found = {}
     for name, caption in (("turntable", "turntable"), ("novel_poses", "poses never filmed")):

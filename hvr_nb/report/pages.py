@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hvr_nb import pictures
-from hvr_nb.files import atomic
-from hvr_nb.plots import unit_of
+from hvr_nb.drawing import pictures
+from hvr_nb.drawing.plots import unit_of
 from hvr_nb.report.meanings import meaning_of
+from hvr_nb.store.files import atomic
+from hvr_nb.store.places import ASSETS
 
-ASSETS = Path(__file__).parents[1] / "assets"
 SYNTHETIC = "synthetic subject: this person was drawn by this project and does not exist"
 
 
@@ -33,8 +33,9 @@ class Section:
     links: Mapping[str, str] = field(default_factory=dict)  # text -> relative path
 
 
-def write_report(path: str | Path, sections: Sequence[Section], *, title: str, intro: str = "",
-                 synthetic: bool = False) -> Path:  # fmt: skip
+def write_report(
+    path: str | Path, sections: Sequence[Section], *, title: str, intro: str = "", synthetic: bool = False
+) -> Path:
     """Write a report as one HTML file with its pictures inside; it loads nothing from elsewhere.
 
     Args:
@@ -69,8 +70,10 @@ def _section(section: Section) -> str:
         parts.append(_table(section.numbers))
     parts += [svg_plot(name, values) for name, values in section.series.items()]
     if section.facts:
-        rows = "".join(f"<tr><th>{html.escape(str(k))}</th><td><code>{html.escape(str(v))}</code></td></tr>"
-                       for k, v in section.facts.items())  # fmt: skip
+        rows = "".join(
+            f"<tr><th>{html.escape(str(k))}</th><td><code>{html.escape(str(v))}</code></td></tr>"
+            for k, v in section.facts.items()
+        )
         parts.append(f'<div class="wide"><table>{rows}</table></div>')
     if section.links:
         links = [f'<a href="{html.escape(to)}">{html.escape(text)}</a>' for text, to in section.links.items()]

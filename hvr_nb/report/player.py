@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hvr_nb import pictures
-from hvr_nb.files import atomic
+from hvr_nb.drawing import pictures
 from hvr_nb.report.pages import fill
+from hvr_nb.store.files import atomic
 from hvr_nb.types import Body, HvrError
 
 # the 3D page asks for the time once it is ready, and follows the player's messages
@@ -22,9 +22,19 @@ parent.postMessage("ready", "*");
 """
 
 
-def write_player(path: str | Path, clips: Mapping[str, np.ndarray], *, fps: float, max_side: int = 480,
-                 quality: int = 80, title: str = "", note: str = "", names: Sequence[str] = (),
-                 body: Body | None = None, model=None) -> Path:  # fmt: skip
+def write_player(
+    path: str | Path,
+    clips: Mapping[str, np.ndarray],
+    *,
+    fps: float,
+    max_side: int = 480,
+    quality: int = 80,
+    title: str = "",
+    note: str = "",
+    names: Sequence[str] = (),
+    body: Body | None = None,
+    model=None,
+) -> Path:
     """Write one offline HTML page that plays clips side by side, in step.
 
     Args:
@@ -44,12 +54,19 @@ def write_player(path: str | Path, clips: Mapping[str, np.ndarray], *, fps: floa
     if not fps > 0:
         raise HvrError(f"{path}: fps is {fps}; it must be positive")
     count = next(iter(counts.values()))
-    panels = [{"label": label, "frames": [_packed(image, max_side, quality) for image in frames]}
-              for label, frames in clips.items()]  # fmt: skip
+    panels = [
+        {"label": label, "frames": [_packed(image, max_side, quality) for image in frames]}
+        for label, frames in clips.items()
+    ]
     film = {"fps": float(fps), "names": list(names) or [str(i) for i in range(count)], "panels": panels}
     scene = _scene(body, model, count, fps) if body is not None else ""
-    page = fill("player.html", title=html.escape(title or path.stem), note=html.escape(note),
-                film=_inside_script(film), scene=_inside_script(scene))  # fmt: skip
+    page = fill(
+        "player.html",
+        title=html.escape(title or path.stem),
+        note=html.escape(note),
+        film=_inside_script(film),
+        scene=_inside_script(scene),
+    )
     with atomic(path) as partial:
         partial.write_text(page, encoding="utf-8")
     return path
@@ -66,7 +83,7 @@ def _inside_script(value) -> str:
 
 
 def _scene(body: Body, model, count: int, fps: float) -> str:
-    from hvr_nb.body_model import load_body_model, posed
+    from hvr_nb.body.model import load_body_model, posed
     from hvr_nb.viewing.scenes import moving_mesh, snapshot
 
     if len(body) != count:

@@ -12,8 +12,9 @@ import numpy as np
 from scipy import ndimage, sparse
 from scipy.spatial import cKDTree
 
-from hvr_nb.body_model import BodyModel
-from hvr_nb.subject.layers import Layer, clip_layer, compact, inflate, layer_normals, smoother
+from hvr_nb.body.model import BodyModel
+from hvr_nb.geometry.functions import smoothstep
+from hvr_nb.subject.layers import ClothLayer, clip_layer, compact, inflate, layer_normals, smoother
 
 ATR_HAIR, ATR_UPPER, ATR_SKIRT, ATR_PANTS = 2, 4, 5, 6
 ATR_LEFT_SHOE, ATR_RIGHT_SHOE, ATR_FACE = 9, 10, 11
@@ -39,22 +40,23 @@ def make_marks(model: BodyModel, vertices: np.ndarray, joints: np.ndarray) -> Ma
     return Marks(joints=joints, points=model.body25.numpy() @ vertices, floor=float(vertices[:, 1].min()))
 
 
-def smoothstep(x, lo: float, hi: float):
-    """0 below ``lo``, 1 above ``hi``, smooth between."""
-    t = np.clip((x - lo) / (hi - lo), 0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def skin_layer(model: BodyModel, vertices: np.ndarray) -> Layer:
+def skin_layer(model: BodyModel, vertices: np.ndarray) -> ClothLayer:
     """The bare body (V, 3) as a layer, each face labelled by the limb it belongs to."""
     weights = model.weights.numpy().astype(np.float64)
     part = weights[model.faces].sum(1).argmax(1)
     labels = np.full(len(part), ATR_FACE, np.uint8)
     for label, joints in _LIMBS.items():
         labels[np.isin(part, joints)] = label
-    return Layer(name="skin", positions=vertices.astype(np.float64), faces=model.faces,
-                 uv=model.uv[model.uv_faces].astype(np.float64), weights=weights, labels=labels, tile=0,
-                 carry=sparse.eye_array(len(vertices), format="csr"))  # fmt: skip
+    return ClothLayer(
+        name="skin",
+        positions=vertices.astype(np.float64),
+        faces=model.faces,
+        uv=model.uv[model.uv_faces].astype(np.float64),
+        weights=weights,
+        labels=labels,
+        tile=0,
+        carry=sparse.eye_array(len(vertices), format="csr"),
+    )
 
 
 # -- outlines ------------------------------------------------------------------------------------
@@ -85,8 +87,11 @@ def shoe_field(p: np.ndarray, marks: Marks) -> np.ndarray:
 def hair_field(p: np.ndarray, marks: Marks, *, nape: float) -> np.ndarray:
     """Inside short hair (N,), at p (N, 3) metres, down to ``nape`` below the eyes."""
     eye, ear = marks.points[15:17].mean(0), marks.points[18]
-    line = np.interp(p[:, 2] - ear[2], [-0.045, -0.015, 0.012, 0.026, 0.040, 0.060, 0.075],
-                     [-nape, 0.0, -0.018, -0.018, 0.030, 0.046, 0.058])  # fmt: skip
+    line = np.interp(
+        p[:, 2] - ear[2],
+        [-0.045, -0.015, 0.012, 0.026, 0.040, 0.060, 0.075],
+        [-nape, 0.0, -0.018, -0.018, 0.030, 0.046, 0.058],
+    )
     d = (np.stack([np.abs(p[:, 0]), p[:, 1], p[:, 2]], 1) - ear) / [0.020, 0.038, 0.026]
     return np.minimum(p[:, 1] - eye[1] - line, (np.linalg.norm(d, axis=1) - 1) * 0.028)
 
@@ -94,7 +99,7 @@ def hair_field(p: np.ndarray, marks: Marks, *, nape: float) -> np.ndarray:
 # -- sheets --------------------------------------------------------------------------------------
 
 
-def _sheet(skin: Layer, field, offset, name: str, tile: int, label: int | None, **relax) -> Layer:
+def _sheet(skin: ClothLayer, field, offset, name: str, tile: int, label: int | None, **relax) -> ClothLayer:
     """Cut ``field(p)`` out of the skin, move it ``offset(p)`` off the body and relax it."""
     normals = layer_normals(skin)
     sheet = clip_layer(skin, field(skin.positions), name, tile)
@@ -104,7 +109,7 @@ def _sheet(skin: Layer, field, offset, name: str, tile: int, label: int | None, 
     return inflate(replace(sheet, labels=labels), offset(sheet.positions), along, **relax)
 
 
-def make_shirt(skin: Layer, marks: Marks, *, sleeve: str, hem: float, tucked: bool) -> Layer:
+def make_shirt(skin: ClothLayer, marks: Marks, *, sleeve: str, hem: float, tucked: bool) -> ClothLayer:
     """A shirt 12 mm off the body, wider towards sleeve ends and (unless tucked in) hem."""
 
     def offset(p):
@@ -115,24 +120,34 @@ def make_shirt(skin: Layer, marks: Marks, *, sleeve: str, hem: float, tucked: bo
         close = np.exp(-(np.hypot(p[:, 0], p[:, 2] - marks.joints[12, 2]) - 0.078) / 0.02) * 0.006
         return 0.012 + end + low - np.where(p[:, 1] > marks.y(9) + 0.1, close, 0)
 
-    return _sheet(skin, lambda p: shirt_field(p, marks, sleeve=sleeve, hem=hem), offset, "shirt", 1,
-                  ATR_UPPER, steps=10)  # fmt: skip
+    return _sheet(
+        skin, lambda p: shirt_field(p, marks, sleeve=sleeve, hem=hem), offset, "shirt", 1, ATR_UPPER, steps=10
+    )
 
 
-def make_trousers(skin: Layer, marks: Marks, *, end: float) -> Layer:
+def make_trousers(skin: ClothLayer, marks: Marks, *, end: float) -> ClothLayer:
     """Trousers or shorts, 8 mm off the hips and up to 20 mm at the hem ``end``."""
 
     def offset(p):
         return 0.008 + 0.012 * smoothstep(-p[:, 1], -marks.y(1), -end)
 
-    return _sheet(skin, lambda p: trouser_field(p, marks, end=end), offset, "trousers", 2, ATR_PANTS,
-                  steps=10)  # fmt: skip
+    return _sheet(
+        skin, lambda p: trouser_field(p, marks, end=end), offset, "trousers", 2, ATR_PANTS, steps=10
+    )
 
 
-def make_shoes(skin: Layer, marks: Marks) -> Layer:
+def make_shoes(skin: ClothLayer, marks: Marks) -> ClothLayer:
     """Low shoes: the feet smoothed until the toes are gone, with a flat sole 10 mm below them."""
-    shoes = _sheet(skin, lambda p: shoe_field(p, marks), lambda p: np.full(len(p), 0.009), "shoes", 3, None,
-                   steps=12, floor=lambda p: 0.8)  # fmt: skip
+    shoes = _sheet(
+        skin,
+        lambda p: shoe_field(p, marks),
+        lambda p: np.full(len(p), 0.009),
+        "shoes",
+        3,
+        None,
+        steps=12,
+        floor=lambda p: 0.8,
+    )
     x = _toe_cap(shoes.positions, marks)
     mean = smoother(shoes.faces, len(x))
     cap = smoothstep(x[:, 2:], marks.joints[10, 2] - 0.05, marks.joints[10, 2])
@@ -141,8 +156,7 @@ def make_shoes(skin: Layer, marks: Marks) -> Layer:
     sole = smoothstep(-(x[:, 1] - marks.floor), -0.02, -0.006)
     x[:, 1] += sole * (marks.floor - 0.010 - x[:, 1])
     left = x[shoes.faces].mean(1)[:, 0] > 0
-    return replace(shoes, positions=x,
-                   labels=np.where(left, ATR_LEFT_SHOE, ATR_RIGHT_SHOE).astype(np.uint8))  # fmt: skip
+    return replace(shoes, positions=x, labels=np.where(left, ATR_LEFT_SHOE, ATR_RIGHT_SHOE).astype(np.uint8))
 
 
 def _toe_cap(x: np.ndarray, marks: Marks) -> np.ndarray:
@@ -163,7 +177,7 @@ def _toe_cap(x: np.ndarray, marks: Marks) -> np.ndarray:
     return out
 
 
-def make_hair(skin: Layer, marks: Marks, *, nape: float, volume: float) -> Layer:
+def make_hair(skin: ClothLayer, marks: Marks, *, nape: float, volume: float) -> ClothLayer:
     """Hair: a cap over the skull, thin at the hairline and ``volume`` metres thick at the crown."""
     eye = marks.points[15:17].mean(0)
 
@@ -171,11 +185,19 @@ def make_hair(skin: Layer, marks: Marks, *, nape: float, volume: float) -> Layer
         inner = hair_field(p, marks, nape=nape)
         return 0.004 + (volume - 0.004) * smoothstep(inner, 0, 0.05) + 0.004 * (p[:, 1] > eye[1] + 0.08)
 
-    return _sheet(skin, lambda p: hair_field(p, marks, nape=nape), offset, "hair", 3, ATR_HAIR, steps=12,
-                  floor=lambda p: 0.5)  # fmt: skip
+    return _sheet(
+        skin,
+        lambda p: hair_field(p, marks, nape=nape),
+        offset,
+        "hair",
+        3,
+        ATR_HAIR,
+        steps=12,
+        floor=lambda p: 0.5,
+    )
 
 
-def make_skirt(skin: Layer, marks: Marks, *, hem: float) -> Layer:
+def make_skirt(skin: ClothLayer, marks: Marks, *, hem: float) -> ClothLayer:
     """A flared skirt: rings around the hips from the waist down to height ``hem``, weighted to the legs."""
     arms = skin.weights[:, [13, 14, 16, 17, 18, 19, 20, 21, 22, 23]].sum(1) > 0.3
     p = skin.positions[~arms]
@@ -202,7 +224,7 @@ def make_skirt(skin: Layer, marks: Marks, *, hem: float) -> Layer:
     _, near = cKDTree(p).query(x)
     weights += band * (skin.weights[~arms][near] - weights)
     faces, uv = _grid(SKIRT_DOWN, SKIRT_AROUND)
-    return Layer(
+    return ClothLayer(
         name="skirt",
         positions=x.reshape(-1, 3),
         faces=faces,
@@ -227,8 +249,16 @@ def _grid(down: int, around: int) -> tuple[np.ndarray, np.ndarray]:
 # -- outfits -------------------------------------------------------------------------------------
 
 
-def dress(model: BodyModel, vertices: np.ndarray, marks: Marks, outfit: str, *, sleeve: str,
-          nape: float, volume: float) -> list[Layer]:  # fmt: skip
+def dress(
+    model: BodyModel,
+    vertices: np.ndarray,
+    marks: Marks,
+    outfit: str,
+    *,
+    sleeve: str,
+    nape: float,
+    volume: float,
+) -> list[ClothLayer]:
     """All layers of an outfit, what is hidden under another layer removed.
 
     Args:
@@ -246,8 +276,12 @@ def dress(model: BodyModel, vertices: np.ndarray, marks: Marks, outfit: str, *, 
     def covered(p):
         """How deep a point of the body lies under clothes and hair; metres."""
         leg = trouser_field(p, marks, end=end + (0.06 if tucked else 0.0))
-        fields = [shirt_field(p, marks, sleeve=sleeve, hem=hem), leg, shoe_field(p, marks),
-                  hair_field(p, marks, nape=nape) - 0.005]  # fmt: skip
+        fields = [
+            shirt_field(p, marks, sleeve=sleeve, hem=hem),
+            leg,
+            shoe_field(p, marks),
+            hair_field(p, marks, nape=nape) - 0.005,
+        ]
         return np.maximum.reduce(fields)
 
     hidden = covered(vertices) > 0.02

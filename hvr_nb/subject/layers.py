@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from hvr_nb.mesh import unique_edges, vertex_normals
+from hvr_nb.geometry.mesh import unique_edges, vertex_normals
 
 SLIVER = 0.04  # cuts nearer to a vertex than this fraction of the edge are moved away from it
 
 
 @dataclass(frozen=True)
-class Layer:
+class ClothLayer:
     """One sheet (skin, shirt, hair ...) in the rest pose; V vertices, F faces, B body vertices."""
 
     name: str
@@ -26,7 +26,7 @@ class Layer:
     tile: int  # 0 skin, 1 upper garment, 2 lower garment, 3 hair and shoes
 
 
-def clip_layer(layer: Layer, field: np.ndarray, name: str, tile: int) -> Layer:
+def clip_layer(layer: ClothLayer, field: np.ndarray, name: str, tile: int) -> ClothLayer:
     """The part of ``layer`` where ``field`` (V,) is positive, cut cleanly along its zero line."""
     inside = field > 0
     count = inside[layer.faces].sum(1)
@@ -62,19 +62,33 @@ def clip_layer(layer: Layer, field: np.ndarray, name: str, tile: int) -> Layer:
             parts.append((np.stack([ab, b, c], 1), np.stack([u_ab, ub, uc], 1), kept))
             parts.append((np.stack([ab, c, ac], 1), np.stack([u_ab, uc, u_ac], 1), kept))
     faces, uv, labels = (np.concatenate(p) for p in zip(*parts, strict=True))
-    grown = replace(layer, name=name, tile=tile, positions=mix @ layer.positions, faces=faces, uv=uv,
-                    carry=sparse.csr_array(mix @ layer.carry), weights=mix @ layer.weights,
-                    labels=labels)  # fmt: skip
+    grown = replace(
+        layer,
+        name=name,
+        tile=tile,
+        positions=mix @ layer.positions,
+        faces=faces,
+        uv=uv,
+        carry=sparse.csr_array(mix @ layer.carry),
+        weights=mix @ layer.weights,
+        labels=labels,
+    )
     return compact(grown)
 
 
-def compact(layer: Layer, keep: np.ndarray | None = None) -> Layer:
+def compact(layer: ClothLayer, keep: np.ndarray | None = None) -> ClothLayer:
     """Keep the faces of mask ``keep`` (F,) (None: all) and drop vertices that no face uses."""
     keep = np.ones(len(layer.faces), bool) if keep is None else keep
     used, index = np.unique(layer.faces[keep], return_inverse=True)
-    return replace(layer, positions=layer.positions[used], faces=index.reshape(-1, 3), uv=layer.uv[keep],
-                   carry=layer.carry[used], weights=layer.weights[used],
-                   labels=layer.labels[keep])  # fmt: skip
+    return replace(
+        layer,
+        positions=layer.positions[used],
+        faces=index.reshape(-1, 3),
+        uv=layer.uv[keep],
+        carry=layer.carry[used],
+        weights=layer.weights[used],
+        labels=layer.labels[keep],
+    )
 
 
 def border_vertices(faces: np.ndarray) -> np.ndarray:
@@ -95,8 +109,9 @@ def smoother(faces: np.ndarray, count: int) -> sparse.csr_array:
     return sparse.csr_array(sparse.diags_array(1.0 / np.maximum(near.sum(1), 1)) @ near)
 
 
-def inflate(layer: Layer, offset: np.ndarray, normals: np.ndarray, *, steps: int = 8,
-            floor=lambda p: 0.6) -> Layer:  # fmt: skip
+def inflate(
+    layer: ClothLayer, offset: np.ndarray, normals: np.ndarray, *, steps: int = 8, floor=lambda p: 0.6
+) -> ClothLayer:
     """Move a sheet off the body and relax it.
 
     Args:
@@ -113,6 +128,6 @@ def inflate(layer: Layer, offset: np.ndarray, normals: np.ndarray, *, steps: int
     return replace(layer, positions=x)
 
 
-def layer_normals(layer: Layer) -> np.ndarray:
+def layer_normals(layer: ClothLayer) -> np.ndarray:
     """(V, 3) unit vertex normals of a sheet."""
     return vertex_normals(layer.positions, layer.faces)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from hvr_nb.body_model import OPEN_BODY, BodyModel, load_body_model, posed
-from hvr_nb.geometry import default_camera, to_camera
+from hvr_nb.body.model import OPEN_BODY, BodyModel, load_body_model, posed
+from hvr_nb.geometry.camera import default_camera, to_camera
 from hvr_nb.subject.person import subject_betas
 from hvr_nb.types import Body, Camera
 
@@ -29,8 +29,15 @@ def subject_camera(size: int | tuple[int, int] = 512, *, seed: int = 0, focal_ra
     return Camera(K=camera.K, width=camera.width, height=camera.height, source="truth")
 
 
-def rotating_motion(frames: int, *, fps: float = 30.0, seed: int = 0, camera: Camera | None = None,
-                    betas: np.ndarray | None = None, model: BodyModel | None = None) -> Body:  # fmt: skip
+def rotating_motion(
+    frames: int,
+    *,
+    fps: float = 30.0,
+    seed: int = 0,
+    camera: Camera | None = None,
+    betas: np.ndarray | None = None,
+    model: BodyModel | None = None,
+) -> Body:
     """A full turn in A-pose over the clip, swaying by 4 degrees.
 
     Args:
@@ -51,9 +58,16 @@ def rotating_motion(frames: int, *, fps: float = 30.0, seed: int = 0, camera: Ca
     return _framed(poses, np.zeros((frames, 3)), camera, betas, seed, model, grounded=True)
 
 
-def walking_motion(frames: int, *, fps: float = 30.0, seed: int = 0, turn: float = 2 * np.pi,
-                   camera: Camera | None = None, betas: np.ndarray | None = None,
-                   model: BodyModel | None = None) -> Body:  # fmt: skip
+def walking_motion(
+    frames: int,
+    *,
+    fps: float = 30.0,
+    seed: int = 0,
+    turn: float = 2 * np.pi,
+    camera: Camera | None = None,
+    betas: np.ndarray | None = None,
+    model: BodyModel | None = None,
+) -> Body:
     """Walking on the spot (T poses), turning by ``turn`` radians over the clip; options as ``rotating_motion``."""
     rng = np.random.default_rng([seed, 2])
     p = 2 * np.pi * STRIDES_PER_SECOND * np.arange(frames) / fps + rng.uniform(0, 2 * np.pi)
@@ -77,8 +91,14 @@ def walking_motion(frames: int, *, fps: float = 30.0, seed: int = 0, turn: float
     return _framed(poses, np.zeros((frames, 3)), camera, betas, seed, model, grounded=True)
 
 
-def clip_motion(body: Body, *, seed: int = 0, camera: Camera | None = None,
-                betas: np.ndarray | None = None, model: BodyModel | None = None) -> Body:  # fmt: skip
+def clip_motion(
+    body: Body,
+    *,
+    seed: int = 0,
+    camera: Camera | None = None,
+    betas: np.ndarray | None = None,
+    model: BodyModel | None = None,
+) -> Body:
     """Any SMPL motion (motion capture, another person's clip) carried to the subject's shape and camera.
 
     Rotations are kept, the path over the ground is kept in shape; distance and height are chosen so
@@ -114,8 +134,15 @@ def _framed(poses, path, camera, betas, seed, model, *, grounded: bool) -> Body:
     camera = camera or subject_camera(seed=seed)
     shape = subject_betas(seed) if betas is None else np.asarray(betas, np.float64)
     flat = poses.reshape(len(poses), 72)
-    body = Body(betas=shape, global_orient=flat[:, :3], body_pose=flat[:, 3:], transl=path.astype(np.float64),
-                camera=camera, valid=np.ones(len(poses), bool), model_hash=model.hash)  # fmt: skip
+    body = Body(
+        betas=shape,
+        global_orient=flat[:, :3],
+        body_pose=flat[:, 3:],
+        transl=path.astype(np.float64),
+        camera=camera,
+        valid=np.ones(len(poses), bool),
+        model_hash=model.hash,
+    )
     vertices, joints = (a.astype(np.float64) for a in posed(model, body))
     shift = path - path.mean(0)
     shift = shift - joints[:, :1].mean((0, 1)) * [1, 0, 1] + path.mean(0) * 0

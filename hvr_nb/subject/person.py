@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from hvr_nb import skinning
-from hvr_nb.body_model import OPEN_BODY, BodyModel, load_body_model
+from hvr_nb.body import skinning
+from hvr_nb.body.model import OPEN_BODY, BodyModel, load_body_model
 from hvr_nb.subject import texture as tx
 from hvr_nb.subject.garments import Marks, dress, make_marks
-from hvr_nb.subject.layers import Layer
+from hvr_nb.subject.layers import ClothLayer
 from hvr_nb.types import Body, HvrError, Mesh
 
 Outfit = Literal["trousers", "shorts", "skirt"]
@@ -24,14 +24,22 @@ FINER = 2  # the painters work this much finer, so that edges are smooth
 _TONES = np.array([[0.86, 0.66, 0.55], [0.76, 0.56, 0.44], [0.58, 0.40, 0.30], [0.91, 0.74, 0.64]])
 _HAIRS = np.array([[0.20, 0.13, 0.09], [0.10, 0.08, 0.07], [0.42, 0.27, 0.14], [0.52, 0.40, 0.22]])
 _IRISES = np.array([[0.28, 0.18, 0.10], [0.25, 0.38, 0.48], [0.30, 0.36, 0.20]])
-_SHIRTS = np.array([  # base and accent
-    [[0.90, 0.89, 0.84], [0.16, 0.24, 0.46]], [[0.72, 0.22, 0.18], [0.14, 0.16, 0.30]],
-    [[0.24, 0.52, 0.46], [0.93, 0.80, 0.36]], [[0.88, 0.80, 0.62], [0.20, 0.42, 0.30]],
-])  # fmt: skip
-_LOWERS = np.array([
-    [[0.24, 0.32, 0.50], [0.90, 0.90, 0.90]], [[0.50, 0.44, 0.32], [0.90, 0.86, 0.70]],
-    [[0.32, 0.20, 0.42], [0.95, 0.78, 0.35]], [[0.26, 0.30, 0.28], [0.85, 0.40, 0.30]],
-])  # fmt: skip
+_SHIRTS = np.array(
+    [  # base and accent
+        [[0.90, 0.89, 0.84], [0.16, 0.24, 0.46]],
+        [[0.72, 0.22, 0.18], [0.14, 0.16, 0.30]],
+        [[0.24, 0.52, 0.46], [0.93, 0.80, 0.36]],
+        [[0.88, 0.80, 0.62], [0.20, 0.42, 0.30]],
+    ]
+)
+_LOWERS = np.array(
+    [
+        [[0.24, 0.32, 0.50], [0.90, 0.90, 0.90]],
+        [[0.50, 0.44, 0.32], [0.90, 0.86, 0.70]],
+        [[0.32, 0.20, 0.42], [0.95, 0.78, 0.35]],
+        [[0.26, 0.30, 0.28], [0.85, 0.40, 0.30]],
+    ]
+)
 _SHOES = np.array([[0.60, 0.16, 0.14], [0.16, 0.18, 0.22], [0.18, 0.36, 0.56]])
 
 
@@ -43,7 +51,7 @@ class Subject:
     seed: int
     model: BodyModel = field(repr=False)
     betas: np.ndarray = field(repr=False)  # (10,) shape of the body under the clothes
-    layers: tuple[Layer, ...] = field(repr=False)  # skin, shirt, lower garment, shoes, hair
+    layers: tuple[ClothLayer, ...] = field(repr=False)  # skin, shirt, lower garment, shoes, hair
     positions: np.ndarray = field(repr=False)  # (V, 3) metres, rest pose
     faces: np.ndarray = field(repr=False)  # (F, 3)
     weights: np.ndarray = field(repr=False)  # (V, 24)
@@ -53,12 +61,19 @@ class Subject:
     texture: np.ndarray = field(repr=False)  # (2 TILE, 2 TILE, 3) uint8 RGB atlas
 
     def __repr__(self) -> str:
-        return (f"Subject({self.outfit}, seed {self.seed}, {len(self.positions)} vertices, "
-                f"{len(self.faces)} faces)")  # fmt: skip
+        return (
+            f"Subject({self.outfit}, seed {self.seed}, {len(self.positions)} vertices, "
+            f"{len(self.faces)} faces)"
+        )
 
 
-def make_subject(outfit: Outfit = "trousers", *, seed: int = 0, model: BodyModel | None = None,
-                 betas: np.ndarray | None = None) -> Subject:  # fmt: skip
+def make_subject(
+    outfit: Outfit = "trousers",
+    *,
+    seed: int = 0,
+    model: BodyModel | None = None,
+    betas: np.ndarray | None = None,
+) -> Subject:
     """Dress a body.
 
     Args:
@@ -80,8 +95,15 @@ def make_subject(outfit: Outfit = "trousers", *, seed: int = 0, model: BodyModel
     vertices, joints = (a.numpy().astype(np.float64) for a in model.shaped(torch.as_tensor(shape).float()))
     marks = make_marks(model, vertices, joints)
     sleeve = "long" if (seed + OUTFITS.index(outfit)) % 3 == 2 else "short"
-    layers = dress(model, vertices, marks, outfit, sleeve=sleeve, nape=float(rng.uniform(0.05, 0.09)),
-                   volume=float(rng.uniform(0.014, 0.024)))  # fmt: skip
+    layers = dress(
+        model,
+        vertices,
+        marks,
+        outfit,
+        sleeve=sleeve,
+        nape=float(rng.uniform(0.05, 0.09)),
+        volume=float(rng.uniform(0.014, 0.024)),
+    )
     return _merge(layers, model, shape, outfit, seed, _paint(layers, marks, outfit, seed))
 
 
@@ -90,20 +112,25 @@ def subject_betas(seed: int) -> np.ndarray:
     return np.clip(np.random.default_rng([seed, 77]).normal(0, 0.6, 10), -1.2, 1.2)
 
 
-def _merge(layers: list[Layer], model, betas, outfit, seed, texture) -> Subject:
+def _merge(layers: list[ClothLayer], model, betas, outfit, seed, texture) -> Subject:
     starts = np.cumsum([0, *(len(layer.positions) for layer in layers)])
     return Subject(
-        outfit=outfit, seed=seed, model=model, betas=betas, layers=tuple(layers), texture=texture,
+        outfit=outfit,
+        seed=seed,
+        model=model,
+        betas=betas,
+        layers=tuple(layers),
+        texture=texture,
         positions=np.concatenate([layer.positions for layer in layers]),
         faces=np.concatenate([layer.faces + s for layer, s in zip(layers, starts[:-1], strict=True)]),
         weights=np.concatenate([layer.weights for layer in layers]),
         carry=sparse.csr_array(sparse.vstack([layer.carry for layer in layers])),
         labels=np.concatenate([layer.labels for layer in layers]),
         uv=np.concatenate([tx.atlas_uv(layer) for layer in layers]),
-    )  # fmt: skip
+    )
 
 
-def _paint(layers: list[Layer], marks: Marks, outfit: str, seed: int) -> np.ndarray:
+def _paint(layers: list[ClothLayer], marks: Marks, outfit: str, seed: int) -> np.ndarray:
     """The atlas of an outfit, colours drawn from the seed."""
     rng = np.random.default_rng([seed, OUTFITS.index(outfit), 5])
 
@@ -155,7 +182,9 @@ def pose_subject(subject: Subject, body: Body) -> np.ndarray:
             feature = (rotations[:, 1:] - torch.eye(3)).reshape(len(part), 207)
             bend = (feature @ model.posedirs).numpy().reshape(len(part), -1, 3)
             offset = np.stack([subject.carry @ b for b in bend]).astype(np.float32)
-            x = skinning.apply(skinning.blend(transforms, weights), rest + torch.as_tensor(offset))
+            x = skinning.transform_points(
+                skinning.blend_transforms(transforms, weights), rest + torch.as_tensor(offset)
+            )
             out[start : start + len(part)] = x.numpy() + part.transl[:, None].astype(np.float32)
     return out
 
@@ -163,15 +192,23 @@ def pose_subject(subject: Subject, body: Body) -> np.ndarray:
 def check_body(subject: Subject, body: Body) -> None:
     """Raise HvrError where ``body`` cannot be worn by ``subject``."""
     if body.model_hash and body.model_hash != subject.model.hash:
-        raise HvrError(f"this motion belongs to body model {body.model_hash[:8]}, the subject to "
-                       f"{subject.model.hash[:8]}; use clip_motion to carry it over")  # fmt: skip
+        raise HvrError(
+            f"this motion belongs to body model {body.model_hash[:8]}, the subject to "
+            f"{subject.model.hash[:8]}; use clip_motion to carry it over"
+        )
     if not np.allclose(body.betas[:10], subject.betas, atol=1e-5):
-        raise HvrError("this motion has another shape than the subject; use clip_motion(body, "
-                       "betas=subject.betas) or make_subject(..., betas=body.betas)")  # fmt: skip
+        raise HvrError(
+            "this motion has another shape than the subject; use clip_motion(body, "
+            "betas=subject.betas) or make_subject(..., betas=body.betas)"
+        )
 
 
 def clothed_mesh(subject: Subject, body: Body, frame: int = 0) -> Mesh:
     """The textured clothed mesh of one frame, world metres."""
-    return Mesh(vertices=pose_subject(subject, body.frame(frame))[0], faces=subject.faces,
-                uv=subject.uv.reshape(-1, 2), uv_faces=np.arange(subject.faces.size).reshape(-1, 3),
-                texture=subject.texture)  # fmt: skip
+    return Mesh(
+        vertices=pose_subject(subject, body.frame(frame))[0],
+        faces=subject.faces,
+        uv=subject.uv.reshape(-1, 2),
+        uv_faces=np.arange(subject.faces.size).reshape(-1, 3),
+        texture=subject.texture,
+    )

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from hvr_nb.body_model import posed
-from hvr_nb.geometry import camera_centre, project
-from hvr_nb.mesh import face_normals, vertex_normals
-from hvr_nb.raster import rasterize
+from hvr_nb.body.model import posed
+from hvr_nb.geometry.camera import camera_centre, project
+from hvr_nb.geometry.mesh import face_normals, vertex_normals
+from hvr_nb.geometry.raster import rasterize
 from hvr_nb.subject.person import Subject, pose_subject
 from hvr_nb.subject.room import paint_room, room_place
 from hvr_nb.types import Body, Camera
@@ -37,9 +37,17 @@ class Take:
     body: Body
 
 
-def render_subject(subject: Subject, body: Body, camera: Camera | None = None, *, seed: int = 0,
-                   background: np.ndarray | None = None, shade: bool = True, geometry: bool = True,
-                   progress: bool = False) -> Take:  # fmt: skip
+def render_subject(
+    subject: Subject,
+    body: Body,
+    camera: Camera | None = None,
+    *,
+    seed: int = 0,
+    background: np.ndarray | None = None,
+    shade: bool = True,
+    geometry: bool = True,
+    progress: bool = False,
+) -> Take:
     """Film ``subject`` moving as ``body``.
 
     Args:
@@ -61,12 +69,16 @@ def render_subject(subject: Subject, body: Body, camera: Camera | None = None, *
     rng = np.random.default_rng([seed, 11])
     count, size = len(body), (camera.height, camera.width)
     take = Take(
-        frames=np.empty((count, *size, 3), np.uint8), alpha=np.empty((count, *size), np.uint8),
-        labels=np.empty((count, *size), np.uint8), camera=camera, body=body, joints=joints,
+        frames=np.empty((count, *size, 3), np.uint8),
+        alpha=np.empty((count, *size), np.uint8),
+        labels=np.empty((count, *size), np.uint8),
+        camera=camera,
+        body=body,
+        joints=joints,
         depth=np.empty((count, *size), np.float32) if geometry else None,
         normals=np.empty((count, *size, 3), np.float16) if geometry else None,
         points25=body25_points(subject, bare, joints, camera),
-    )  # fmt: skip
+    )
     for i in tqdm(range(count), desc="rendering", disable=not progress):
         normals = vertex_normals(vertices[i], subject.faces).astype(np.float32)
         colour, take.alpha[i], take.labels[i] = _draw(subject, vertices[i], normals, camera, texture, shade)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from hvr_nb.geometry import camera_centre
+from hvr_nb.geometry.camera import camera_centre
 from hvr_nb.types import Camera
 
 WALL = 7.0  # metres from the person to the wall
@@ -50,8 +50,9 @@ def _wall(p: np.ndarray, seed: int) -> np.ndarray:
     for around, strength in ((12, 14.0), (40, 9.0)):
         lattice = rng.standard_normal((64, around))
         at = np.stack([np.clip(p[..., 1] * around / 40 + 32, 0, 63), angle % 1 * around])
-        value += strength * ndimage.map_coordinates(lattice, at.reshape(2, -1), order=1,
-                                                    mode="grid-wrap").reshape(value.shape)  # fmt: skip
+        value += strength * ndimage.map_coordinates(
+            lattice, at.reshape(2, -1), order=1, mode="grid-wrap"
+        ).reshape(value.shape)
     tint = np.array([176.0, 178.0, 172.0]) + rng.uniform(-14, 14, 3)
     return tint + value[..., None]
 

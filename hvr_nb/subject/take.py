@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from hvr_nb.body_model import OPEN_BODY, load_body_model, posed
-from hvr_nb.clip import SCHEMA, atomic, read_json, write_json
-from hvr_nb.geometry import orbit
+from hvr_nb.body.model import OPEN_BODY, load_body_model, posed
+from hvr_nb.geometry.camera import orbit
+from hvr_nb.store.files import SCHEMA, atomic, read_json, write_json
+from hvr_nb.store.video import write_video
 from hvr_nb.subject.motion import clip_motion, rotating_motion, subject_camera, walking_motion
 from hvr_nb.subject.person import OUTFITS, Outfit, Subject, make_subject, subject_betas
 from hvr_nb.subject.render import render_subject
 from hvr_nb.subject.room import paint_room, room_place
 from hvr_nb.types import Body, Camera, HvrError
-from hvr_nb.video import write_video
 
 VIDEO, TRUTH, RECIPE = "video.mp4", "truth.npz", "synthetic.json"
 LOOK = 2  # raise when the same parameters give other pictures, so that old clips are made again
@@ -73,12 +73,19 @@ class Truth:
         """
         frames = np.asarray(frames, int)
         if len(frames) and not 0 <= frames.min() <= frames.max() < len(self.alpha):
-            raise HvrError(f"frame {frames.max()} was asked for, the synthetic clip has {len(self.alpha)}; "
-                           "the clip was made from another video")  # fmt: skip
-        return replace(self, body=self.body.frame(frames), alpha=self.alpha[frames],
-                       labels=self.labels[frames], joints=self.joints[frames],
-                       points25=self.points25[frames],
-                       hidden=tuple(view.at(frames) for view in self.hidden))  # fmt: skip
+            raise HvrError(
+                f"frame {frames.max()} was asked for, the synthetic clip has {len(self.alpha)}; "
+                "the clip was made from another video"
+            )
+        return replace(
+            self,
+            body=self.body.frame(frames),
+            alpha=self.alpha[frames],
+            labels=self.labels[frames],
+            joints=self.joints[frames],
+            points25=self.points25[frames],
+            hidden=tuple(view.at(frames) for view in self.hidden),
+        )
 
 
 def hidden_cameras(body: Body, centre: np.ndarray, count: int, *, seed: int = 0) -> list[Camera]:
@@ -103,14 +110,30 @@ def _raised(camera: Camera, centre: np.ndarray, angle: float) -> Camera:
     turn = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
     pivot = camera.R @ centre + camera.t
     R = turn @ camera.R
-    return Camera(K=camera.K.copy(), width=camera.width, height=camera.height, R=R, t=pivot - R @ centre,
-                  dist=camera.dist, source=camera.source)  # fmt: skip
+    return Camera(
+        K=camera.K.copy(),
+        width=camera.width,
+        height=camera.height,
+        R=R,
+        t=pivot - R @ centre,
+        dist=camera.dist,
+        source=camera.source,
+    )
 
 
-def write_synthetic(folder: str | Path, *, outfit: Outfit = "trousers", motion: str | Body = "rotate",
-                    frames: int = 60, size: int | tuple[int, int] = 512, fps: float = 30.0,
-                    seed: int = 0, hidden_views: int = 4, hidden_every: int = 6,
-                    progress: bool = False) -> Path:  # fmt: skip
+def write_synthetic(
+    folder: str | Path,
+    *,
+    outfit: Outfit = "trousers",
+    motion: str | Body = "rotate",
+    frames: int = 60,
+    size: int | tuple[int, int] = 512,
+    fps: float = 30.0,
+    seed: int = 0,
+    hidden_views: int = 4,
+    hidden_every: int = 6,
+    progress: bool = False,
+) -> Path:
     """Film a synthetic person: ``<folder>/video.mp4`` and ``<folder>/truth.npz``.
 
     Nothing is done where the folder already holds the whole result of the same parameters.
@@ -145,11 +168,20 @@ def write_synthetic(folder: str | Path, *, outfit: Outfit = "trousers", motion: 
     hidden, place = [], room_place(posed(subject.model, body)[0])
     for k, camera in enumerate(hidden_cameras(body, take.joints[:, 0].mean(0), hidden_views, seed=seed)):
         wall = paint_room(camera, *place, seed=seed)
-        view = render_subject(subject, body.frame(shown), camera, seed=1000 * (k + 1) + seed, background=wall,
-                              geometry=False)  # fmt: skip
+        view = render_subject(
+            subject, body.frame(shown), camera, seed=1000 * (k + 1) + seed, background=wall, geometry=False
+        )
         hidden.append(HiddenView(camera, view.frames, view.alpha, shown))
-    truth = Truth(body=body, alpha=take.alpha, labels=take.labels, joints=take.joints, outfit=outfit,
-                  points25=take.points25, seed=seed, hidden=tuple(hidden))  # fmt: skip
+    truth = Truth(
+        body=body,
+        alpha=take.alpha,
+        labels=take.labels,
+        joints=take.joints,
+        outfit=outfit,
+        points25=take.points25,
+        seed=seed,
+        hidden=tuple(hidden),
+    )
     _save_truth(folder / TRUTH, truth, {**recipe, "video": _sha(folder / VIDEO)})
     return folder
 
@@ -172,14 +204,26 @@ def _recipe(outfit, motion, frames, size, fps, seed, hidden_views, hidden_every)
     if outfit not in OUTFITS:
         raise HvrError(f"outfit {outfit!r} is unknown; choose one of {', '.join(OUTFITS)}")
     if frames < 1 or hidden_every < 1 or hidden_views < 0 or fps <= 0:
-        raise HvrError(f"frames {frames}, hidden_every {hidden_every} and fps {fps} must be positive and "
-                       f"hidden_views {hidden_views} not negative")  # fmt: skip
+        raise HvrError(
+            f"frames {frames}, hidden_every {hidden_every} and fps {fps} must be positive and "
+            f"hidden_views {hidden_views} not negative"
+        )
     if width % 2 or height % 2 or min(width, height) < 16:
         raise HvrError(f"size {width}x{height}: both sides must be even and at least 16 pixels")
-    return {"outfit": outfit, "motion": motion, "frames": int(frames), "size": [int(width), int(height)],
-            "fps": float(fps), "seed": int(seed), "hidden_views": int(hidden_views),
-            "hidden_every": int(hidden_every), "schema": SCHEMA, "kind": "synthetic", "look": LOOK,
-            "model": load_body_model(OPEN_BODY).hash}  # fmt: skip
+    return {
+        "outfit": outfit,
+        "motion": motion,
+        "frames": int(frames),
+        "size": [int(width), int(height)],
+        "fps": float(fps),
+        "seed": int(seed),
+        "hidden_views": int(hidden_views),
+        "hidden_every": int(hidden_every),
+        "schema": SCHEMA,
+        "kind": "synthetic",
+        "look": LOOK,
+        "model": load_body_model(OPEN_BODY).hash,
+    }
 
 
 def _sha(path: Path) -> str:
@@ -201,8 +245,10 @@ def _is_done(folder: Path, recipe: dict) -> bool:
 
 
 def _save_truth(path: Path, truth: Truth, meta: dict) -> None:
-    arrays = {name: getattr(truth, name) for name in ("alpha", "labels", "joints", "points25", "outfit",
-                                                      "seed", "source")}  # fmt: skip
+    arrays = {
+        name: getattr(truth, name)
+        for name in ("alpha", "labels", "joints", "points25", "outfit", "seed", "source")
+    }
     arrays |= {f"body.{name}": getattr(truth.body, name) for name in _BODY}
     arrays |= {f"camera.{name}": getattr(truth.camera, name) for name in _CAMERA}
     for k, view in enumerate(truth.hidden):
@@ -233,12 +279,26 @@ def load_truth(folder: str | Path) -> Truth:
         body = {name: a[f"body.{name}"] for name in _BODY}
         body["model_hash"] = str(body["model_hash"])
         count = json.loads(str(a["__meta__"]))["hidden_views"]
-        hidden = tuple(HiddenView(_camera(a, f"hidden{k}.camera."), a[f"hidden{k}.frames"],
-                                  a[f"hidden{k}.alpha"], a[f"hidden{k}.frame_indices"])
-                       for k in range(count))  # fmt: skip
-        return Truth(body=Body(**body, camera=_camera(a, "camera.")), alpha=a["alpha"], labels=a["labels"],
-                     joints=a["joints"], points25=a["points25"], outfit=str(a["outfit"]),
-                     seed=int(a["seed"]), hidden=hidden, source=str(a["source"]))  # fmt: skip
+        hidden = tuple(
+            HiddenView(
+                _camera(a, f"hidden{k}.camera."),
+                a[f"hidden{k}.frames"],
+                a[f"hidden{k}.alpha"],
+                a[f"hidden{k}.frame_indices"],
+            )
+            for k in range(count)
+        )
+        return Truth(
+            body=Body(**body, camera=_camera(a, "camera.")),
+            alpha=a["alpha"],
+            labels=a["labels"],
+            joints=a["joints"],
+            points25=a["points25"],
+            outfit=str(a["outfit"]),
+            seed=int(a["seed"]),
+            hidden=hidden,
+            source=str(a["source"]),
+        )
     except FileNotFoundError:
         raise HvrError(f"{path} is missing; {remedy}") from None
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:

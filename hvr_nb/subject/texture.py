@@ -11,14 +11,15 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from hvr_nb.raster import rasterize_pixels
-from hvr_nb.subject.garments import Marks, smoothstep
-from hvr_nb.subject.layers import Layer
+from hvr_nb.geometry.functions import smoothstep
+from hvr_nb.geometry.raster import rasterize_pixels
+from hvr_nb.subject.garments import Marks
+from hvr_nb.subject.layers import ClothLayer
 
 TILE_ORIGIN = np.array([[0.0, 0.5], [0.5, 0.5], [0.0, 0.0], [0.5, 0.0]])  # lower left corner of each tile
 
 
-def atlas_uv(layer: Layer) -> np.ndarray:
+def atlas_uv(layer: ClothLayer) -> np.ndarray:
     """(F, 3, 2) corner coordinates of a layer in the whole atlas, origin at the lower left."""
     return TILE_ORIGIN[layer.tile] + 0.5 * layer.uv
 
@@ -80,8 +81,9 @@ def _paint_face(c: np.ndarray, p: np.ndarray, marks: Marks, tone: np.ndarray, ir
     return _mix(c, [0.30, 0.10, 0.10], gap)
 
 
-def paint_shirt(p: np.ndarray, marks: Marks, base: np.ndarray, accent: np.ndarray, pattern: int,
-                seed: int) -> np.ndarray:  # fmt: skip
+def paint_shirt(
+    p: np.ndarray, marks: Marks, base: np.ndarray, accent: np.ndarray, pattern: int, seed: int
+) -> np.ndarray:
     """Stripes (0), checks (1) or colour blocks (2), with a chest print, a back bar and a pocket."""
     shoulder, chest = marks.joints[16], marks.joints[9]
     sleeve = np.abs(p[:, 0]) > shoulder[0] + 0.015
@@ -151,8 +153,9 @@ def paint_trousers(p: np.ndarray, marks: Marks, base: np.ndarray, end: float, se
     return _mix(c, [0.22, 0.13, 0.08], belt)
 
 
-def paint_skirt(p: np.ndarray, marks: Marks, base: np.ndarray, accent: np.ndarray, end: float,
-                seed: int) -> np.ndarray:  # fmt: skip
+def paint_skirt(
+    p: np.ndarray, marks: Marks, base: np.ndarray, accent: np.ndarray, end: float, seed: int
+) -> np.ndarray:
     """Colours (N, 3) at p (N, 3): dots between waistband and two bands along the hem."""
     centre = marks.joints[[1, 2], 2].mean()
     angle = np.arctan2(p[:, 0], p[:, 2] - centre)
@@ -170,8 +173,9 @@ def paint_shoes(p: np.ndarray, marks: Marks, base: np.ndarray, seed: int) -> np.
     """Colours (N, 3) at p (N, 3): coloured uppers, a pale sole, laces over the instep."""
     ankle = marks.joints[7]
     c = base[None] * (1 + 0.08 * noise(p, 0.008, seed))[:, None]
-    across = np.abs(np.abs(p[:, 0]) - np.interp(p[:, 2], [ankle[2], ankle[2] + 0.14],
-                                                [ankle[0], marks.joints[10, 0]]))  # fmt: skip
+    across = np.abs(
+        np.abs(p[:, 0]) - np.interp(p[:, 2], [ankle[2], ankle[2] + 0.14], [ankle[0], marks.joints[10, 0]])
+    )
     laces = (across < 0.022) & (p[:, 2] > ankle[2] + 0.045) & (p[:, 2] < ankle[2] + 0.13)
     c = _mix(c, [0.95, 0.95, 0.93], laces * _line((p[:, 2] % 0.016) - 0.008, 0.006))
     stripe = _line(p[:, 2] - ankle[2] - 0.03 + 0.5 * (p[:, 1] - ankle[1]), 0.014) * (across > 0.015)
@@ -191,7 +195,7 @@ def paint_hair(p: np.ndarray, marks: Marks, base: np.ndarray, seed: int) -> np.n
 # -- baking ----------------------------------------------------------------------------------------
 
 
-def bake(layer: Layer, paint, tile: np.ndarray, drawn: np.ndarray) -> None:
+def bake(layer: ClothLayer, paint, tile: np.ndarray, drawn: np.ndarray) -> None:
     """Paint one layer into its ``tile`` (S, S, 3) float and mark the texels in ``drawn`` (S, S).
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hvr_nb import pictures, plots
+from hvr_nb.drawing import pictures, plots
 from hvr_nb.types import HvrError
 
 

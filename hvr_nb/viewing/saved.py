@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hvr_nb import pictures
-from hvr_nb.files import atomic
+from hvr_nb.drawing import pictures
+from hvr_nb.store.files import atomic
 from hvr_nb.viewing.views import View
 
 WIDTH, TILE, COLUMNS = 1800, 260, 8  # pixels of a strip, of a tile; most tiles in a strip
@@ -36,9 +36,14 @@ def strip(view: View) -> np.ndarray:
     images = [draw(int(i)) for draw in view.panels.values() for i in shown]
     captions = [view.caption(int(i)) for i in shown]
     rows = [label for label in view.panels if label]
-    sheet = pictures.contact_sheet(images, captions * len(view.panels), columns=min(columns, len(shown)),
-                                   tile=TILE if len(view.panels) == 1 else 200, title=view.title,
-                                   row_labels=rows)  # fmt: skip
+    sheet = pictures.contact_sheet(
+        images,
+        captions * len(view.panels),
+        columns=min(columns, len(shown)),
+        tile=TILE if len(view.panels) == 1 else 200,
+        title=view.title,
+        row_labels=rows,
+    )
     return pictures.stack([sheet, *view.notes])
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import k3d
 import numpy as np
 
-from hvr_nb.mesh import vertex_normals
-from hvr_nb.pictures import LEFT, MIDDLE, RIGHT, encode_jpeg
-from hvr_nb.shading import SKIN
-from hvr_nb.skeletons import bones, sides
+from hvr_nb.drawing.pictures import LEFT, MIDDLE, RIGHT, encode_jpeg
+from hvr_nb.drawing.shading import SKIN
+from hvr_nb.drawing.skeletons import bones, sides
+from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.types import Joints3D, Mesh
 
 KEY_FRAMES = 60  # at most; k3d interpolates between them
@@ -51,13 +51,21 @@ def moving_joints(joints: Joints3D, *, fps: float = 30.0):
         dots = np.flatnonzero(side_of == side)
         tint = _hex(colour if side else (150, 150, 150))
         if len(lines):
-            item = k3d.lines(_rounded(points[0]), lines, indices_type="segment", shader="mesh", width=0.022,
-                             color=tint, compression_level=6)  # fmt: skip
+            item = k3d.lines(
+                _rounded(points[0]),
+                lines,
+                indices_type="segment",
+                shader="mesh",
+                width=0.022,
+                color=tint,
+                compression_level=6,
+            )
             item.vertices = {str(t): _rounded(points[k]) for k, t in zip(keys, times, strict=True)}
             plot += item
         if len(dots):
-            item = k3d.points(_rounded(points[0, dots]), point_size=0.05, color=tint, shader="mesh",
-                              compression_level=6)  # fmt: skip
+            item = k3d.points(
+                _rounded(points[0, dots]), point_size=0.05, color=tint, shader="mesh", compression_level=6
+            )
             item.positions = {str(t): _rounded(points[k][dots]) for k, t in zip(keys, times, strict=True)}
             plot += item
     return plot, times
@@ -84,8 +92,15 @@ def _hex(colour) -> int:
 
 def _k3d_mesh(vertices: np.ndarray, faces: np.ndarray, colors):
     tint = _hex(SKIN) if colors is None else 0xFFFFFF  # k3d multiplies vertex colours by it
-    item = k3d.mesh(vertices, np.asarray(faces, np.uint32), color=tint, flat_shading=False,
-                    side="double", roughness=0.55, compression_level=6)  # fmt: skip
+    item = k3d.mesh(
+        vertices,
+        np.asarray(faces, np.uint32),
+        color=tint,
+        flat_shading=False,
+        side="double",
+        roughness=0.55,
+        compression_level=6,
+    )
     if colors is not None:
         c = np.asarray(colors, np.uint32)
         item.colors = (c[:, 0] << 16) + (c[:, 1] << 8) + c[:, 2]
@@ -111,8 +126,15 @@ def _plot(points: np.ndarray):
     centre, radius = (lo + hi) / 2, max(float(np.linalg.norm(hi - lo)) / 2, 0.05)
     away = 1.05 * radius / np.tan(np.radians(FIELD_OF_VIEW) / 2)
     eye = centre + away * np.array([0.36, 0.22, 0.9]) / np.linalg.norm([0.36, 0.22, 0.9])
-    plot = k3d.plot(camera_auto_fit=False, grid_visible=False, axes_helper=0, height=460,
-                    camera_fov=FIELD_OF_VIEW, background_color=0xF4F5F7, lighting=1.6)  # fmt: skip
+    plot = k3d.plot(
+        camera_auto_fit=False,
+        grid_visible=False,
+        axes_helper=0,
+        height=460,
+        camera_fov=FIELD_OF_VIEW,
+        background_color=0xF4F5F7,
+        lighting=1.6,
+    )
     plot.camera = [*eye, *centre, 0.0, 1.0, 0.0]
     plot += _floor(lo, hi)
     return plot

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hvr_nb import pictures, plots, shading, skeletons
-from hvr_nb.geometry import project, to_camera
+from hvr_nb.drawing import pictures, plots, shading, skeletons
+from hvr_nb.geometry.camera import project, to_camera
 from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks, Mesh, Tracks
 
 SIDE = 480  # pixels, the larger side of a picture on the screen
@@ -148,7 +148,7 @@ def _masks(x: Masks, *, over=None, title: str = "", fps: float = 30.0) -> View:
 
 @as_view.register
 def _body(x: Body, *, over=None, title: str = "", fps: float = 30.0, model=None) -> View:
-    from hvr_nb.body_model import load_body_model, posed
+    from hvr_nb.body.model import load_body_model, posed
     from hvr_nb.viewing import scenes
 
     model = model or load_body_model()
@@ -180,8 +180,14 @@ def _mesh(x: Mesh, *, over=None, title: str = "", camera: Camera | None = None, 
     def draw(i: int) -> np.ndarray:
         return shading.views(x, angles=[angles[i][1]], height=SIDE)[0]
 
-    return View(title or repr(x), len(angles), {"": draw}, tuple(name for name, _ in angles), moving=False,
-                scene=functools.partial(scenes.still_mesh, x))  # fmt: skip
+    return View(
+        title or repr(x),
+        len(angles),
+        {"": draw},
+        tuple(name for name, _ in angles),
+        moving=False,
+        scene=functools.partial(scenes.still_mesh, x),
+    )
 
 
 def _meshes(x: list[Mesh], *, over=None, title: str = "", fps: float = 30.0, camera=None) -> View:
@@ -214,8 +220,13 @@ def _meshes(x: list[Mesh], *, over=None, title: str = "", fps: float = 30.0, cam
 def _joints(x: Joints3D, *, over=None, title: str = "", fps: float = 30.0) -> View:
     from hvr_nb.viewing import scenes
 
-    return View(title or repr(x), len(x.points), {"": functools.partial(skeletons.draw_joints, x)},
-                scene=functools.partial(scenes.moving_joints, x, fps=fps), fps=fps)  # fmt: skip
+    return View(
+        title or repr(x),
+        len(x.points),
+        {"": functools.partial(skeletons.draw_joints, x)},
+        scene=functools.partial(scenes.moving_joints, x, fps=fps),
+        fps=fps,
+    )
 
 
 def _canonical(x, *, over=None, title: str = "", color: str = "parts") -> View:

@@ -12,26 +12,25 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from hvr_nb import volrend
-from hvr_nb.avatar_files import read_avatar
-from hvr_nb.binding import Binding, bind, shifted, skin_weights
-from hvr_nb.body_model import BodyModel, one_pose
-from hvr_nb.canonical import Canonical, make_canonical
-from hvr_nb.clip import read_npz, write_json, write_npz
-from hvr_nb.dress import Dress, make_dress
-from hvr_nb.fields import reading_backend
-from hvr_nb.mesh import vertex_normals
-from hvr_nb.methods.nvr import baked
+from hvr_nb.body.model import BodyModel, single_pose
+from hvr_nb.canonical.big_pose import Canonical, make_canonical
+from hvr_nb.canonical.binding import Binding, bind, shifted, skin_weights
+from hvr_nb.geometry.mesh import vertex_normals
+from hvr_nb.geometry.raster import rasterize
+from hvr_nb.geometry.rays import pixel_rays, shell
+from hvr_nb.methods._files import read_avatar
+from hvr_nb.methods.nvr import baked, volrend
 from hvr_nb.methods.nvr.data import CUT
+from hvr_nb.methods.nvr.dress import Dress, make_dress
 from hvr_nb.methods.nvr.fit import FAR_OUT
+from hvr_nb.methods.nvr.hash_grid import reading_backend
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.occupancy import LiveGrid
 from hvr_nb.methods.nvr.samples import live_samples, positions
 from hvr_nb.methods.nvr.surface import canonical_mesh
-from hvr_nb.raster import rasterize
-from hvr_nb.rays import pixel_rays, shell
+from hvr_nb.methods.nvr.warp import pose_bank
+from hvr_nb.store.files import read_npz, write_json, write_npz
 from hvr_nb.types import Body, Camera, HvrError, Mesh, Render
-from hvr_nb.warp import pose_bank
 
 CHUNK = 196608  # samples looked at at once
 SCHEMA = 2
@@ -39,7 +38,7 @@ OFFSETS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))  # of the fou
 
 
 @dataclass(frozen=True)
-class Weights:
+class SavedField:
     """What is on disk: the field's tensors and its live cells."""
 
     tables: np.ndarray  # (N, 2) float16, the hash tables end to end
@@ -52,14 +51,14 @@ class Weights:
 
 @dataclass(frozen=True)
 class Cloth:
-    """Body and loose clothes as one big-pose surface (``hvr_nb.dress``), as kept on disk."""
+    """Body and loose clothes as one big-pose surface (``hvr_nb.methods.nvr.dress``), as kept on disk."""
 
     vertices: np.ndarray  # (V, 3) float32 metres
     faces: np.ndarray  # (F, 3) int32
 
 
 @dataclass(frozen=True)
-class Avatar:
+class RadianceAvatar:
     """A person as a field in the big pose; made by ``reconstruct``, read by ``load``."""
 
     field: AvatarField
@@ -75,8 +74,7 @@ class Avatar:
     dress: Dress | None = None  # loose clothes; ``canonical`` then is theirs
     model_file: str = ""  # path of the body model, "" for the one load_body_model finds
 
-    def render(self, camera: Camera, pose, *, frame: int | None = None,
-               antialias: bool = True) -> Render:  # fmt: skip
+    def render(self, camera: Camera, pose, *, frame: int | None = None, antialias: bool = True) -> Render:
         """One picture.
 
         Args:
@@ -115,7 +113,7 @@ class Avatar:
 
     def render_fast(self, camera: Camera, pose) -> Render:
         """A picture of the baked mesh: the mean moment, hard outline, tens of pictures a second."""
-        return baked.draw(self._mesh, self._mesh_vertices(pose), camera)
+        return baked.draw_baked(self._mesh, self._mesh_vertices(pose), camera)
 
     def surface(self, pose=None, *, frame: int | None = None) -> Mesh:
         """The baked mesh in a pose (None: the big pose): vertices correspond, colours of the mean moment.
@@ -149,8 +147,14 @@ class Avatar:
 
     def _bank(self, pose):
         """The posed body of one picture, ready for queries."""
-        return pose_bank(self.model, self.canonical, self.body.betas, *one_pose(pose), device=self.field.low.device,
-                         dress=self.dress)  # fmt: skip
+        return pose_bank(
+            self.model,
+            self.canonical,
+            self.body.betas,
+            *single_pose(pose),
+            device=self.field.low.device,
+            dress=self.dress,
+        )
 
     def _mesh_vertices(self, pose) -> np.ndarray:
         return baked.posed_vertices(self._binding, self.canonical.faces, self._bank(pose))
@@ -187,13 +191,21 @@ class Avatar:
         origin, direction = pixel_rays(camera, pixel, offset=offset)
         z, _ = positions(bounds, samples, 0.5)
         points = origin.astype(np.float32) + z[..., None] * direction[:, None]
-        live = live_samples(points, np.zeros(len(pixel), np.int64), bank, self.canonical, self._normals,
-                            self.grid, margin=self.margin)  # fmt: skip
+        live = live_samples(
+            points,
+            np.zeros(len(pixel), np.int64),
+            bank,
+            self.canonical,
+            self._normals,
+            self.grid,
+            margin=self.margin,
+        )
         if live is None:
             return 0, 0, 0
         device = self.field.low.device
-        x, distance, normal, up = (torch.as_tensor(a, device=device) for a in
-                                   (live.big, live.distance, live.normal, live.big_normal))  # fmt: skip
+        x, distance, normal, up = (
+            torch.as_tensor(a, device=device) for a in (live.big, live.distance, live.normal, live.big_normal)
+        )
         code = torch.zeros(1, self.codes.shape[1], device=device)
         if frame is not None:
             code = torch.as_tensor(self.codes[frame : frame + 1], dtype=torch.float32, device=device)
@@ -240,29 +252,46 @@ class Avatar:
         """Write the avatar, all that is needed to show it: weights, body, options."""
         folder = Path(folder)
         tables, rest = _tensors(self.field)
-        write_npz(folder / "weights.npz", Weights(
-            tables=np.concatenate([t.cpu().numpy() for t in tables]).astype(np.float16),
-            rest=np.concatenate([t.cpu().numpy().ravel() for t in rest]),
-            codes=self.codes.astype(np.float32), low=self.grid.low, cell=self.grid.cell, state=self.grid.state,
-        ), {})  # fmt: skip
+        write_npz(
+            folder / "weights.npz",
+            SavedField(
+                tables=np.concatenate([t.cpu().numpy() for t in tables]).astype(np.float16),
+                rest=np.concatenate([t.cpu().numpy().ravel() for t in rest]),
+                codes=self.codes.astype(np.float32),
+                low=self.grid.low,
+                cell=self.grid.cell,
+                state=self.grid.state,
+            ),
+            {},
+        )
         write_npz(folder / "body.npz", self.body, {})
         if self.dress is not None:
             worn = Cloth(self.canonical.vertices, self.canonical.faces.astype(np.int32))
             write_npz(folder / "cloth.npz", worn, {})
-        write_json(folder / "options.json", {
-            "schema": SCHEMA, "method": "nvr", "model_hash": self.model.hash, "margin": self.margin,
-            "cloth": self.dress is not None, "model_file": self.model_file, "field": asdict(self.field.options),
-            "frames": len(self.codes), "held_out": [int(k) for k in self.held_out],
-            "options": self.options, "history": self.history,
-            "backend": self.field.grid.backend,
-        })  # fmt: skip
+        write_json(
+            folder / "options.json",
+            {
+                "schema": SCHEMA,
+                "method": "nvr",
+                "model_hash": self.model.hash,
+                "margin": self.margin,
+                "cloth": self.dress is not None,
+                "model_file": self.model_file,
+                "field": asdict(self.field.options),
+                "frames": len(self.codes),
+                "held_out": [int(k) for k in self.held_out],
+                "options": self.options,
+                "history": self.history,
+                "backend": self.field.grid.backend,
+            },
+        )
         return folder
 
     def __repr__(self) -> str:
         return f"Avatar(nvr, {len(self.body)} frames, {len(self.held_out)} held out)"
 
 
-def load(folder: str | Path, *, device: str = "auto") -> Avatar:
+def load(folder: str | Path, *, device: str = "auto") -> RadianceAvatar:
     """Read an avatar that ``reconstruct`` or ``Avatar.save`` wrote.
 
     Raises:
@@ -271,7 +300,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Avatar:
     """
     folder, remedy = Path(folder), "run 05_train again"
     options, model, body = read_avatar(folder, "nvr", schema=SCHEMA, remedy=remedy)
-    weights, _ = read_npz(folder / "weights.npz", Weights, remedy=remedy)
+    weights, _ = read_npz(folder / "weights.npz", SavedField, remedy=remedy)
     canonical, dress = make_canonical(body, model), None
     if options.get("cloth", False):
         worn, _ = read_npz(folder / "cloth.npz", Cloth, remedy=remedy)
@@ -280,15 +309,29 @@ def load(folder: str | Path, *, device: str = "auto") -> Avatar:
     target = pick_device(device)
     backend = reading_backend(options["backend"], target)
     if backend is None:
-        raise HvrError(f"{folder} was trained with tiny-cuda-nn, whose tables nothing else reads; load it "
-                       f"on CUDA where tinycudann imports, or {remedy} here")  # fmt: skip
-    field = AvatarField(canonical.bounds, options["frames"], FieldOptions(**options["field"]),
-                        device=target, backend=backend)  # fmt: skip
+        raise HvrError(
+            f"{folder} was trained with tiny-cuda-nn, whose tables nothing else reads; load it "
+            f"on CUDA where tinycudann imports, or {remedy} here"
+        )
+    field = AvatarField(
+        canonical.bounds, options["frames"], FieldOptions(**options["field"]), device=target, backend=backend
+    )
     _fill(field, weights, folder)
     grid = LiveGrid(weights.low, weights.cell, weights.state)
-    return Avatar(field, grid, canonical, body, weights.codes, model, options["margin"],
-                  np.asarray(options["held_out"], np.int64), options["history"], options["options"],
-                  dress, options["model_file"])  # fmt: skip
+    return RadianceAvatar(
+        field,
+        grid,
+        canonical,
+        body,
+        weights.codes,
+        model,
+        options["margin"],
+        np.asarray(options["held_out"], np.int64),
+        options["history"],
+        options["options"],
+        dress,
+        options["model_file"],
+    )
 
 
 def half_precision(field: AvatarField) -> None:
@@ -317,7 +360,7 @@ def pick_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def _fill(field: AvatarField, weights: Weights, folder: Path) -> None:
+def _fill(field: AvatarField, weights: SavedField, folder: Path) -> None:
     """Put the arrays of ``weights`` into the field's tensors."""
     tables, rest = _tensors(field)
     sizes = sum(len(t) for t in tables), sum(t.numel() for t in rest)

@@ -1,6 +1,6 @@
 """The avatar as a coloured mesh that follows the body: fast pictures, and a guide for exact ones.
 
-Its vertices are bound to the skin by ``hvr_nb.binding``.
+Its vertices are bound to the skin by ``hvr_nb.canonical.binding``.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from hvr_nb.binding import Binding, carried
-from hvr_nb.raster import interpolate, rasterize
+from hvr_nb.canonical.binding import Binding, carried
+from hvr_nb.geometry.raster import interpolate, rasterize
+from hvr_nb.methods.nvr.warp import PoseBank
 from hvr_nb.types import Camera, Mesh, Render
-from hvr_nb.warp import PoseBank
 
 RESOLUTION = 256  # marching-cubes cells along the longest side: 7.5 mm for a grown person
 REACH = 0.01  # metres before and behind the mesh within which the avatar's surface is
@@ -27,7 +27,7 @@ def posed_vertices(binding: Binding, faces: np.ndarray, bank: PoseBank) -> np.nd
     return carried(binding, faces, bank.vertices[0], bank.transforms[0])
 
 
-def draw(mesh: Mesh, vertices: np.ndarray, camera: Camera) -> Render:
+def draw_baked(mesh: Mesh, vertices: np.ndarray, camera: Camera) -> Render:
     """A picture of a mesh with its vertices at (N, 3): colours as they are, a hard outline."""
     depth, face_id, bary = rasterize(vertices, mesh.faces, camera)
     hit = face_id >= 0

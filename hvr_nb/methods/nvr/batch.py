@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hvr_nb.geometry.rays import pixel_rays
 from hvr_nb.methods.nvr.data import RaySet
 from hvr_nb.methods.nvr.samples import positions
-from hvr_nb.rays import pixel_rays
 from hvr_nb.types import Camera, HvrError
 
 
@@ -29,7 +29,7 @@ class Batch:
     filmed: np.ndarray  # (P, side * side) bool, pixels of it that have a ray of their own
 
 
-def draw(rays: RaySet, camera: Camera, options, rng: np.random.Generator) -> Batch:
+def draw_rays(rays: RaySet, camera: Camera, options, rng: np.random.Generator) -> Batch:
     """Rays for one step; ``options`` are ``fit.FitOptions``."""
     count = len(rays.start) - 1
     frames = rng.choice(count, min(options.frames, count), replace=False)
@@ -41,8 +41,10 @@ def draw(rays: RaySet, camera: Camera, options, rng: np.random.Generator) -> Bat
     area = options.patch_side**2
     wanted = max(options.structure, options.perceptual) > 0
     if wanted and area > each:
-        raise HvrError(f"a patch of {options.patch_side} x {options.patch_side} rays does not fit into the {each} "
-                       f"rays of a frame; raise rays to {area * len(frames)} or lower patch_side")  # fmt: skip
+        raise HvrError(
+            f"a patch of {options.patch_side} x {options.patch_side} rays does not fit into the {each} "
+            f"rays of a frame; raise rays to {area * len(frames)} or lower patch_side"
+        )
     patches = min(options.patches, len(frames)) if wanted else 0
     patch = each * np.arange(patches)[:, None] + np.arange(area)
     filmed = np.zeros(patch.shape, bool)
@@ -53,9 +55,19 @@ def draw(rays: RaySet, camera: Camera, options, rng: np.random.Generator) -> Bat
     jitter = rng.random((len(pick), options.samples), dtype=np.float32)
     depth, spacing = positions(rays.bounds[pick], options.samples, jitter)
     along = np.broadcast_to(spacing * np.linalg.norm(direction, axis=1, keepdims=True), depth.shape)
-    return Batch(frames, slot, direction, origin.astype(np.float32), depth, along.astype(np.float32),
-                 rays.rgb[pick] / np.float32(255), rays.alpha[pick] / np.float32(255), background,
-                 patch, filmed)  # fmt: skip
+    return Batch(
+        frames,
+        slot,
+        direction,
+        origin.astype(np.float32),
+        depth,
+        along.astype(np.float32),
+        rays.rgb[pick] / np.float32(255),
+        rays.alpha[pick] / np.float32(255),
+        background,
+        patch,
+        filmed,
+    )
 
 
 def _square(rays: RaySet, frame: int, middle: int, camera: Camera, side: int):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from hvr_nb.geometry import undistort_images
-from hvr_nb.rays import fill_bounds, outline_gaps, shell
+from hvr_nb.geometry.camera import undistort_images
+from hvr_nb.geometry.rays import fill_bounds, outline_gaps, shell
 from hvr_nb.types import Body, Camera, HvrError
 
 CUT = 0.04  # metres behind the first skin where rays end
@@ -16,7 +16,7 @@ MARGINS = (0.035, 0.12)  # metres, least and most that the shell is inflated
 
 
 @dataclass(frozen=True)
-class Pictures:
+class TrainingPictures:
     """What training looks at."""
 
     frames: np.ndarray  # (T, H, W, 3) uint8 RGB, free of background where the masks provide it
@@ -35,7 +35,7 @@ class RaySet:
     alpha: np.ndarray  # (N,) uint8
 
 
-def load_pictures(clip, camera: Camera, *, image_scale: float) -> Pictures:
+def load_training_pictures(clip, camera: Camera, *, image_scale: float) -> TrainingPictures:
     """Frames and silhouettes of a clip, undistorted and resized."""
     if image_scale <= 0 or image_scale > 1:
         raise HvrError(f"image_scale is {image_scale}; choose it above 0 and at most 1")
@@ -46,9 +46,11 @@ def load_pictures(clip, camera: Camera, *, image_scale: float) -> Pictures:
     scaled = clean.scaled(image_scale)
     if image_scale != 1:
         size = (scaled.width, scaled.height)
-        frames, alpha = (np.stack([cv2.resize(im, size, interpolation=cv2.INTER_AREA) for im in stack])
-                         for stack in (frames, alpha))  # fmt: skip
-    return Pictures(frames, alpha, scaled)
+        frames, alpha = (
+            np.stack([cv2.resize(im, size, interpolation=cv2.INTER_AREA) for im in stack])
+            for stack in (frames, alpha)
+        )
+    return TrainingPictures(frames, alpha, scaled)
 
 
 def trained_frames(body: Body, hold_out: int) -> np.ndarray:
@@ -56,12 +58,14 @@ def trained_frames(body: Body, hold_out: int) -> np.ndarray:
     every = np.arange(len(body))
     chosen = every[body.valid & ((every % hold_out != hold_out - 1) if hold_out else True)]
     if len(chosen) < 2:
-        raise HvrError(f"only {len(chosen)} of {len(body)} frames are left to train on; lower hold_out "
-                       "or run 03_body on a longer clip")  # fmt: skip
+        raise HvrError(
+            f"only {len(chosen)} of {len(body)} frames are left to train on; lower hold_out "
+            "or run 03_body on a longer clip"
+        )
     return chosen
 
 
-def outline_fit(pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray):
+def outline_fit(pictures: TrainingPictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray):
     """How the body fits the silhouettes, from at most 12 frames, metres.
 
     Args:
@@ -72,30 +76,45 @@ def outline_fit(pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, whi
         stands out of the silhouettes, which only wrong poses explain.
     """
     some = np.unique(np.linspace(0, len(which) - 1, min(12, len(which))).astype(int))
-    gaps = np.array([outline_gaps(vertices[k], faces, pictures.camera, pictures.alpha[which[k]])
-                     for k in some])  # fmt: skip
+    gaps = np.array(
+        [outline_gaps(vertices[k], faces, pictures.camera, pictures.alpha[which[k]]) for k in some]
+    )
     margin = np.clip(np.percentile(gaps[:, 0], 90) + 0.02, *MARGINS)
     return float(margin), float(np.mean(gaps[:, 1]))
 
 
-def cast_rays(pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray,
-              *, margin: float) -> RaySet:  # fmt: skip
+def cast_rays(
+    pictures: TrainingPictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray, *, margin: float
+) -> RaySet:
     """Rays of the frames ``which``, whose posed bodies are ``vertices`` (len(which), V, 3)."""
     parts = []
     for k, t in enumerate(which):
         bounds = shell(vertices[k], faces, pictures.camera, margin=margin, cut=CUT)
         bounds = fill_bounds(bounds, pictures.alpha[t]).reshape(-1, 4)
         pixel = np.flatnonzero(np.isfinite(bounds[:, 0]))
-        parts.append((pixel.astype(np.int32), bounds[pixel].astype(np.float32),
-                      pictures.frames[t].reshape(-1, 3)[pixel], pictures.alpha[t].ravel()[pixel]))  # fmt: skip
+        parts.append(
+            (
+                pixel.astype(np.int32),
+                bounds[pixel].astype(np.float32),
+                pictures.frames[t].reshape(-1, 3)[pixel],
+                pictures.alpha[t].ravel()[pixel],
+            )
+        )
     start = np.concatenate([[0], np.cumsum([len(p[0]) for p in parts])])
     if start[-1] == 0:
         raise HvrError("the body is in no frame of the clip; look at the overlay of 03_body")
     return RaySet(start, *(np.concatenate([p[i] for p in parts]) for i in range(4)))
 
 
-def renew_bounds(rays: RaySet, pictures: Pictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray,
-                 *, margin: float) -> RaySet:  # fmt: skip
+def renew_bounds(
+    rays: RaySet,
+    pictures: TrainingPictures,
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    which: np.ndarray,
+    *,
+    margin: float,
+) -> RaySet:
     """The same rays with near and far of moved bodies (N, V, 3); a ray that now misses keeps its own."""
     bounds = rays.bounds.copy()
     for k, t in enumerate(which):

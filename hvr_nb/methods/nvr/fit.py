@@ -7,23 +7,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from hvr_nb import losses, volrend
-from hvr_nb.body_model import BodyModel
-from hvr_nb.canonical import Canonical
-from hvr_nb.dress import Dress
-from hvr_nb.fields import RowAdam
-from hvr_nb.kinematics import turn_joints
-from hvr_nb.mesh import vertex_normals
-from hvr_nb.methods.nvr.batch import Batch, draw
-from hvr_nb.methods.nvr.data import Pictures, cast_rays, renew_bounds
-from hvr_nb.methods.nvr.lens import LensCorrection, refocused
+from hvr_nb.body.kinematics import turn_joints
+from hvr_nb.body.model import BodyModel
+from hvr_nb.canonical.big_pose import Canonical
+from hvr_nb.geometry.mesh import vertex_normals
+from hvr_nb.learning import losses
+from hvr_nb.learning.lpips import load_lpips
+from hvr_nb.methods.nvr import volrend
+from hvr_nb.methods.nvr.batch import Batch, draw_rays
+from hvr_nb.methods.nvr.data import TrainingPictures, cast_rays, renew_bounds
+from hvr_nb.methods.nvr.dress import Dress
+from hvr_nb.methods.nvr.hash_grid import RowAdam
+from hvr_nb.methods.nvr.lens import LensCorrection, refocused_lens
 from hvr_nb.methods.nvr.network import AvatarField
 from hvr_nb.methods.nvr.occupancy import Occupancy
 from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
 from hvr_nb.methods.nvr.samples import live_samples
-from hvr_nb.perceptual import load_lpips
+from hvr_nb.methods.nvr.warp import at_samples, pose_bank, skin_weights_at
 from hvr_nb.types import Body
-from hvr_nb.warp import at_samples, pose_bank, surface_weights
 
 MISFIT = 0.001  # metres out of the silhouettes from which on poses are taken for estimates
 GRAZING = 0.4  # cosine: surface seen flatter than this (66 degrees) teaches the light nothing
@@ -31,7 +32,7 @@ FAR_OUT = 1.0  # metres of height given to samples that are not looked at
 
 
 @dataclass(frozen=True)
-class FitOptions:
+class TrainOptions:
     """Weights and schedule of training."""
 
     iters: int
@@ -67,8 +68,18 @@ class FitOptions:
 class Moving:
     """Poses that change when corrections are folded in, with the bank and rays made from them."""
 
-    def __init__(self, body: Body, which: np.ndarray, pictures: Pictures, model: BodyModel,
-                 canonical: Canonical, margin: float, *, dress: Dress | None = None, device="cpu"):  # fmt: skip
+    def __init__(
+        self,
+        body: Body,
+        which: np.ndarray,
+        pictures: TrainingPictures,
+        model: BodyModel,
+        canonical: Canonical,
+        margin: float,
+        *,
+        dress: Dress | None = None,
+        device="cpu",
+    ):
         self.which, self.pictures, self.model, self.canonical = which, pictures, model, canonical
         self.margin, self.dress, self.betas, self.device = margin, dress, body.betas, device
         self.poses, self.transl = body.poses.astype(np.float64), body.transl.astype(np.float64)
@@ -77,9 +88,15 @@ class Moving:
         self.rays = self.first
 
     def _pose(self) -> None:
-        self.bank = pose_bank(self.model, self.canonical, self.betas, self.poses[self.which],
-                              self.transl[self.which], device=self.device,
-                              dress=self.dress)  # fmt: skip
+        self.bank = pose_bank(
+            self.model,
+            self.canonical,
+            self.betas,
+            self.poses[self.which],
+            self.transl[self.which],
+            device=self.device,
+            dress=self.dress,
+        )
 
     def move(self, turn: np.ndarray, shift: np.ndarray) -> None:
         """Fold corrections of the trained frames in; frames between them move along. ``renew`` follows."""
@@ -88,13 +105,19 @@ class Moving:
 
     def refocus(self, change: np.ndarray) -> None:
         """Fold a correction (3,) of the lens in. ``renew`` follows."""
-        self.pictures = replace(self.pictures, camera=refocused(self.pictures.camera, change))
+        self.pictures = replace(self.pictures, camera=refocused_lens(self.pictures.camera, change))
 
     def renew(self) -> None:
         """Pose the bodies and bound the rays again, after poses or lens have changed."""
         self._pose()
-        self.rays = renew_bounds(self.first, self.pictures, self.bank.vertices, self.canonical.faces,
-                                 self.which, margin=self.margin)  # fmt: skip
+        self.rays = renew_bounds(
+            self.first,
+            self.pictures,
+            self.bank.vertices,
+            self.canonical.faces,
+            self.which,
+            margin=self.margin,
+        )
 
     def state_dict(self) -> dict:
         """The poses and the lens; the rays follow from them."""
@@ -117,22 +140,37 @@ def pose_rate(largest: float, misfit: float) -> float:
     return largest * float(np.clip(misfit / MISFIT, 0, 1))
 
 
-def make_step(field: AvatarField, pose: PoseCorrection, lens: LensCorrection, moving: Moving,
-              occupancy: Occupancy, options: FitOptions, device: torch.device):  # fmt: skip
-    """The step of ``hvr_nb.train.train`` and the state it changes."""
+def make_step(
+    field: AvatarField,
+    pose: PoseCorrection,
+    lens: LensCorrection,
+    moving: Moving,
+    occupancy: Occupancy,
+    options: TrainOptions,
+    device: torch.device,
+):
+    """The step of ``hvr_nb.learning.train.train`` and the state it changes."""
     tables = [field.grid.table, field.motion_grid.table]
     nets = [p for p in field.parameters() if not any(p is t for t in tables) and p is not field.codes]
-    by_row = RowAdam([{"params": tables, "base": options.table_lr},
-                      {"params": [field.codes], "base": options.net_lr}], lr=options.table_lr)  # fmt: skip
-    dense = torch.optim.Adam([{"params": nets, "base": options.net_lr},
-                              {"params": list(pose.parameters()), "base": options.pose_lr},
-                              {"params": list(lens.parameters()), "base": options.lens_lr}],
-                             lr=options.net_lr, betas=(0.9, 0.99), eps=1e-12)  # fmt: skip
+    by_row = RowAdam(
+        [{"params": tables, "base": options.table_lr}, {"params": [field.codes], "base": options.net_lr}],
+        lr=options.table_lr,
+    )
+    dense = torch.optim.Adam(
+        [
+            {"params": nets, "base": options.net_lr},
+            {"params": list(pose.parameters()), "base": options.pose_lr},
+            {"params": list(lens.parameters()), "base": options.lens_lr},
+        ],
+        lr=options.net_lr,
+        betas=(0.9, 0.99),
+        eps=1e-12,
+    )
     normals = vertex_normals(moving.canonical.vertices, moving.canonical.faces).astype(np.float32)
 
     def step(k: int, rng: np.random.Generator) -> dict[str, float]:
         _schedule(k, options, field, (by_row, dense))
-        batch = draw(moving.rays, moving.pictures.camera, options, rng)
+        batch = draw_rays(moving.rays, moving.pictures.camera, options, rng)
         loss, log = _loss(k, batch, field, pose, lens, moving, occupancy, normals, options, device)
         dense.zero_grad(set_to_none=True)
         loss.backward()
@@ -144,12 +182,19 @@ def make_step(field: AvatarField, pose: PoseCorrection, lens: LensCorrection, mo
             fold(pose, lens, moving, options)
         return log
 
-    state = {"field": field, "pose": pose, "lens": lens, "moving": moving, "occupancy": occupancy,
-             "by_row": by_row, "dense": dense}  # fmt: skip
+    state = {
+        "field": field,
+        "pose": pose,
+        "lens": lens,
+        "moving": moving,
+        "occupancy": occupancy,
+        "by_row": by_row,
+        "dense": dense,
+    }
     return step, state
 
 
-def fold(pose: PoseCorrection, lens: LensCorrection, moving: Moving, options: FitOptions) -> None:
+def fold(pose: PoseCorrection, lens: LensCorrection, moving: Moving, options: TrainOptions) -> None:
     """Put the corrections that are being learned into poses and lens."""
     if options.pose_lr > 0:
         moving.move(*pose.fold())
@@ -159,7 +204,7 @@ def fold(pose: PoseCorrection, lens: LensCorrection, moving: Moving, options: Fi
         moving.renew()
 
 
-def _schedule(k: int, options: FitOptions, field: AvatarField, optimisers) -> None:
+def _schedule(k: int, options: TrainOptions, field: AvatarField, optimisers) -> None:
     """Learning rates warm up and fall to 3 %, the surface hardens, ever finer levels open.
 
     Coarse levels first lets poses settle before there is detail to be misplaced (Lin et al.,
@@ -177,14 +222,31 @@ def _schedule(k: int, options: FitOptions, field: AvatarField, optimisers) -> No
     field.beta.fill_(soft * (hard / soft) ** min(1.0, 2 * share))
 
 
-def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, lens: LensCorrection, moving: Moving,
-          occupancy: Occupancy, normals: np.ndarray, options: FitOptions, device):  # fmt: skip
+def _loss(
+    k: int,
+    batch: Batch,
+    field: AvatarField,
+    pose: PoseCorrection,
+    lens: LensCorrection,
+    moving: Moving,
+    occupancy: Occupancy,
+    normals: np.ndarray,
+    options: TrainOptions,
+    device,
+):
     def tensor(a):
         return torch.as_tensor(a, device=device)
 
     points = batch.origin + batch.depth[..., None] * batch.direction[:, None]
-    live = live_samples(points, batch.frames[batch.slot], moving.bank, moving.canonical, normals, occupancy.grid,
-                        margin=moving.margin)  # fmt: skip
+    live = live_samples(
+        points,
+        batch.frames[batch.slot],
+        moving.bank,
+        moving.canonical,
+        normals,
+        occupancy.grid,
+        margin=moving.margin,
+    )
     height = torch.full((batch.depth.size,), FAR_OUT, device=device)
     known = torch.zeros(batch.depth.size, dtype=torch.bool, device=device)
     colour = torch.zeros(batch.depth.size, 3, device=device)
@@ -201,8 +263,9 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, lens: 
             carried = _carried(
                 live, points, batch, pose, lens if options.lens_lr > 0 else None, moving, tensor
             )
-            maps = tensor(at_samples(moving.bank.maps, live.frame, live.face, live.bary,
-                                     moving.canonical.faces))  # fmt: skip
+            maps = tensor(
+                at_samples(moving.bank.maps, live.frame, live.face, live.bary, moving.canonical.faces)
+            )
             x = x - (maps.view(-1, 3, 3) @ carried[..., None])[..., 0]
             distance = distance - (normal * carried).sum(-1)
         code = torch.nn.functional.embedding(tensor(live.frame), field.codes)  # indexing sums in random order
@@ -226,10 +289,12 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, lens: 
     target = alpha[:, None] * tensor(batch.rgb) + (1 - alpha)[:, None] * background
     certain = 0.3 + 0.7 * ((alpha < 0.05) | (alpha > 0.95))
     along = tensor(batch.depth * np.linalg.norm(batch.direction, axis=1, keepdims=True))
-    loss = (losses.charbonnier(pred, target, certain)
-            + options.opacity * losses.opacity_loss(opacity, alpha, certain)
-            + options.distortion * volrend.distortion(weights, along, tensor(batch.step)).mean()
-            + penalty)  # fmt: skip
+    loss = (
+        losses.charbonnier(pred, target, certain)
+        + options.opacity * losses.opacity_loss(opacity, alpha, certain)
+        + options.distortion * volrend.distortion(weights, along, tensor(batch.step)).mean()
+        + penalty
+    )
     if len(batch.patch):
         pairs = [x[tensor(batch.patch)] for x in (pred, target)]
         if options.structure > 0:
@@ -239,9 +304,12 @@ def _loss(k: int, batch: Batch, field: AvatarField, pose: PoseCorrection, lens: 
     with torch.no_grad():
         inside = alpha > 0.5
         error = ((pred - target) ** 2)[inside].mean() if inside.any() else torch.tensor(1.0)
-    return loss, {"loss": float(loss.detach()), "psnr_body": float(-10 * torch.log10(error + 1e-10)),
-                  "residual_mm": 1e3 * residual_size,
-                  "live": 0 if live is None else live.count / batch.depth.size}  # fmt: skip
+    return loss, {
+        "loss": float(loss.detach()),
+        "psnr_body": float(-10 * torch.log10(error + 1e-10)),
+        "residual_mm": 1e3 * residual_size,
+        "live": 0 if live is None else live.count / batch.depth.size,
+    }
 
 
 def _facing(live, batch: Batch) -> np.ndarray:
@@ -255,13 +323,14 @@ def _facing(live, batch: Batch) -> np.ndarray:
     return np.pad(cosine, (0, len(live.frame) - live.count), constant_values=-1)
 
 
-def _carried(live, points, batch: Batch, pose: PoseCorrection, lens: LensCorrection | None, moving: Moving,
-             tensor):  # fmt: skip
+def _carried(
+    live, points, batch: Batch, pose: PoseCorrection, lens: LensCorrection | None, moving: Moving, tensor
+):
     """How the body is carried past the samples (M, 3), metres, by both corrections; zero for the padding."""
     n = live.count
     slot = batch.slot[live.index // points.shape[1]]
     counts = np.bincount(slot, minlength=len(batch.frames)).tolist()
-    weights = surface_weights(moving.canonical, live.face[:n], live.bary[:n]).astype(np.float32)
+    weights = skin_weights_at(moving.canonical, live.face[:n], live.bary[:n]).astype(np.float32)
     seen = tensor(points.reshape(-1, 3)[live.index])
     carried = pose(
         seen, tensor(weights), tensor(batch.frames), counts, tensor(moving.bank.joints[batch.frames])

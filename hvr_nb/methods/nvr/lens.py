@@ -47,7 +47,7 @@ class LensCorrection(nn.Module):
         return out
 
 
-def refocused(camera: Camera, change: np.ndarray) -> Camera:
+def refocused_lens(camera: Camera, change: np.ndarray) -> Camera:
     """A camera with a correction (3,) of ``LensCorrection`` applied; its picture size does not matter."""
     K = camera.K.copy()
     focal = K[[0, 1], [0, 1]].copy()

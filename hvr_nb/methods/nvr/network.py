@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hvr_nb.fields import HashGrid
-from hvr_nb.light import EVEN, LAMPS, lamp_directions
+from hvr_nb.methods.nvr.hash_grid import HashGrid
+from hvr_nb.surface.light import EVEN, LAMPS, lamp_directions
 
 HEIGHT_UNIT = 0.05  # metres of height over the skin per unit of network output
 RESIDUAL_LIMIT = 0.05  # metres, bound of the residual motion (specs/nvr.md 3.3)
@@ -44,8 +44,16 @@ class AvatarField(nn.Module):
         backend: of the hash grids; None picks.
     """
 
-    def __init__(self, bounds: np.ndarray, frames: int, options: FieldOptions, *, seed: int = 0,
-                 device="cpu", backend: str | None = None):  # fmt: skip
+    def __init__(
+        self,
+        bounds: np.ndarray,
+        frames: int,
+        options: FieldOptions,
+        *,
+        seed: int = 0,
+        device="cpu",
+        backend: str | None = None,
+    ):
         super().__init__()
         self.options = options
         bounds = torch.as_tensor(np.asarray(bounds), dtype=torch.float32)
@@ -53,10 +61,25 @@ class AvatarField(nn.Module):
         self.register_buffer("side", (bounds[1] - bounds[0]).max())
         self.register_buffer("beta", torch.tensor(0.01))  # metres, softness of the surface
         self.register_buffer("open", torch.ones(options.levels))  # how much of each level is in use
-        self.grid = HashGrid(levels=options.levels, coarsest=options.coarsest, finest=options.finest,
-                             log2_table=options.log2_table, seed=seed, device=device, backend=backend)  # fmt: skip
-        self.motion_grid = HashGrid(levels=4, coarsest=4, finest=options.motion_finest, log2_table=14,
-                                    scale=1e-2, seed=seed + 1, device=device, backend=backend)  # fmt: skip
+        self.grid = HashGrid(
+            levels=options.levels,
+            coarsest=options.coarsest,
+            finest=options.finest,
+            log2_table=options.log2_table,
+            seed=seed,
+            device=device,
+            backend=backend,
+        )
+        self.motion_grid = HashGrid(
+            levels=4,
+            coarsest=4,
+            finest=options.motion_finest,
+            log2_table=14,
+            scale=1e-2,
+            seed=seed + 1,
+            device=device,
+            backend=backend,
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.height = _mlp(2 * options.geometry_levels, options.width, 1, hidden=1)
@@ -78,8 +101,9 @@ class AvatarField(nn.Module):
             basis = self.motion(self.motion_grid((x - self.low) / self.side))
         return RESIDUAL_LIMIT * torch.tanh(_along_code(basis, code))
 
-    def forward(self, x: Tensor, distance: Tensor, normal: Tensor, code: Tensor,
-                teaches: Tensor | None = None) -> tuple[Tensor, Tensor]:  # fmt: skip
+    def forward(
+        self, x: Tensor, distance: Tensor, normal: Tensor, code: Tensor, teaches: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Height over the avatar's surface, and colour.
 
         Args:
@@ -108,7 +132,7 @@ class AvatarField(nn.Module):
         return distance - clothes
 
     def shade(self, normal: Tensor) -> Tensor:
-        """(N,) brightness of diffuse distant light on world normals (N, 3); see ``hvr_nb.light``."""
+        """(N,) brightness of diffuse distant light on world normals (N, 3); see ``hvr_nb.surface.light``."""
         return (normal @ self.toward.T).clamp_min(0) @ (EVEN * torch.exp(self.lamps))
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hvr_nb.kinematics import ancestors
-from hvr_nb.losses import second_difference
+from hvr_nb.body.kinematics import ancestors
+from hvr_nb.learning.losses import second_difference
 
 
 class PoseCorrection(nn.Module):
@@ -30,8 +30,9 @@ class PoseCorrection(nn.Module):
         self.register_buffer("folded_shift", torch.zeros(frames, 3))
         self.register_buffer("above", torch.from_numpy(ancestors(parents)).float())
 
-    def forward(self, points: Tensor, weights: Tensor, frames: Tensor, counts: list[int],
-                joints: Tensor) -> Tensor:  # fmt: skip
+    def forward(
+        self, points: Tensor, weights: Tensor, frames: Tensor, counts: list[int], joints: Tensor
+    ) -> Tensor:
         """How far the body's motion carries world points.
 
         Args:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvr_nb.canonical import Canonical
+from hvr_nb.canonical.big_pose import Canonical
 from hvr_nb.methods.nvr.occupancy import EMPTY, LIVE, SOLID, LiveGrid
-from hvr_nb.warp import PoseBank, at_samples, warp_rays
+from hvr_nb.methods.nvr.warp import PoseBank, at_samples, warp_rays
 
 PAD = 4096  # sample counts are rounded up to this, so that matrix kernels are reused
 
@@ -33,9 +33,16 @@ class Samples:
         return len(self.index)
 
 
-def live_samples(points: np.ndarray, frame: np.ndarray, bank: PoseBank, canonical: Canonical,
-                 big_normals: np.ndarray, grid: LiveGrid, *,
-                 margin: float) -> Samples | None:  # fmt: skip
+def live_samples(
+    points: np.ndarray,
+    frame: np.ndarray,
+    bank: PoseBank,
+    canonical: Canonical,
+    big_normals: np.ndarray,
+    grid: LiveGrid,
+    *,
+    margin: float,
+) -> Samples | None:
     """Warp samples (R, S, 3) of rays in frames (R,) and keep those that may show something.
 
     Args:
@@ -53,11 +60,16 @@ def live_samples(points: np.ndarray, frame: np.ndarray, bank: PoseBank, canonica
     f = frame[padded // points.shape[1]]
     face, bary = face.ravel()[padded], bary.reshape(-1, 3)[padded]
     return Samples(
-        index=index, solid=state == SOLID, frame=f, big=big.reshape(-1, 3)[padded], distance=distance.ravel()[padded],
+        index=index,
+        solid=state == SOLID,
+        frame=f,
+        big=big.reshape(-1, 3)[padded],
+        distance=distance.ravel()[padded],
         normal=at_samples(bank.normals, f, face, bary, canonical.faces),
         big_normal=at_samples(big_normals[None], np.zeros_like(f), face, bary, canonical.faces),
-        face=face, bary=bary,
-    )  # fmt: skip
+        face=face,
+        bary=bary,
+    )
 
 
 def positions(bounds: np.ndarray, count: int, jitter: np.ndarray | float):

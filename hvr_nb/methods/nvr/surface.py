@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from skimage.measure import label, marching_cubes
 
-from hvr_nb.canonical import Canonical, sample_field
-from hvr_nb.mesh import vertex_normals
+from hvr_nb.canonical.big_pose import Canonical, sample_field
+from hvr_nb.geometry.mesh import vertex_normals
+from hvr_nb.geometry.nearest import nearest_surface, on_surface
 from hvr_nb.methods.nvr.network import AvatarField
-from hvr_nb.nearest import nearest_surface, on_surface
 from hvr_nb.types import Mesh
 
 BATCH = 131072  # points evaluated at once
@@ -75,8 +75,10 @@ def _colours(field: AvatarField, canonical: Canonical, vertices: np.ndarray) -> 
     out = np.empty((len(vertices), 3), np.uint8)
     for start in range(0, len(vertices), BATCH):
         part = slice(start, start + BATCH)
-        x, d, n = (torch.as_tensor(a[part], dtype=torch.float32, device=field.low.device)
-                   for a in (vertices, distance, normal))  # fmt: skip
+        x, d, n = (
+            torch.as_tensor(a[part], dtype=torch.float32, device=field.low.device)
+            for a in (vertices, distance, normal)
+        )
         code = torch.zeros(1, field.codes.shape[1], device=x.device)
         _, rgb = field(x, d, n, code)
         out[part] = (rgb.clamp(0, 1) * 255 + 0.5).byte().cpu().numpy()

@@ -15,16 +15,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hvr_nb.body_model import load_body_model, posed
-from hvr_nb.canonical import Canonical, make_canonical
-from hvr_nb.geometry import undistort_images
-from hvr_nb.methods.selfrecon.avatar import Avatar, Surface, load
-from hvr_nb.methods.selfrecon.detail import as_picture
+from hvr_nb.body.model import load_body_model, posed
+from hvr_nb.canonical.big_pose import Canonical, make_canonical
+from hvr_nb.geometry.camera import undistort_images
+from hvr_nb.geometry.rays import outline_gaps
+from hvr_nb.learning.train import train
+from hvr_nb.methods.selfrecon.avatar import MeshAvatar, Surface, load
 from hvr_nb.methods.selfrecon.fit import ROUNDS, Fit, FitOptions, Footage, colours, footage
-from hvr_nb.methods.selfrecon.template import subdivision
-from hvr_nb.rays import outline_gaps
+from hvr_nb.surface.normal_maps import as_picture
+from hvr_nb.surface.remesh import subdivision
 from hvr_nb.threads import one_thread
-from hvr_nb.train import train
 from hvr_nb.types import Body, HvrError
 
 NEEDS = ("frames", "masks", "body")
@@ -35,9 +35,20 @@ MOST = 90  # frames looked at: more add time, not shape
 __all__ = ["GIVES", "NEEDS", "Avatar", "load", "reconstruct"]
 
 
-def reconstruct(clip, *, iters: int = ROUNDS, rays: int = 0, image_scale: float = 1.0, hold_out: int = 0,
-                device: str = "auto", seed: int = 0, refine_pose: bool = True, checkpoint_every: int = 1,
-                model_file: str = "", **weights) -> Avatar:  # fmt: skip
+def reconstruct(
+    clip,
+    *,
+    iters: int = ROUNDS,
+    rays: int = 0,
+    image_scale: float = 1.0,
+    hold_out: int = 0,
+    device: str = "auto",
+    seed: int = 0,
+    refine_pose: bool = True,
+    checkpoint_every: int = 1,
+    model_file: str = "",
+    **weights,
+) -> MeshAvatar:
     """Shape the surface of a clip's person and save it into ``<clip>/avatars/selfrecon``.
 
     A run that was stopped goes on from the last finished round and ends the same as if it had not been.
@@ -60,20 +71,35 @@ def reconstruct(clip, *, iters: int = ROUNDS, rays: int = 0, image_scale: float 
     model, body = load_body_model(model_file or None), clip.body
     canonical = clip.load("canonical", Canonical) if clip.has("canonical") else make_canonical(body, model)
     if canonical.model_hash != model.hash:
-        raise HvrError(f"the body was fitted with model {canonical.model_hash[:8]}, not {model.hash[:8]}; "
-                       "pass its file as model_file, or run 03_body again")  # fmt: skip
+        raise HvrError(
+            f"the body was fitted with model {canonical.model_hash[:8]}, not {model.hash[:8]}; "
+            "pass its file as model_file, or run 03_body again"
+        )
     film = _film(clip, body, image_scale, hold_out)
     misfit = _misfit(body, model, film)
     options = FitOptions(refine_pose=refine_pose and misfit > MISFIT, **weights)
     fit = Fit(body, film, canonical, model, options)
-    call = {"image_scale": image_scale, "hold_out": hold_out, "model_hash": model.hash, "fit": asdict(options),
-            "misfit": misfit}  # fmt: skip
+    call = {
+        "image_scale": image_scale,
+        "hold_out": hold_out,
+        "model_hash": model.hash,
+        "fit": asdict(options),
+        "misfit": misfit,
+    }
     folder = Path(clip.folder) / "avatars" / "selfrecon"
     checkpoint = folder / "checkpoint.pt" if checkpoint_every else None
     with one_thread():
-        history = train(fit.step, {"fit": fit}, iters=max(1, min(iters, ROUNDS)), seed=seed,
-                        checkpoint=checkpoint, every=1, log_every=1, identity=_identity(clip, call),
-                        desc="selfrecon")  # fmt: skip
+        history = train(
+            fit.step,
+            {"fit": fit},
+            iters=max(1, min(iters, ROUNDS)),
+            seed=seed,
+            checkpoint=checkpoint,
+            every=1,
+            log_every=1,
+            identity=_identity(clip, call),
+            desc="selfrecon",
+        )
         avatar = _finish(fit, body, history, call, model_file)
     avatar.save(folder)
     (folder / "checkpoint.pt").unlink(missing_ok=True)
@@ -87,12 +113,15 @@ def _film(clip, body: Body, image_scale: float, hold_out: int) -> Footage:
     every = np.arange(len(body))
     which = every[body.valid & ((every % hold_out != hold_out - 1) if hold_out else True)]
     if len(which) < 2:
-        raise HvrError(f"only {len(which)} of {len(body)} frames are left to fit; lower hold_out or run "
-                       "03_body on a longer clip")  # fmt: skip
+        raise HvrError(
+            f"only {len(which)} of {len(body)} frames are left to fit; lower hold_out or run "
+            "03_body on a longer clip"
+        )
     which = which[np.unique(np.linspace(0, len(which) - 1, MOST).astype(int))]
     masks = clip.masks
-    frames, clean = undistort_images(masks.foreground if masks.foreground is not None else clip.frames,
-                                     body.camera)  # fmt: skip
+    frames, clean = undistort_images(
+        masks.foreground if masks.foreground is not None else clip.frames, body.camera
+    )
     alpha, _ = undistort_images(masks.alpha, body.camera)
     normals = (
         undistort_images(as_picture(clip.normals.vectors), body.camera)[0] if clip.has("normals") else None
@@ -113,8 +142,14 @@ def _misfit(body: Body, model, film: Footage) -> float:
     """Mean metres that the bare body stands out of the silhouettes, which only wrong poses explain."""
     some = np.unique(np.linspace(0, len(film.which) - 1, 12).astype(int))
     vertices = posed(model, body.frame(film.which[some]))[0]
-    return float(np.mean([outline_gaps(v, model.faces, film.camera, film.alpha[k])[1]
-                          for v, k in zip(vertices, some, strict=True)]))  # fmt: skip
+    return float(
+        np.mean(
+            [
+                outline_gaps(v, model.faces, film.camera, film.alpha[k])[1]
+                for v, k in zip(vertices, some, strict=True)
+            ]
+        )
+    )
 
 
 def _identity(clip, call: dict) -> str:
@@ -123,7 +158,7 @@ def _identity(clip, call: dict) -> str:
     return hashlib.sha256(json.dumps([inputs, call], sort_keys=True).encode()).hexdigest()
 
 
-def _finish(fit: Fit, body: Body, history: dict, call: dict, model_file: str) -> Avatar:
+def _finish(fit: Fit, body: Body, history: dict, call: dict, model_file: str) -> MeshAvatar:
     """The avatar on a mesh of half the triangle sides, with colours from all frames."""
     finer, faces = subdivision(fit.faces, len(fit.vertices))
     shrunk = (
@@ -134,16 +169,23 @@ def _finish(fit: Fit, body: Body, history: dict, call: dict, model_file: str) ->
     colour, light = colours(seen, faces)
     if fit.options.layers:
         vertices, seen, drops = fit.layered(vertices, faces, colour, seen, finer)
-        call = call | {"layers": [{"depth": d.step.depth, "error": d.step.error, "measured": d.measured}
-                                  for d in drops]}  # metres  # fmt: skip
+        call = call | {
+            "layers": [{"depth": d.step.depth, "error": d.step.error, "measured": d.measured} for d in drops]
+        }  # metres
         if drops:
             colour, light = colours(seen, faces)
-    made = Surface(vertices.astype(np.float32), faces.astype(np.int32), colour.astype(np.float16), light,
-                   fit.centres.astype(np.float32), fit.heights.astype(np.float16))  # fmt: skip
+    made = Surface(
+        vertices.astype(np.float32),
+        faces.astype(np.int32),
+        colour.astype(np.float16),
+        light,
+        fit.centres.astype(np.float32),
+        fit.heights.astype(np.float16),
+    )
     refined = replace(body, global_orient=fit.poses[:, :3], body_pose=fit.poses[:, 3:], transl=fit.transl)
     held = (
         np.setdiff1d(np.arange(len(body))[body.valid], fit.film.which)
         if call["hold_out"]
         else np.zeros(0, int)
     )
-    return Avatar(made, fit.canonical, refined, fit.model, held, history, call, model_file)
+    return MeshAvatar(made, fit.canonical, refined, fit.model, held, history, call, model_file)

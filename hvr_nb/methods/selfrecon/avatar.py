@@ -10,17 +10,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hvr_nb.avatar_files import read_avatar
-from hvr_nb.binding import Binding, bind_mesh, carried, pose_skin, skin_weights
-from hvr_nb.body_model import BodyModel, one_pose
-from hvr_nb.canonical import Canonical, make_canonical
-from hvr_nb.clip import read_npz, write_json, write_npz
-from hvr_nb.light import lobes
-from hvr_nb.mesh import vertex_normals
+from hvr_nb.body.model import BodyModel, single_pose
+from hvr_nb.canonical.big_pose import Canonical, make_canonical
+from hvr_nb.canonical.binding import Binding, bind_mesh, carried, pose_skin, skin_weights
+from hvr_nb.geometry.mesh import vertex_normals
+from hvr_nb.geometry.nearest import nearest_surface, on_surface
+from hvr_nb.geometry.raster import interpolate, rasterize
+from hvr_nb.methods._files import read_avatar
 from hvr_nb.methods.selfrecon.motion import bumps
-from hvr_nb.methods.selfrecon.template import remeshed
-from hvr_nb.nearest import nearest_surface, on_surface
-from hvr_nb.raster import interpolate, rasterize
+from hvr_nb.store.files import read_npz, write_json, write_npz
+from hvr_nb.surface.light import lobes
+from hvr_nb.surface.remesh import remeshed
 from hvr_nb.types import Body, Camera, HvrError, Mesh, Render
 
 SCHEMA = 2
@@ -34,13 +34,13 @@ class Surface:
     vertices: np.ndarray  # (V, 3) float32 big pose, metres
     faces: np.ndarray  # (F, 3) int32
     albedo: np.ndarray  # (V, 3) float16 colour under the mean light, 0..1
-    light: np.ndarray  # (LAMPS,) float32 strengths of the lamps of ``hvr_nb.light``
+    light: np.ndarray  # (LAMPS,) float32 strengths of the lamps of ``hvr_nb.surface.light``
     centres: np.ndarray  # (P, 3) float32 big-pose middles of the bumps of ``motion``, metres
     heights: np.ndarray  # (T, P) float16 metres, every frame's own displacement: heights of the bumps
 
 
 @dataclass(frozen=True)
-class Avatar:
+class MeshAvatar:
     """A person as a mesh in the big pose; made by ``reconstruct``, read by ``load``."""
 
     made: Surface
@@ -141,7 +141,7 @@ class Avatar:
 
     def _posed(self, pose, frame: int | None) -> np.ndarray:
         """(V, 3) float32 world metres."""
-        skin = pose_skin(self.model, self.body.betas, *one_pose(pose))
+        skin = pose_skin(self.model, self.body.betas, *single_pose(pose))
         out = carried(self._binding, self.canonical.faces, skin.vertices[0], skin.world[0])
         return self._displaced(out, frame).astype(np.float32)
 
@@ -171,21 +171,30 @@ class Avatar:
         folder = Path(folder)
         write_npz(folder / "surface.npz", self.made, {})
         write_npz(folder / "body.npz", self.body, {})
-        write_json(folder / "options.json", {
-            "schema": SCHEMA, "method": "selfrecon", "model_hash": self.model.hash,
-            "model_file": self.model_file, "held_out": [int(k) for k in self.held_out],
-            "options": self.options, "history": self.history,
-        })  # fmt: skip
+        write_json(
+            folder / "options.json",
+            {
+                "schema": SCHEMA,
+                "method": "selfrecon",
+                "model_hash": self.model.hash,
+                "model_file": self.model_file,
+                "held_out": [int(k) for k in self.held_out],
+                "options": self.options,
+                "history": self.history,
+            },
+        )
         return folder
 
     def __repr__(self) -> str:
         deep = [f"{1000 * x['depth']:.1f}" for x in self.options.get("layers", ()) if x.get("measured", True)]
         over = f", cloth over cloth by {' and '.join(deep)} mm" if deep else ""
-        return (f"Avatar(selfrecon, {len(self.made.vertices)} vertices, {len(self.body)} frames, "
-                f"{len(self.held_out)} held out{over})")  # fmt: skip
+        return (
+            f"Avatar(selfrecon, {len(self.made.vertices)} vertices, {len(self.body)} frames, "
+            f"{len(self.held_out)} held out{over})"
+        )
 
 
-def load(folder: str | Path, *, device: str = "auto") -> Avatar:
+def load(folder: str | Path, *, device: str = "auto") -> MeshAvatar:
     """Read an avatar that ``reconstruct`` or ``Avatar.save`` wrote.
 
     Args:
@@ -199,5 +208,13 @@ def load(folder: str | Path, *, device: str = "auto") -> Avatar:
     made, _ = read_npz(folder / "surface.npz", Surface, remedy=remedy)
     if made.faces.max(initial=-1) >= len(made.vertices) or len(made.heights) != len(body):
         raise HvrError(f"{folder / 'surface.npz'} does not fit body.npz; {remedy}")
-    return Avatar(made, make_canonical(body, model), body, model, np.asarray(options["held_out"], np.int64),
-                  options["history"], options["options"], options["model_file"])  # fmt: skip
+    return MeshAvatar(
+        made,
+        make_canonical(body, model),
+        body,
+        model,
+        np.asarray(options["held_out"], np.int64),
+        options["history"],
+        options["options"],
+        options["model_file"],
+    )

@@ -9,28 +9,29 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from hvr_nb.binding import Skin, bind_mesh, carried, pose_skin, skin_weights
-from hvr_nb.body_model import BodyModel
-from hvr_nb.canonical import Canonical
-from hvr_nb.carving import first_template, loose_volume
-from hvr_nb.kinematics import turn_joints
-from hvr_nb.light import lobes
-from hvr_nb.loose import blend
-from hvr_nb.mask_distance import lookup, pixels_of, signed_distance
-from hvr_nb.mesh import neighbour_mean, vertex_normals
+from hvr_nb.body.kinematics import turn_joints
+from hvr_nb.body.model import BodyModel
+from hvr_nb.canonical.big_pose import Canonical
+from hvr_nb.canonical.binding import Skin, bind_mesh, carried, pose_skin, skin_weights
+from hvr_nb.canonical.loose_weights import blend_joints
+from hvr_nb.geometry.functions import robust_weight
+from hvr_nb.geometry.mesh import neighbour_mean, vertex_normals
+from hvr_nb.geometry.nearest import on_surface
+from hvr_nb.geometry.outline_distance import lookup, pixels_of, signed_distance
+from hvr_nb.geometry.raster import interpolate, rasterize
 from hvr_nb.methods.selfrecon import layers
 from hvr_nb.methods.selfrecon import pose as pose_step
-from hvr_nb.methods.selfrecon.colour import Sightings, albedo_and_light, filled, sighting
-from hvr_nb.methods.selfrecon.detail import detailed, directions
 from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
 from hvr_nb.methods.selfrecon.parallax import find_step
-from hvr_nb.methods.selfrecon.shape import consensus, relaxed, robust, unfolded
-from hvr_nb.methods.selfrecon.silhouettes import Rim, rim, shared_edges
-from hvr_nb.methods.selfrecon.stereo import shaded_directions
-from hvr_nb.methods.selfrecon.template import remeshed
-from hvr_nb.metrics import iou, psnr
-from hvr_nb.nearest import on_surface
-from hvr_nb.raster import interpolate, rasterize
+from hvr_nb.metrics.images import iou, psnr
+from hvr_nb.surface.albedo import Sightings, albedo_and_light, filled, sighting
+from hvr_nb.surface.carving import first_template, loose_volume
+from hvr_nb.surface.displace import consensus, relaxed, unfolded
+from hvr_nb.surface.light import lobes
+from hvr_nb.surface.normal_maps import detailed, directions
+from hvr_nb.surface.remesh import remeshed
+from hvr_nb.surface.rim import Rim, rim, shared_edges
+from hvr_nb.surface.shading_normals import shaded_directions
 from hvr_nb.types import Body, Camera
 
 ROUNDS = 6  # three on a coarse mesh, three on the fine one
@@ -67,11 +68,22 @@ class FitOptions:
     shading: float = 1.0  # weight of what shading says of normals, where there are no maps; 0 leaves it out
 
 
-def footage(frames: np.ndarray, alpha: np.ndarray, camera: Camera, which: np.ndarray,
-            normals: np.ndarray | None = None) -> Footage:  # fmt: skip
+def footage(
+    frames: np.ndarray,
+    alpha: np.ndarray,
+    camera: Camera,
+    which: np.ndarray,
+    normals: np.ndarray | None = None,
+) -> Footage:
     """The frames ``which`` (N,) of frames and perhaps normals (T, H, W, 3) uint8 and alpha (T, H, W) uint8."""
-    return Footage(frames[which], alpha[which], [signed_distance(a) for a in alpha[which]], camera, which,
-                   None if normals is None else normals[which])  # fmt: skip
+    return Footage(
+        frames[which],
+        alpha[which],
+        [signed_distance(a) for a in alpha[which]],
+        camera,
+        which,
+        None if normals is None else normals[which],
+    )
 
 
 class Fit:
@@ -108,8 +120,9 @@ class Fit:
             self.vertices, self.faces = remeshed(self.vertices, self.faces, cell)
         if k and self.options.refine_pose:
             rims, _, weights = self._rims(skin)
-            turn, shift = pose_step.correction(rims, skin, weights, self.model.parents, self.film.which,
-                                               len(self.poses))  # fmt: skip
+            turn, shift = pose_step.correction(
+                rims, skin, weights, self.model.parents, self.film.which, len(self.poses)
+            )
             self.poses, self.transl = turn_joints(self.poses, self.transl, turn, shift, self.model.parents)
             skin = self._skin()
         self._shape(skin, k)
@@ -121,8 +134,9 @@ class Fit:
         if k == ROUNDS - 1 and self.options.motion:
             rims, normals, _ = self._rims(skin)
             self.centres = middles(self.vertices)
-            self.heights = heights(rims, normals, bumps(self.vertices, self.centres), self.film.which,
-                                   len(self.poses))  # fmt: skip
+            self.heights = heights(
+                rims, normals, bumps(self.vertices, self.centres), self.film.which, len(self.poses)
+            )
         return self._figures(skin)
 
     def _skin(self) -> Skin:
@@ -139,8 +153,10 @@ class Fit:
         """Directions (V, 3) of the big-pose mesh that the film's normal maps give, and trust (V,)."""
         film, bound = self.film, bind_mesh(self.vertices, self.faces, self.canonical)
         posed = self.posed(skin, self.vertices, self.faces, film.which)
-        views = ((x, normal, skin.world[k], film.normals[n], film.distances[n])
-                 for n, (k, (x, normal)) in enumerate(zip(film.which, posed, strict=True)))  # fmt: skip
+        views = (
+            (x, normal, skin.world[k], film.normals[n], film.distances[n])
+            for n, (k, (x, normal)) in enumerate(zip(film.which, posed, strict=True))
+        )
         return directions(
             views, self.vertices, self.faces, skin_weights(bound), self.canonical.A_big, film.camera
         )
@@ -150,8 +166,10 @@ class Fit:
         film, weights = self.film, skin_weights(bind_mesh(self.vertices, self.faces, self.canonical))
         seen = self._sightings(skin, self.vertices, self.faces, np.arange(len(film.which)))
         albedo, light = albedo_and_light(seen)
-        to_rest = np.linalg.inv(blend(weights, self.canonical.A_big)[:, :, :3])
-        turns = ((blend(weights, skin.world[k])[:, :, :3] @ to_rest).astype(np.float32) for k in film.which)
+        to_rest = np.linalg.inv(blend_joints(weights, self.canonical.A_big)[:, :, :3])
+        turns = (
+            (blend_joints(weights, skin.world[k])[:, :, :3] @ to_rest).astype(np.float32) for k in film.which
+        )
         views = zip(seen.rgb, seen.weight, seen.normal, turns, strict=True)
         return shaded_directions(views, self.vertices, self.faces, np.nan_to_num(albedo), light)
 
@@ -163,8 +181,12 @@ class Fit:
 
     def _held(self, skin: Skin) -> np.ndarray:
         """(V,) how often an outline fixed a vertex's place."""
-        return sum(np.bincount(seen.vertex, seen.trust * robust(seen.residual, self.options.sigma),
-                               len(self.vertices)) for seen in self._rims(skin)[0])  # fmt: skip
+        return sum(
+            np.bincount(
+                seen.vertex, seen.trust * robust_weight(seen.residual, self.options.sigma), len(self.vertices)
+            )
+            for seen in self._rims(skin)[0]
+        )
 
     def _rims(self, skin: Skin) -> tuple[list[Rim], list[np.ndarray], np.ndarray]:
         """Rims and world normals (V, 3) of the mesh in the film's frames, and its skin weights (V, 24)."""
@@ -195,8 +217,9 @@ class Fit:
         """What all of the film shows of a big-pose mesh (V, 3), (F, 3)."""
         return self._sightings(self._skin(), vertices, faces, np.arange(len(self.film.which)))
 
-    def layered(self, vertices: np.ndarray, faces: np.ndarray, albedo: np.ndarray, seen: Sightings,
-                finer) -> tuple[np.ndarray, Sightings, list[layers.Drop]]:  # fmt: skip
+    def layered(
+        self, vertices: np.ndarray, faces: np.ndarray, albedo: np.ndarray, seen: Sightings, finer
+    ) -> tuple[np.ndarray, Sightings, list[layers.Drop]]:
         """A big-pose mesh (V, 3), (F, 3) with steps where cloth lies over cloth, what the film shows of it, and these.
 
         Args:
@@ -205,16 +228,20 @@ class Fit:
         """
         film, part = self.film, layers.parts(albedo, vertices, faces)
         tint = layers.tints(part, albedo)
-        grey = [cv2.cvtColor(np.ascontiguousarray(f), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-                for f in film.frames]  # fmt: skip
+        grey = [
+            cv2.cvtColor(np.ascontiguousarray(f), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+            for f in film.frames
+        ]
         steps, known = [], set()
         for border in tqdm(
             layers.borders(part, vertices, faces, tint), desc="borders of colour", leave=False
         ):
             k = border.near
             pixels = [pixels_of(x[k], film.camera)[0] for x in seen.place]
-            along = [(pixels_of(x[k] + NUDGE * n[k], film.camera)[0] - p) / NUDGE
-                     for x, n, p in zip(seen.place, seen.normal, pixels, strict=True)]  # fmt: skip
+            along = [
+                (pixels_of(x[k] + NUDGE * n[k], film.camera)[0] - p) / NUDGE
+                for x, n, p in zip(seen.place, seen.normal, pixels, strict=True)
+            ]
             trust = border.each * seen.weight[:, k]
             depth, error = find_step(
                 part[k] == border.parts[1], pixels, along, trust, grey, hopeless=2 * layers.ERROR
@@ -260,8 +287,9 @@ class Fit:
         some = np.unique(np.linspace(0, len(self.film.which) - 1, LOOKED_AT).astype(int))
         colour, light = colours(self._sightings(skin, self.vertices, self.faces, some), self.faces)
         overlap, quality = [], []
-        for k, (x, normal) in zip(some, self.posed(skin, self.vertices, self.faces, self.film.which[some]),
-                                  strict=True):  # fmt: skip
+        for k, (x, normal) in zip(
+            some, self.posed(skin, self.vertices, self.faces, self.film.which[some]), strict=True
+        ):
             _, face, bary = rasterize(x, self.faces, self.film.camera)
             inside = self.film.alpha[k] > 127
             lit = np.clip(colour * (lobes(normal) @ light)[:, None], 0, 1).astype(np.float32)

@@ -17,11 +17,11 @@ from scipy.cluster.vq import kmeans2, vq
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from hvr_nb.colour_model import colour_features
-from hvr_nb.mesh import neighbour_mean, unique_edges, vertex_normals
-from hvr_nb.methods.selfrecon.detail import outlined
-from hvr_nb.methods.selfrecon.shape import difference, solve
-from hvr_nb.nearest import nearest_surface
+from hvr_nb.geometry.mesh import neighbour_mean, unique_edges, vertex_normals
+from hvr_nb.geometry.nearest import nearest_surface
+from hvr_nb.masks.colour_model import colour_features
+from hvr_nb.surface.displace import difference, solve
+from hvr_nb.surface.normal_maps import outlined
 
 COLOURS, APART = 8, 8.0  # colours at most, and how far apart in Lab (``colour_features``) two are
 SHADES = 20.0  # in Lab: parts that differ less may be one cloth, in light that its albedo kept
@@ -155,8 +155,9 @@ def believed(border: Border, step: float, error: float) -> Step | None:
     return Step(border, int(step < 0), abs(step), error) if certain else None
 
 
-def drops(steps: list[Step], part: np.ndarray, faces: np.ndarray, tint: np.ndarray,
-          known: set[tuple[int, int]]) -> list[Drop]:  # fmt: skip
+def drops(
+    steps: list[Step], part: np.ndarray, faces: np.ndarray, tint: np.ndarray, known: set[tuple[int, int]]
+) -> list[Drop]:
     """The steps, and where they go on: along all that the part above borders on where a step ends.
 
     Where the two parts of a step meet a third, the part above ends on that one too, as a jacket that is open over a
@@ -202,8 +203,9 @@ def straightened(vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray):
     ids, second = np.unique(edges[:, ::-1].ravel(), return_index=True)
     side = np.where(second % 2, -1.0, 1.0)  # unique looks at the second vertex of every edge first
     away = cKDTree(middle).sparse_distance_matrix(cKDTree(vertices[ids]), 3 * LINE, output_type="coo_matrix")
-    near = sparse.csr_array((np.exp(-0.5 * (away.data / LINE) ** 2), (away.col, away.row)),
-                            shape=(len(ids), len(edges)))  # fmt: skip
+    near = sparse.csr_array(
+        (np.exp(-0.5 * (away.data / LINE) ** 2), (away.col, away.row)), shape=(len(ids), len(edges))
+    )
     normal = vertex_normals(vertices, faces)[ids]
     way = near @ across
     way -= (way * normal).sum(1, keepdims=True) * normal
@@ -217,8 +219,9 @@ def straightened(vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray):
     return ids, face, bary
 
 
-def stepped(vertices: np.ndarray, faces: np.ndarray, part: np.ndarray, found: list[Drop],
-            held: np.ndarray) -> np.ndarray:  # fmt: skip
+def stepped(
+    vertices: np.ndarray, faces: np.ndarray, part: np.ndarray, found: list[Drop], held: np.ndarray
+) -> np.ndarray:
     """Metres (V,) along its normals that make drops between the parts (V,) of a mesh (V, 3), (F, 3); mostly 0.
 
     Args:

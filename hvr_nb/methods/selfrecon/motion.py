@@ -10,8 +10,8 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from hvr_nb.methods.selfrecon.shape import robust
-from hvr_nb.methods.selfrecon.silhouettes import Rim
+from hvr_nb.geometry.functions import robust_weight
+from hvr_nb.surface.rim import Rim
 
 SPREAD = 0.09  # metres between the bumps' middles
 SIGMA, USUAL, STILL = 0.004, 0.008, 0.002  # metres: residual, height, its second difference in time
@@ -34,8 +34,9 @@ def bumps(vertices: np.ndarray, centres: np.ndarray) -> sparse.csr_array:
     return sparse.csr_array((value.ravel(), (row, near.ravel())), shape=(len(vertices), len(centres)))
 
 
-def heights(rims: list[Rim], normals: list[np.ndarray], basis: sparse.csr_array, which: np.ndarray,
-            count: int) -> np.ndarray:  # fmt: skip
+def heights(
+    rims: list[Rim], normals: list[np.ndarray], basis: sparse.csr_array, which: np.ndarray, count: int
+) -> np.ndarray:
     """(count, P) metres: the bumps' heights in every frame; frames not in ``which`` follow their neighbours.
 
     Args:
@@ -48,7 +49,7 @@ def heights(rims: list[Rim], normals: list[np.ndarray], basis: sparse.csr_array,
         if not len(rim.vertex):
             continue
         slope = (rim.way * normal[rim.vertex]).sum(1)
-        w = rim.trust * robust(rim.residual, 4 * SIGMA) * RIMS / len(rim.vertex) / SIGMA**2
+        w = rim.trust * robust_weight(rim.residual, 4 * SIGMA) * RIMS / len(rim.vertex) / SIGMA**2
         J = sparse.csr_array(basis[rim.vertex] * slope[:, None])
         matrices[k] = (J.T @ (J * w[:, None])).toarray()
         right[k] = -(J.T @ (w * rim.residual))

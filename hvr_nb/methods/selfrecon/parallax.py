@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from hvr_nb.mask_distance import lookup
-from hvr_nb.methods.selfrecon.shape import robust
+from hvr_nb.geometry.functions import robust_weight
+from hvr_nb.geometry.outline_distance import lookup
 
 BLURS = (3.0, 3.0, 2.0, 2.0) + (1.0,) * 10  # pixels, of the pictures compared in each round
 GROUND = 2.5  # times the blur: what is smoother is light, or the blur of the border, which belongs to what lies above
@@ -28,8 +28,15 @@ UNIT = 50.0  # pixels over which affine motions are written
 FASTER = 1.7  # the last rounds go further than they are told: noise in slopes makes each too short
 
 
-def find_step(beside: np.ndarray, pixels: Sequence, along: Sequence, trust: Sequence,
-              pictures: Sequence, *, hopeless: float = np.inf) -> tuple[float, float]:  # fmt: skip
+def find_step(
+    beside: np.ndarray,
+    pixels: Sequence,
+    along: Sequence,
+    trust: Sequence,
+    pictures: Sequence,
+    *,
+    hopeless: float = np.inf,
+) -> tuple[float, float]:
     """How much further out one side of a border is than the surface has it, against the other, and its error.
 
     Args:
@@ -83,7 +90,7 @@ def _newton(seen: np.ndarray, slopes: np.ndarray, trust: np.ndarray) -> tuple[np
         seen: (N, K) what the frames show at the points. slopes: (N, K, 7) by the motion's and the step's parameters.
     """
     mean = (trust * seen).sum(0) / np.maximum(trust.sum(0), 1e-9)
-    trust = trust * robust(seen - mean, DOUBT) / (ALIKE * DOUBT**2)
+    trust = trust * robust_weight(seen - mean, DOUBT) / (ALIKE * DOUBT**2)
     total = np.maximum(trust.sum(0), 1e-9)
     left = seen - (trust * seen).sum(0) / total
     size = 6 * len(seen) + 1

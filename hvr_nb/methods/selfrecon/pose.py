@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from hvr_nb.binding import Skin
-from hvr_nb.kinematics import ancestors
-from hvr_nb.methods.selfrecon.shape import robust
-from hvr_nb.methods.selfrecon.silhouettes import Rim
-from hvr_nb.normal import Normal
+from hvr_nb.body.kinematics import ancestors
+from hvr_nb.canonical.binding import Skin
+from hvr_nb.fit.normal_equations import Normal
+from hvr_nb.geometry.functions import robust_weight
+from hvr_nb.surface.rim import Rim
 
 SIGMA = 0.02  # metres, usual residual of a rim
 RIMS = 60.0  # independent measurements that the rim of a frame is worth
@@ -36,8 +36,9 @@ def correction(rims: list[Rim], skin: Skin, weights: np.ndarray, parents, which:
     still = np.r_[np.full(72, STILL[0]), np.full(3, STILL[1])]
     eye = np.broadcast_to(np.eye(UNKNOWNS), (count, UNKNOWNS, UNKNOWNS))
     normal.add(eye, np.zeros((count, UNKNOWNS)), np.broadcast_to(1 / usual**2, (count, UNKNOWNS)))
-    normal.add_difference(eye, np.zeros((count - 2, UNKNOWNS)),
-                                 np.broadcast_to(1 / still**2, (count - 2, UNKNOWNS)))  # fmt: skip
+    normal.add_difference(
+        eye, np.zeros((count - 2, UNKNOWNS)), np.broadcast_to(1 / still**2, (count - 2, UNKNOWNS))
+    )
     for k, rim in zip(which, rims, strict=True):
         if not len(rim.vertex):
             continue
@@ -45,7 +46,7 @@ def correction(rims: list[Rim], skin: Skin, weights: np.ndarray, parents, which:
         arm = rim.place[:, None] - skin.joints[k]
         turn = carried[..., None] * np.cross(arm, rim.way[:, None])
         J = np.concatenate([turn.reshape(-1, 72), rim.way], 1)
-        w = rim.trust * robust(rim.residual, 2 * SIGMA) * RIMS / len(rim.vertex) / SIGMA**2
+        w = rim.trust * robust_weight(rim.residual, 2 * SIGMA) * RIMS / len(rim.vertex) / SIGMA**2
         normal.add(J[None], rim.residual[None], w[None], at=slice(int(k), int(k) + 1))
     step, _ = normal.solve(0.0)
     return step[:, :72].reshape(-1, 24, 3), step[:, 72:]

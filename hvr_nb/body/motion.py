@@ -1,0 +1,40 @@
+"""Motions in time: continuous rotation vectors, and other frame rates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation, Slerp
+
+from hvr_nb.types import Body
+
+
+def unwrap_rotations(rotvec: np.ndarray) -> np.ndarray:
+    """Rotation vectors (T, 3) with each the one, of its equals by full turns, nearest to the last."""
+    out = np.array(rotvec, np.float64)
+    for k in range(1, len(out)):
+        angle = np.linalg.norm(out[k])
+        axis = out[k] if angle > 1e-6 else out[k - 1]  # no turn has any axis: keep the last one
+        axis = axis / max(np.linalg.norm(axis), 1e-12)
+        turns = np.round((out[k - 1] @ axis - angle) / (2 * np.pi))
+        out[k] = axis * (angle + 2 * np.pi * turns)
+    return out
+
+
+def resample(body: Body, at: np.ndarray, wanted: np.ndarray) -> Body:
+    """A body known at times ``at`` (N,) brought to times ``wanted`` (M,): slerp, held at both ends."""
+    wanted = np.clip(np.asarray(wanted, float), at[0], at[-1])
+    if len(at) == 1:
+        return body.frame(np.zeros(len(wanted), int))
+    poses = body.poses.reshape(len(body), 24, 3)
+    turned = [Slerp(at, Rotation.from_rotvec(poses[:, j]))(wanted).as_rotvec() for j in range(24)]
+    transl = np.stack([np.interp(wanted, at, body.transl[:, k]) for k in range(3)], 1)
+    nearest = np.abs(wanted[:, None] - np.asarray(at)).argmin(1)
+    return replace(
+        body,
+        global_orient=unwrap_rotations(turned[0]),
+        body_pose=np.concatenate(turned[1:], 1),
+        transl=transl,
+        valid=body.valid[nearest],
+    )

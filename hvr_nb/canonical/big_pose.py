@@ -1,0 +1,260 @@
+"""Stage 04: the body in its big pose, and the maps between that canonical space and the world.
+
+The big pose is the T-pose with the hips turned +-30 degrees, so that the legs do not share space
+(Geng et al., "Learning Neural Volumetric Representations of Dynamic Humans in Minutes", CVPR 2023;
+specs/nvr.md 1.5, 1.6). Grids store their origin and spacing (specs/nvr.md 8.13), surface
+coordinates are 3D points of the canonical surface, which know no seams (8.12), and the template is
+the shaped one, without the pose correctives of any frame (8.14).
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from hvr_nb.body import skinning
+from hvr_nb.body.model import BodyModel
+from hvr_nb.canonical.harmonic import extend
+from hvr_nb.geometry.mesh import vertex_normals
+from hvr_nb.geometry.nearest import nearest_surface, on_surface
+from hvr_nb.types import Body, HvrError
+
+DIFFUSED = 0.06  # metres over which the weights of what stands off the body are diffused
+PART_NAMES = ("body", "leg", "head", "left_arm", "right_arm")
+# SMPL joints of each part (specs/nvr.md 3.1)
+PART_JOINTS = ((0, 3, 6, 9, 13, 14), (1, 2, 4, 5, 7, 8, 10, 11), (12, 15), (16, 18, 20, 22), (17, 19, 21, 23))
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """The shaped body in big pose with its fields on a grid (X, Y, Z nodes, ``ij`` indexing)."""
+
+    rest_vertices: np.ndarray  # (V, 3) shaped T-pose, metres
+    rest_joints: np.ndarray  # (24, 3) shaped T-pose joints, metres
+    vertices: np.ndarray  # (V, 3) big pose, metres
+    A_big: np.ndarray  # (24, 3, 4) T-pose to big pose, per joint
+    weights: np.ndarray  # (V, 24) skin weights
+    faces: np.ndarray  # (F, 3)
+    parts: np.ndarray  # (V,) uint8, index into part_names
+    bounds: np.ndarray  # (2, 3) lower and upper corner of the vertices with margin, metres
+    part_bounds: np.ndarray  # (5, 2, 3) the same for every part
+    origin: np.ndarray  # (3,) position of grid node (0, 0, 0), metres
+    spacing: float  # distance of grid nodes, metres
+    field_weights: (
+        np.ndarray
+    )  # (X, Y, Z, 24) skin weights: the skin's near it, their harmonic extension beyond
+    field_distance: np.ndarray  # (X, Y, Z) signed distance to the surface, metres, negative inside
+    field_face: np.ndarray  # (X, Y, Z) int32 nearest face
+    field_bary: np.ndarray  # (X, Y, Z, 3) barycentric coordinates in it
+    field_point: np.ndarray  # (X, Y, Z, 3) the nearest surface point itself, metres
+    parents: np.ndarray  # (24,) parent joints, -1 for the root
+    field_uv: np.ndarray | None = None  # (X, Y, Z, 2) texture coordinates, per corner, so seam-free
+    part_names: tuple[str, ...] = PART_NAMES
+    model_hash: str = ""  # sha256 of the body model
+
+    @functools.cached_property
+    def loose_weights(self) -> np.ndarray:
+        """(X, Y, Z, 24) float32 skin weights of what stands off the body: ``field_weights``, diffused.
+
+        In the crease between the legs the harmonic extension still changes from one thigh to the other within a
+        centimetre, and a skirt folds there; diffused over 6 cm it keeps 0.4 of its area (docs/decisions.md).
+        """
+        sigma = DIFFUSED / self.spacing
+        out = gaussian_filter(self.field_weights.astype(np.float32), sigma, mode="nearest", axes=(0, 1, 2))
+        return out / out.sum(-1, keepdims=True)
+
+    def __repr__(self) -> str:
+        x, y, z = self.field_distance.shape
+        return f"Canonical({len(self.vertices)} vertices, {x}x{y}x{z} grid of {1e3 * self.spacing:.0f} mm)"
+
+
+def make_canonical(body: Body, model: BodyModel, *, spacing: float = 0.025, margin: float = 0.1) -> Canonical:
+    """Shape the body, put it into the big pose and sample its fields.
+
+    Args:
+        body: any number of frames; only its shape is used.
+        model: the model the body was fitted with.
+        spacing: grid spacing, metres. margin: how far the grid reaches beyond the body, metres.
+    """
+    if body.model_hash and body.model_hash != model.hash:
+        raise HvrError(
+            f"the body was fitted with model {body.model_hash[:8]}, not {model.hash[:8]}; run 03_body again"
+        )
+    with torch.no_grad():
+        rest, joints = model.shaped(torch.as_tensor(body.betas, dtype=torch.float32))
+        turned, placed = skinning.forward_kinematics(skinning.big_pose_rotations(), joints, model.parents)
+        A_big = skinning.rest_relative(turned, placed, joints)[0]
+        vertices = skinning.transform_points(skinning.blend_transforms(A_big, model.weights), rest).numpy()
+    weights = model.weights.numpy()
+    parts = vertex_parts(weights)
+    bounds = _box(vertices, margin)
+    fields = surface_fields(vertices, model.faces, weights, bounds, spacing)
+    uv = None if model.uv is None else _surface_uv(model, fields)
+    return Canonical(
+        rest_vertices=rest.numpy(),
+        rest_joints=joints.numpy(),
+        vertices=vertices,
+        A_big=A_big.numpy(),
+        weights=weights,
+        faces=model.faces,
+        parts=parts,
+        bounds=bounds,
+        part_bounds=np.stack([_box(vertices[parts == p], margin) for p in range(len(PART_NAMES))]),
+        origin=bounds[0],
+        spacing=float(spacing),
+        parents=np.asarray(model.parents),
+        model_hash=model.hash,
+        field_uv=uv,
+        **fields,
+    )
+
+
+def vertex_parts(weights: np.ndarray) -> np.ndarray:
+    """(V,) uint8 part of every vertex: the part that holds its strongest joint (specs/nvr.md 3.1)."""
+    part_of_joint = np.zeros(24, np.uint8)
+    for part, joints in enumerate(PART_JOINTS):
+        part_of_joint[list(joints)] = part
+    return part_of_joint[weights.argmax(1)]
+
+
+def _box(points: np.ndarray, margin: float) -> np.ndarray:
+    return np.stack([points.min(0) - margin, points.max(0) + margin])
+
+
+def surface_fields(
+    vertices: np.ndarray, faces: np.ndarray, weights: np.ndarray, bounds: np.ndarray, spacing: float
+) -> dict:
+    """The grid fields of ``Canonical`` about a surface, as keyword arguments.
+
+    Args:
+        vertices: (V, 3) big pose, metres. faces: (F, 3). weights: (V, 24). bounds: (2, 3) of the grid, metres.
+        spacing: of its nodes, metres.
+    """
+    counts = np.ceil((bounds[1] - bounds[0]) / spacing).astype(int) + 1
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing="ij"), -1)
+    nodes = (bounds[0] + spacing * index).reshape(-1, 3)
+    face, bary, distance = nearest_surface(nodes, vertices, faces)
+
+    def grid(values):
+        return values.reshape(*counts, *values.shape[1:])
+
+    smooth = grid(on_surface(weights, faces, face, bary))
+    band = grid(distance) < 0.75 * np.sqrt(3) * spacing  # specs/surface.md C2, step 1
+    smooth = np.clip(extend(smooth, band, sweeps=100), 0, 1)
+    return {
+        "field_weights": smooth / smooth.sum(-1, keepdims=True),
+        "field_distance": grid(distance),
+        "field_face": grid(face),
+        "field_bary": grid(bary),
+        "field_point": grid(on_surface(vertices, faces, face, bary)),
+    }
+
+
+def _surface_uv(model: BodyModel, fields: dict) -> np.ndarray:
+    """(X, Y, Z, 2) float32 texture coordinates of the nearest places."""
+    corners = model.uv[model.uv_faces[fields["field_face"]]]
+    return np.einsum("xyzk,xyzkc->xyzc", fields["field_bary"], corners).astype(np.float32)
+
+
+def sample_field(canonical: Canonical, field: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Trilinear values of a grid field (X, Y, Z[, C]) at big-pose points (N, 3), edge values outside."""
+    where = ((points - canonical.origin) / canonical.spacing).T
+    flat = field.reshape(*field.shape[:3], -1)
+    out = np.stack(
+        [
+            map_coordinates(flat[..., c].astype(np.float32), where, order=1, mode="nearest")
+            for c in range(flat.shape[3])
+        ],
+        -1,
+    )
+    return out.reshape(len(points), *field.shape[3:])
+
+
+def vertex_maps(canonical: Canonical, transforms: np.ndarray) -> np.ndarray:
+    """(V, 3, 3) linear maps that take directions at posed vertices to big pose.
+
+    Args:
+        transforms: (24, 3, 4) rest-relative joint transforms of the posed frame.
+    """
+    with torch.no_grad():
+        weights = torch.as_tensor(canonical.weights)
+        posed = skinning.blend_transforms(torch.as_tensor(transforms), weights)
+        big = skinning.blend_transforms(torch.as_tensor(canonical.A_big), weights)
+        return (big[..., :3] @ skinning.invert_transforms(posed)[..., :3]).numpy()
+
+
+def warp_to_canonical(points: np.ndarray, canonical: Canonical, vertices: np.ndarray, transforms: np.ndarray):
+    """World points carried to the big pose through the nearest point of the posed surface.
+
+    Inverse skinning about the surface: the offset from the nearest surface point is turned by the
+    blended joint transforms, and the surface point itself goes to the same barycentric point of
+    the big pose, so pose correctives are undone exactly.
+
+    Args:
+        points: (N, 3) world metres. vertices: (V, 3) the posed body, world metres.
+        transforms: (24, 3, 4) rest-relative joint transforms of that pose.
+
+    Returns:
+        (N, 3) big-pose points, metres, and (N,) signed distance to the body, metres.
+    """
+    face, bary, distance = nearest_surface(points, vertices, canonical.faces)
+    foot = on_surface(vertices, canonical.faces, face, bary)
+    maps = _maps_at(canonical, transforms, face, bary)
+    base = on_surface(canonical.vertices, canonical.faces, face, bary)
+    return base + np.einsum("nij,nj->ni", maps, points - foot), distance
+
+
+def warp_to_posed(points: np.ndarray, canonical: Canonical, vertices: np.ndarray, transforms: np.ndarray):
+    """Big-pose points (N, 3) carried to the pose of ``vertices``, ``transforms``: (N, 3) world metres."""
+    face, bary, _ = nearest_surface(points, canonical.vertices, canonical.faces)
+    base = on_surface(canonical.vertices, canonical.faces, face, bary)
+    maps = _maps_at(canonical, transforms, face, bary)
+    offset = np.linalg.solve(maps, (points - base)[..., None])[..., 0]
+    return on_surface(vertices, canonical.faces, face, bary) + offset
+
+
+def _maps_at(canonical, transforms, face, bary):
+    maps = vertex_maps(canonical, transforms).reshape(-1, 9)
+    return on_surface(maps, canonical.faces, face, bary).reshape(-1, 3, 3)
+
+
+def round_trip_error(
+    canonical: Canonical, body: Body, model: BodyModel, *, frames: int = 8, reach: float = 0.03, seed: int = 0
+) -> dict[str, float]:
+    """How well the maps invert each other: points about the posed body to the big pose and back.
+
+    Args:
+        frames: at most so many poses, spread over the clip. reach: points lie up to this far
+            outside or inside the skin, metres. seed: of the points.
+
+    Returns:
+        mean_mm and p95_mm of the distance between points and where they come back to, and
+        vertex_mm, the largest distance of a posed vertex, carried to the big pose, from its place.
+    """
+    rng = np.random.default_rng(seed)
+    errors, worst = [], 0.0
+    for k in np.unique(np.linspace(0, len(body) - 1, min(frames, len(body))).astype(int)):
+        with torch.no_grad():
+            pose = [
+                torch.as_tensor(np.asarray(a), dtype=torch.float32)
+                for a in (body.betas, body.poses[k : k + 1], body.transl[k : k + 1])
+            ]
+            vertices, _, transforms = model.pose(*pose)
+        here = vertices[0].numpy(), transforms[0].numpy()
+        home, _ = warp_to_canonical(here[0], canonical, *here)
+        worst = max(worst, float(np.linalg.norm(home - canonical.vertices, axis=1).max()))
+        pick = rng.integers(0, len(here[0]), 2000)
+        direction = vertex_normals(here[0], canonical.faces)[pick]
+        points = here[0][pick] + direction * rng.uniform(-reach, reach, (len(pick), 1))
+        big, _ = warp_to_canonical(points, canonical, *here)
+        errors.append(np.linalg.norm(warp_to_posed(big, canonical, *here) - points, axis=1))
+    errors = np.concatenate(errors)
+    return {
+        "mean_mm": 1e3 * float(errors.mean()),
+        "p95_mm": 1e3 * float(np.percentile(errors, 95)),
+        "vertex_mm": 1e3 * worst,
+    }

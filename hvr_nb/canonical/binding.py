@@ -1,0 +1,167 @@
+"""Big-pose points hung on the body, and where a pose carries them.
+
+Near the skin a point keeps to the nearest place of it: a point of a face and an offset that the
+blended joint transforms turn, so pose correctives are followed too. Off the skin it follows the
+smooth weights of ``hvr_nb.canonical.loose_weights``, so that a skirt spans the legs without tearing (specs/surface.md C2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from hvr_nb.body.model import BodyModel
+from hvr_nb.canonical import loose_weights as loose
+from hvr_nb.canonical.big_pose import Canonical
+from hvr_nb.geometry.mesh import vertex_normals
+from hvr_nb.geometry.nearest import nearest_surface, on_surface
+
+AROUND = 0.08  # metres over which looseness is evened out
+LEAST = 0.2  # evened-out looseness that cloth reaches somewhere; less is a crotch, a collar, a cuff
+MIXED = (0.003, 0.2)  # evened-out looseness between which the smooth weights take over, by its logarithm
+
+
+@dataclass(frozen=True)
+class Skin:
+    """The bare body in T poses; world metres, float32."""
+
+    vertices: np.ndarray  # (T, V, 3)
+    joints: np.ndarray  # (T, 24, 3)
+    world: np.ndarray  # (T, 24, 3, 4) rest pose to world
+
+
+def pose_skin(model: BodyModel, betas, poses, transl) -> Skin:
+    """Pose the body: betas (10,), poses (T, 72) radians, transl (T, 3) metres."""
+    parts = []
+    with torch.no_grad():
+        b, p, t = (torch.as_tensor(np.asarray(a), dtype=torch.float32) for a in (betas, poses, transl))
+        for k in range(len(p)):
+            vertices, joints, world = (x[0].numpy() for x in model.pose(b, p[k : k + 1], t[k : k + 1]))
+            world = world.copy()
+            world[..., 3] += t[k].numpy()
+            parts.append((vertices, joints, world))
+    return Skin(*(np.stack(x) for x in zip(*parts, strict=True)))
+
+
+@dataclass(frozen=True)
+class Binding:
+    """N big-pose points bound to the skin, L of them (the loose ones) to the space about it as well."""
+
+    face: np.ndarray  # (N,) face of the skin that carries a point
+    bary: np.ndarray  # (N, 3) where in it
+    weights: np.ndarray  # (N, 24) float32 skin weights there
+    offset: np.ndarray  # (N, 3) float32 metres from there, in the rest pose's axes
+    distance: np.ndarray  # (N,) signed metres off the skin
+    which: np.ndarray  # (L,) points that are loose
+    share: np.ndarray  # (L, 1) how much, 0..1
+    smooth: np.ndarray  # (L, 24) float32 smooth weights at them
+    rest: np.ndarray  # (L, 3) float32 where they are in the rest pose, metres
+
+
+def bind(points: np.ndarray, canonical: Canonical) -> Binding:
+    """Hang big-pose points (N, 3), metres, on the nearest skin."""
+    face, bary, distance = nearest_surface(points, canonical.vertices, canonical.faces)
+    weights = on_surface(canonical.weights, canonical.faces, face, bary).astype(np.float32)
+    foot = on_surface(canonical.vertices, canonical.faces, face, bary)
+    turn = loose.blend_joints(weights, canonical.A_big)[:, :, :3]
+    offset = np.linalg.solve(turn, (points - foot)[..., None])[..., 0]
+    none = np.zeros((0, 3), np.float32)
+    return Binding(
+        face,
+        bary,
+        weights,
+        offset.astype(np.float32),
+        distance,
+        np.zeros(0, np.int64),
+        none[:, :1],
+        np.zeros((0, 24), np.float32),
+        none,
+    )
+
+
+def loosened(
+    binding: Binding, points: np.ndarray, canonical: Canonical, which: np.ndarray, share: np.ndarray
+) -> Binding:
+    """The same binding of big-pose points (N, 3) whose loose ones are ``which`` (L,), by ``share`` (L, 1)."""
+    smooth = loose.weights_at(points[which], canonical).astype(np.float32)
+    rest = loose.carry_back(loose.blend_joints(smooth, canonical.A_big), points[which])
+    return replace(
+        binding, which=which, share=share.astype(np.float32), smooth=smooth, rest=rest.astype(np.float32)
+    )
+
+
+def bind_mesh(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> Binding:
+    """Hang a big-pose mesh (V, 3), (F, 3) on the skin; loose cloth and all about it follow smooth weights.
+
+    The nearest skin changes suddenly under a skirt, and between the buttocks where it is tight, so nothing
+    there may follow that: how loose a vertex is is evened out in space, and a fifth is enough. By its logarithm,
+    because a Gaussian's tail falls so fast that the change would otherwise take place within 4 cm, and fold.
+    """
+    bound = bind(vertices, canonical)
+    share = evened(vertices, loose.looseness(bound.distance), reach=AROUND)
+    if share.max() < LEAST:
+        return bound
+    share = loose.smoothstep(np.log(np.maximum(share, 1e-9)), *np.log(MIXED))
+    which = np.flatnonzero(share)
+    return loosened(bound, vertices, canonical, which, share[which, None])
+
+
+def just_off(
+    binding: Binding, vertices: np.ndarray, faces: np.ndarray, canonical: Canonical, distance: float
+) -> Binding:
+    """The points ``distance`` metres off a bound mesh (V, 3), (F, 3), along its normals, as loose as it is."""
+    points = (vertices + distance * vertex_normals(vertices, faces)).astype(np.float32)
+    return loosened(bind(points, canonical), points, canonical, binding.which, binding.share)
+
+
+def evened(points: np.ndarray, values: np.ndarray, *, reach: float, cell: float = 0.02) -> np.ndarray:
+    """(N,) mean of values (N,) over the points (N, 3) near each: a Gaussian of standard deviation ``reach``.
+
+    All in metres; on a grid of ``cell``, so that the roughness of a mesh does not matter.
+    """
+    low = points.min(0) - 2 * cell
+    shape = np.ceil((points.max(0) + 3 * cell - low) / cell).astype(int)
+    number = np.ravel_multi_index(np.floor((points - low) / cell).astype(int).T, shape)
+    total, count = (
+        gaussian_filter(np.bincount(number, w, shape.prod()).reshape(shape), reach / cell, mode="constant")
+        for w in (values, np.ones(len(values)))
+    )
+    mean = total / np.maximum(count, 1e-9)
+    return map_coordinates(mean, (points - low).T / cell - 0.5, order=1, mode="nearest")
+
+
+def shifted(binding: Binding, canonical: Canonical, shift: np.ndarray) -> Binding:
+    """The same points moved by small big-pose vectors (N, 3), metres."""
+    turn = loose.blend_joints(binding.weights, canonical.A_big)[:, :, :3]
+    offset = binding.offset + np.einsum("nji,nj->ni", turn, shift)  # nearly a rotation: transposed is inverse
+    turn = loose.blend_joints(binding.smooth, canonical.A_big)[:, :, :3]
+    rest = binding.rest + np.einsum("nji,nj->ni", turn, shift[binding.which])
+    return replace(binding, offset=offset.astype(np.float32), rest=rest.astype(np.float32))
+
+
+def carried(binding: Binding, faces: np.ndarray, skin: np.ndarray, world: np.ndarray) -> np.ndarray:
+    """The bound points in one pose: (N, 3) float32 world metres.
+
+    Args:
+        faces: (F, 3) of the skin. skin: (V, 3) posed skin. world: (24, 3, 4) rest pose to world;
+            where no point is loose only its turns are looked at.
+    """
+    world = world.astype(np.float32)
+    turn = loose.blend_joints(binding.weights, world)[:, :, :3]
+    out = on_surface(skin, faces, binding.face, binding.bary)
+    out = out + np.einsum("nij,nj->ni", turn, binding.offset)
+    if len(binding.which):
+        smooth = loose.carry_points(loose.blend_joints(binding.smooth, world), binding.rest)
+        out[binding.which] += binding.share * (smooth - out[binding.which])
+    return out
+
+
+def skin_weights(binding: Binding) -> np.ndarray:
+    """(N, 24) float32 weights of the bound points, summing to one: the skin's, off it the smooth ones."""
+    out = binding.weights.copy()
+    out[binding.which] += binding.share * (binding.smooth - out[binding.which])
+    out = np.clip(out, 0, None)
+    return out / out.sum(1, keepdims=True)

@@ -1,0 +1,226 @@
+"""``python -m hvr_nb import ...`` and ``... export ...``: clips from and to the layouts of other programs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hvr_nb.types import HvrError
+
+
+def add_import(commands) -> None:
+    """Add the ``import`` command to the subparsers of the command line."""
+    command = commands.add_parser(
+        "import", help="make a clip from another program's data, ready for 04_canonical"
+    )
+    kinds = command.add_subparsers(dest="layout", required=True)
+    zju = kinds.add_parser("zju", help="one camera of a ZJU-MoCap, MonoCap or instant-nvr root")
+    zju.add_argument("source", metavar="ROOT", type=Path, help="folder with annots.npy")
+    zju.add_argument("--camera", type=int, default=0, help="which camera, from 0")
+    zju.add_argument("--fps", type=float, default=30.0, help="frames per second of the frames taken")
+    zju.set_defaults(act=_import_zju)
+    snapshot = kinds.add_parser("people-snapshot", help="a People-Snapshot sequence (needs h5py)")
+    snapshot.add_argument("source", metavar="DIR", type=Path, help="folder of one sequence")
+    snapshot.set_defaults(act=_import_people_snapshot)
+    selfrecon = kinds.add_parser(
+        "selfrecon", help="a SelfRecon or REC-MV data folder; says which input is wrong"
+    )
+    selfrecon.add_argument(
+        "source", metavar="DIR", type=Path, help="folder with imgs, masks, smpl_rec.npz, camera.npz"
+    )
+    selfrecon.add_argument("--fps", type=float, default=30.0, help="frames per second of the frames taken")
+    selfrecon.set_defaults(act=_import_selfrecon)
+    for kind in (zju, snapshot, selfrecon):
+        kind.add_argument("clip", metavar="CLIP", type=Path, help="clip folder to write")
+        kind.add_argument("--start", type=int, default=0, help="first frame to take")
+        kind.add_argument("--stop", type=int, default=0, help="frame after the last; 0: to the end")
+        kind.add_argument("--stride", type=int, default=1, help="take every n-th frame")
+        kind.add_argument("--max-side", type=int, default=0, help="shrink larger frames, pixels; 0: never")
+
+
+def add_export(commands) -> None:
+    """Add the ``export`` command to the subparsers of the command line."""
+    command = commands.add_parser("export", help="write a clip for another program")
+    kinds = command.add_subparsers(dest="layout", required=True)
+    zju = kinds.add_parser("zju", help="frames, masks, camera and body as an instant-nvr root")
+    zju.add_argument(
+        "--no-grids", action="store_true", help="leave out the skinning grids (5 to 15 MB a frame)"
+    )
+    zju.set_defaults(act=_export_zju)
+    selfrecon = kinds.add_parser(
+        "selfrecon", help="frames, masks, camera and body as a SelfRecon data folder"
+    )
+    selfrecon.set_defaults(act=_export_selfrecon)
+    bvh = kinds.add_parser("bvh", help="the body's motion as a BVH file")
+    bvh.set_defaults(act=_export_bvh)
+    avatar = kinds.add_parser(
+        "avatar", help="the trained avatar as .glb (skeleton and motion), .obj and .ply"
+    )
+    avatar.add_argument("--method", default="nvr", help="the method that trained it")
+    avatar.add_argument("--no-texture", action="store_true", help="vertex colours instead of a texture")
+    avatar.add_argument("--size", type=int, default=1024, help="side of the texture, pixels")
+    avatar.set_defaults(act=_export_avatar)
+    frames = kinds.add_parser(
+        "frames", help="the avatar of every frame: meshes, .npy, pictures of shape, colours, normals, IoU"
+    )
+    frames.add_argument("--method", default="selfrecon", help="the method that trained it")
+    frames.add_argument(
+        "--meshes",
+        choices=("ply", "obj", "none"),
+        default="ply",
+        help="kind of the mesh files (some MB a frame)",
+    )
+    frames.add_argument("--photo", action="store_true", help="draw over the film instead of on white")
+    frames.set_defaults(act=_export_frames)
+    for kind, target, what in (
+        (zju, "ROOT", "new folder to write"),
+        (bvh, "FILE", ".bvh file to write"),
+        (selfrecon, "DIR", "new folder to write"),
+        (avatar, "FOLDER", "folder to write"),
+        (frames, "FOLDER", "new folder to write"),
+    ):
+        kind.add_argument("clip", metavar="CLIP", type=Path, help="clip folder")
+        kind.add_argument("target", metavar=target, type=Path, help=what)
+
+
+def _import_zju(args: argparse.Namespace) -> int:
+    from hvr_nb.formats.datasets.zju_mocap import read_zju
+
+    frames = slice(args.start, args.stop or None, args.stride)
+    return _made(
+        read_zju(
+            args.source,
+            _new(args.clip),
+            camera=args.camera,
+            frames=frames,
+            fps=args.fps,
+            max_side=args.max_side,
+        )
+    )
+
+
+def _import_people_snapshot(args: argparse.Namespace) -> int:
+    from hvr_nb.formats.datasets.people_snapshot import read_people_snapshot
+
+    return _made(
+        read_people_snapshot(
+            args.source,
+            _new(args.clip),
+            start=args.start,
+            stop=args.stop,
+            stride=args.stride,
+            max_side=args.max_side,
+        )
+    )
+
+
+def _import_selfrecon(args: argparse.Namespace) -> int:
+    from hvr_nb.evaluate.inputs import check_inputs
+    from hvr_nb.formats.datasets.selfrecon_folder import read_selfrecon
+    from hvr_nb.store.files import write_image
+
+    clip = read_selfrecon(
+        args.source,
+        _new(args.clip),
+        start=args.start,
+        stop=args.stop,
+        stride=args.stride,
+        fps=args.fps,
+        max_side=args.max_side,
+    )
+    check = check_inputs(clip)
+    write_image(clip.folder / "inputs.png", check.picture)
+    print(f"{check}\nmasks against the body: {clip.folder / 'inputs.png'}")
+    return _made(clip)
+
+
+def _export_zju(args: argparse.Namespace) -> int:
+    from hvr_nb.formats.datasets.zju_export import write_zju
+    from hvr_nb.store.clip import Clip
+
+    print(write_zju(Clip.open(args.clip), args.target, grids=not args.no_grids))
+    return 0
+
+
+def _export_selfrecon(args: argparse.Namespace) -> int:
+    from hvr_nb.formats.datasets.selfrecon_export import write_selfrecon
+    from hvr_nb.store.clip import Clip
+
+    print(write_selfrecon(Clip.open(args.clip), args.target))
+    return 0
+
+
+def _export_bvh(args: argparse.Namespace) -> int:
+    from hvr_nb.body.model import load_body_model
+    from hvr_nb.formats.motion.bvh import write_bvh
+    from hvr_nb.store.clip import Clip
+
+    clip = Clip.open(args.clip)
+    clip.require("body")
+    if args.target.exists():
+        raise HvrError(f"{args.target} exists; give another name")
+    print(write_bvh(args.target, clip.body, load_body_model(), clip.fps))
+    return 0
+
+
+def _export_avatar(args: argparse.Namespace) -> int:
+    from hvr_nb.export.avatar import avatar_texture, export_avatar, exported_files
+    from hvr_nb.store.clip import Clip
+    from hvr_nb.store.files import refuse_foreign
+
+    clip = Clip.open(args.clip)
+    load = _loader(clip, args.method)
+    if not 16 <= args.size <= 8192:
+        raise HvrError(f"--size is {args.size}; choose a texture of 16 to 8192 pixels")
+    refuse_foreign(args.target, exported_files(args.target))  # before the work, not after it
+    avatar = load()
+    texture = None if args.no_texture else avatar_texture(avatar, clip.frames, clip.masks, size=args.size)
+    print(export_avatar(avatar, args.target, fps=clip.fps, texture=texture))
+    return 0
+
+
+def _export_frames(args: argparse.Namespace) -> int:
+    from hvr_nb.export.frames import export_frames
+    from hvr_nb.store.clip import Clip
+    from hvr_nb.store.files import refuse_foreign
+
+    clip = Clip.open(args.clip)
+    load = _loader(clip, args.method)
+    refuse_foreign(args.target, set())  # before the work, not after it
+    print(
+        export_frames(
+            load(),
+            args.target,
+            frames=clip.frames,
+            alpha=clip.masks.alpha,
+            names=clip.frame_names,
+            fps=clip.fps,
+            meshes=args.meshes,
+            photo=args.photo,
+        )
+    )
+    return 0
+
+
+def _loader(clip, name: str):
+    """What reads the clip's finished avatar of a method."""
+    from hvr_nb.methods import method
+
+    load, folder = method(name).load, clip.folder / "avatars" / name
+    if not (folder / "options.json").is_file():
+        begun = " (its training was stopped)" if (folder / "checkpoint.pt").is_file() else ""
+        raise HvrError(f"{clip.folder} has no finished {name} avatar{begun}; run 05_train first")
+    return lambda: load(folder)
+
+
+def _new(folder: Path) -> Path:
+    """A clip folder that holds nothing yet: artefacts of another clip are not replaced."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise HvrError(f"{folder} is not empty; give a new clip folder")
+    return folder
+
+
+def _made(clip) -> int:
+    print(clip)
+    print(f"next: python -m hvr_nb run {clip.folder / 'frames'} --clip {clip.folder} --from 04")
+    return 0

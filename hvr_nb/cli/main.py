@@ -1,0 +1,123 @@
+"""``python -m hvr_nb`` with ``demo``, ``run VIDEO``, ``batch VIDEO VIDEO ...``, ``import``, ``export``, ``pose3d``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hvr_nb.cli.formats import add_export, add_import
+from hvr_nb.cli.pose3d import add_pose3d
+from hvr_nb.store.places import CLIPS, NOTEBOOKS
+from hvr_nb.types import HvrError
+
+PATH_ENDINGS = ("_from", "_file", "_checkpoint")  # of parameters that name a file of the user's
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m hvr_nb", description="One video of a person to an avatar.")
+    commands = top.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="all notebooks on one video")
+    run.add_argument("video", help="video file or folder of pictures")
+    run.add_argument(
+        "--clip", type=Path, help="clip folder to write (default: data/clips/<name of the video>)"
+    )
+    batch = commands.add_parser(
+        "batch", help="all notebooks on several videos; one failing does not stop the rest"
+    )
+    batch.add_argument("videos", nargs="+", help="video files or folders of pictures")
+    batch.add_argument("--clips", type=Path, default=CLIPS, help="folder for their clips")
+    batch.add_argument("--workers", type=int, default=1, help="videos at a time")
+    demo = commands.add_parser("demo", help="all notebooks on the synthetic person, measured against truth")
+    demo.add_argument("--clip", type=Path, default=CLIPS / "demo", help="clip folder to write")
+    demo.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="parameter")
+    demo.add_argument("--notebooks", type=Path, default=NOTEBOOKS, help=argparse.SUPPRESS)
+    for command in (run, batch):
+        command.add_argument(
+            "-p",
+            nargs=2,
+            action="append",
+            default=[],
+            metavar=("NAME", "VALUE"),
+            help="parameter: 05_train.iters 3000, or iters 3000 for all",
+        )
+        command.add_argument("--from", dest="from_stage", default="", metavar="STAGE", help="first notebook")
+        command.add_argument("--to", dest="to_stage", default="", metavar="STAGE", help="last notebook")
+        command.add_argument("--force", action="store_true", help="run also what has not changed")
+        command.add_argument("--timeout", type=float, default=0, help="seconds a cell may take; 0 = no limit")
+        command.add_argument("--notebooks", type=Path, default=NOTEBOOKS, help=argparse.SUPPRESS)
+    add_import(commands)
+    add_export(commands)
+    add_pose3d(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; the exit code: 0 all done, 1 something failed, 130 interrupted."""
+    args = parser().parse_args(arguments)
+    try:
+        return run_command(args)
+    except HvrError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on with the notebook that was running", file=sys.stderr)
+        return 130
+
+
+def run_command(args: argparse.Namespace) -> int:
+    """Run the command, or the videos of ``run`` or ``batch``, and print what became of it."""
+    if "act" in args:
+        return args.act(args)
+    from hvr_nb.batch import run_videos, summary
+
+    if args.command == "demo":
+        from hvr_nb.cli.demo import run_demo
+
+        run_demo(args.clip, args.notebooks, overrides(args.p, args.notebooks))
+        return 0
+    single = args.command == "run"
+    videos = [args.video] if single else args.videos
+    runs = run_videos(
+        videos,
+        CLIPS if single else args.clips,
+        notebooks_dir=args.notebooks,
+        clips=[args.clip] if single and args.clip else (),
+        workers=1 if single else args.workers,
+        overrides=overrides(args.p, args.notebooks),
+        from_stage=args.from_stage,
+        to_stage=args.to_stage,
+        force=args.force,
+        timeout=args.timeout,
+    )
+    for stage in runs[0].stages if single else ():
+        print(f"{stage.stage:14s} {'unchanged' if stage.skipped else f'{stage.seconds:6.1f} s'}")
+    print(summary(runs))
+    for run in runs:
+        report = run.clip / "report.html"
+        if run.status != "failed" and report.exists():
+            print(f"report: {report}")
+    return 1 if any(run.status == "failed" for run in runs) else 0
+
+
+def overrides(pairs: Sequence[Sequence[str]], notebooks_dir: Path) -> dict[str, dict[str, object]]:
+    """Command line parameters (name, text) as values by stage; "" holds those for every notebook."""
+    from hvr_nb.batch.chain import find_notebooks, stage_called
+    from hvr_nb.batch.parameters import from_text, known, read_parameters
+
+    notebooks = find_notebooks(notebooks_dir) if pairs else {}
+    first = {}  # parameter -> the first notebook that declares it
+    for path in notebooks.values():
+        for name in read_parameters(path):
+            first.setdefault(name, path)
+    found: dict[str, dict[str, object]] = {}
+    for name, text in pairs:
+        stage, _, key = name.rpartition(".")
+        stage = stage_called(stage, list(notebooks)) if stage else ""
+        path = notebooks[stage] if stage else known(key, first, "no notebook has a parameter")
+        if key.endswith(PATH_ENDINGS) and Path(text).exists():
+            text = str(Path(text).absolute())  # notebooks run in another folder
+        found.setdefault(stage, {})[key] = from_text(path, key, text)
+    return found

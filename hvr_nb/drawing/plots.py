@@ -1,0 +1,119 @@
+"""Plots over time drawn with matplotlib, returned as pictures (H, W, 3) uint8 RGB."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hvr_nb.types import BODY25_NAMES, Keypoints, Tracks
+
+UNITS = {
+    "px": "px", "mm": "mm", "cm": "cm", "m": "m", "pct": "%", "deg": "\N{DEGREE SIGN}", "db": "dB",
+    "psnr": "dB", "iou": "0..1", "ssim": "0..1", "seconds": "s", "fps": "1/s", "loss": "",
+}  # fmt: skip
+
+
+def unit_of(name: str) -> str:
+    """The unit of a measured quantity, from the words of its name: "mpjpe_mm" is in mm."""
+    words = name.lower().split("_")
+    return next((UNITS[word] for word in reversed(words) if word in UNITS), "")
+
+
+def plot_series(
+    series: dict[str, np.ndarray], *, steps: np.ndarray | None = None, title: str = "", width: int = 1200
+) -> np.ndarray:
+    """Curves over the frames (or over ``steps``), one panel each because units differ.
+
+    Args:
+        series: name -> (T,) values; NaN leaves a gap. steps: (T,) what to put on the axis below.
+    """
+    figure, panels = _figure(width, 150 * len(series) + 50, rows=len(series))
+    below = "frame" if steps is None else "step"
+    for axes, (name, values) in zip(panels, series.items(), strict=True):
+        values = np.asarray(values, float)
+        axes.plot(np.arange(len(values)) if steps is None else steps, values, linewidth=1.5, color="#2a6fdb")
+        unit = unit_of(name)
+        axes.set_ylabel(f"{name}\n{f'({unit})' if unit else ''}", fontsize=8)
+        axes.grid(alpha=0.25)
+        axes.margins(x=0)
+    panels[0].set_title(title, fontsize=10, loc="left", fontweight="bold")
+    panels[-1].set_xlabel(below, fontsize=8)
+    return _pixels(figure)
+
+
+def plot_confidence(keypoints: Keypoints, *, width: int = 1200, height: int = 320) -> np.ndarray:
+    """Confidence of every joint (rows) in every frame (columns); interpolated points are crossed out."""
+    points, filled = keypoints.points, keypoints.filled
+    figure, (axes,) = _figure(width, height)
+    shown = axes.imshow(
+        points[..., 2].T, aspect="auto", cmap="viridis", vmin=0, vmax=1, interpolation="nearest"
+    )
+    frame, joint = np.nonzero(filled)
+    axes.plot(frame, joint, "x", color="red", markersize=3, markeredgewidth=0.7)
+    missing = np.flatnonzero(~keypoints.found)
+    axes.vlines(missing, -0.5, len(BODY25_NAMES) - 0.5, color="black", linewidth=0.5, alpha=0.4)
+    axes.set_yticks(range(len(BODY25_NAMES)), [n.replace("_", " ") for n in BODY25_NAMES], fontsize=6)
+    axes.set_xlabel("frame (red cross: interpolated, not measured)", fontsize=8)
+    axes.set_title("confidence of each joint", fontsize=10, loc="left", fontweight="bold")
+    figure.colorbar(shown, ax=axes, pad=0.01)
+    return _pixels(figure)
+
+
+def plot_tracks(tracks: Tracks, colours: np.ndarray, *, width: int = 1200) -> np.ndarray:
+    """A bar for each person over the frames in which it is seen; colours (P, 3) uint8."""
+    figure, (axes,) = _figure(width, 70 + 26 * len(tracks.boxes))
+    for person, seen in enumerate(tracks.seen):
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], seen, [0]])))
+        bars = [(start - 0.5, stop - start) for start, stop in edges.reshape(-1, 2)]
+        chosen = person == tracks.chosen
+        axes.broken_barh(
+            bars, (person - 0.35, 0.7), color=colours[person] / 255, alpha=1.0 if chosen else 0.55
+        )
+    names = [f"person {k}" + (" (chosen)" if k == tracks.chosen else "") for k in range(len(tracks.boxes))]
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set(xlim=(-0.5, tracks.boxes.shape[1] - 0.5), ylim=(len(names) - 0.5, -0.5))
+    axes.set_xlabel("frame in which somebody is seen", fontsize=8)
+    return _pixels(figure)
+
+
+def plot_curves(
+    curves: dict[str, tuple[np.ndarray, np.ndarray]],
+    *,
+    x: str,
+    y: str,
+    title: str = "",
+    marks: tuple[float, ...] = (),
+    width: int = 900,
+    height: int = 420,
+) -> np.ndarray:
+    """Several curves in one panel.
+
+    Args:
+        curves: name -> (N,) positions and (N,) values. x, y: what the axes show, with units.
+        marks: heights of dashed lines across the panel.
+    """
+    figure, (axes,) = _figure(width, height)
+    for name, (along, values) in curves.items():
+        axes.plot(along, values, marker="o", markersize=3, linewidth=1.5, label=name)
+    for mark in marks:
+        axes.axhline(mark, color="#888888", linewidth=0.8, linestyle="--")
+    axes.set_xlabel(x, fontsize=9)
+    axes.set_ylabel(y, fontsize=9)
+    axes.set_title(title, fontsize=10, loc="left", fontweight="bold")
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=9)
+    return _pixels(figure)
+
+
+def _figure(width: int, height: int, *, rows: int = 1):
+    """A figure outside pyplot, so that no notebook state is touched, and its ``rows`` axes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width / 100, height / 100), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0])
+
+
+def _pixels(figure) -> np.ndarray:
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()

@@ -1,0 +1,39 @@
+"""Every stage against truth and film; `inputs/`: which input is wrong.
+
+- ``body_quality``: mpjpe_mm (pelvis aligned, in the axes of the camera) and pampjpe_mm of the 24
+  SMPL joints.
+- ``find_truth``: The truth of a clip made from a synthetic video, at the clip's frames.
+- ``frame_quality``: Renders against the clip's frames ``which``: both over black, the clip's alpha
+  as truth.
+- ``keypoint_quality``: Error of the twelve limb joints where the person was found.
+- ``lift_gain``: What the lifted skeleton does for the fit: the body of some frames fitted without
+  it and with it.
+- ``limb_quality``: <prefix>mpjpe_mm (mid-hip aligned) and <prefix>pampjpe_mm of the limb joints a
+  skeleton of any layout has.
+- ``mask_quality``: mask_iou and mask_iou_min of the silhouettes against the true alpha, frame by
+  frame.
+- ``novel_view_quality``: The avatar seen from the truth's hidden cameras, against their pictures.
+- ``synthetic_video``: The folder of a synthetic video with its truth under ``root``, rendered at
+  first use.
+- ``check_inputs``: Say which input of a clip is wrong and how.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "stages": [
+            "body_quality",
+            "find_truth",
+            "frame_quality",
+            "keypoint_quality",
+            "lift_gain",
+            "limb_quality",
+            "mask_quality",
+            "novel_view_quality",
+            "synthetic_video",
+        ],
+        "inputs": ["check_inputs"],
+    },
+)

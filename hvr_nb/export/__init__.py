@@ -1,0 +1,20 @@
+"""What leaves: the avatar, its frames, people as skeletons, a pose video.
+
+- ``export_avatar``: Write an avatar for other programs.
+- ``avatar_texture``: The texture of an avatar from its clip.
+- ``export_frames``: Write the avatar of every frame of its clip.
+- ``write_people``: Write each person's files and the side-by-side video into a new folder.
+- ``write_pose_video``: Write frames with their 2D joints beside the 3D joints as a video.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "avatar": ["export_avatar", "avatar_texture"],
+        "frames": ["export_frames"],
+        "people": ["write_people"],
+        "pose_video": ["write_pose_video"],
+    },
+)

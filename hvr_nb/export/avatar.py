@@ -1,0 +1,174 @@
+"""An avatar in files that other programs open: mesh, texture, skeleton, skin and motion in one folder.
+
+Any avatar will do that has ``surface(pose) -> Mesh`` (None for the big pose; vertices correspond),
+``skin_weights() -> (N, 24)``, ``canonical`` and ``body``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from hvr_nb.formats.models.skinned_glb import read_skinned_glb, skinning_loss, write_skinned_glb
+from hvr_nb.geometry.mesh import save_mesh, split_seams
+from hvr_nb.store.files import atomic_folder, read_json, write_image, write_json, write_npz
+from hvr_nb.surface.texture.bake import Texture, bake_texture
+from hvr_nb.types import SMPL_JOINT_NAMES, HvrError, Masks, Mesh
+
+SCHEMA = 1
+MANIFEST = "export.json"
+LOOKED_AT = 8  # frames over which the loss of linear blend skinning is measured
+_CONTRACT = ("surface", "skin_weights", "canonical", "body")
+
+
+@dataclass(frozen=True)
+class ExportedSkin:
+    """What is in ``skin_weights.npz``: N vertices as in mesh.ply, M as in avatar.glb and avatar.obj."""
+
+    weights: np.ndarray  # (N, 24) float32, all of them, rows sum to one
+    joints: np.ndarray  # (24, 3) places in the big pose, metres
+    parents: np.ndarray  # (24,) -1 for the root
+    names: tuple[str, ...]  # 24
+    rest_to_big: np.ndarray  # (24, 3, 4) T-pose to big pose, per joint
+    vertex: np.ndarray  # (M,) which of the N each vertex of the textured files is
+
+
+@dataclass(frozen=True)
+class Export:
+    """What ``export_avatar`` wrote."""
+
+    folder: Path
+    files: tuple[str, ...]
+    loss: dict = field(repr=False)  # mean_mm, p95_mm, max_mm of the .glb's vertices from the avatar's
+
+    def __repr__(self) -> str:
+        return (
+            f"Export({self.folder}: {', '.join(self.files)}; the .glb is {self.loss['mean_mm']:.1f} mm (mean), "
+            f"{self.loss['max_mm']:.1f} mm (most) off the avatar)"
+        )
+
+
+def avatar_texture(avatar, frames: np.ndarray, masks: Masks, *, size: int = 1024) -> Texture:
+    """The texture of an avatar from its clip.
+
+    Args:
+        avatar: see the module. frames: (T, H, W, 3) uint8, those of its body. size: side, texels.
+
+    Raises:
+        HvrError: the avatar is not whole, or the frames are not its own.
+    """
+    _check(avatar)
+    body, camera = avatar.body, avatar.body.camera
+    if frames.shape[:3] != (len(body), camera.height, camera.width) or masks.alpha.shape != frames.shape[:3]:
+        raise HvrError(
+            f"the avatar has {len(body)} frames of {camera.width}x{camera.height}; given were "
+            f"{len(frames)} of {frames.shape[2]}x{frames.shape[1]}, {len(masks.alpha)} masks"
+        )
+    return bake_texture(
+        lambda k: avatar.surface(body.frame(k)),
+        frames,
+        masks,
+        camera,
+        np.flatnonzero(body.valid),
+        size=size,
+        rest=avatar.surface(None),
+    )
+
+
+def export_avatar(avatar, folder: str | Path, *, fps: float, texture: Texture | None = None) -> Export:
+    """Write an avatar for other programs.
+
+    The folder gets ``mesh.ply`` (big pose, vertex colours), ``avatar.obj`` with ``.mtl`` and ``.png`` (the
+    same with the texture), ``avatar.glb`` (the same with skeleton, skin and the clip's motion),
+    ``skin_weights.npz``, with a texture ``texture_seen.png`` (white: filmed, grey: filled in), and
+    ``export.json``, which lists them all.
+
+    Args:
+        avatar: see the module. folder: a new one, or one that holds nothing but an untouched export.
+        fps: frames per second of the avatar's body. texture: of ``avatar_texture``; None writes vertex colours.
+
+    Raises:
+        HvrError: the avatar is not whole, or the folder holds files of others; nothing is touched.
+    """
+    _check(avatar)
+    folder = Path(folder)
+    mesh, weights = avatar.surface(None), avatar.skin_weights()
+    painted = (
+        mesh
+        if texture is None
+        else replace(mesh, uv=texture.uv, uv_faces=texture.uv_faces, texture=texture.image)
+    )
+    vertex = np.arange(len(mesh.vertices)) if texture is None else split_seams(painted)[0]
+    with atomic_folder(folder, ours=exported_files(folder)) as new:
+        save_mesh(Mesh(mesh.vertices, mesh.faces, mesh.colors), new / "mesh.ply")
+        save_mesh(painted, new / "avatar.obj")
+        write_skinned_glb(new / "avatar.glb", painted, weights, avatar.canonical, avatar.body, fps=fps)
+        if texture is not None:
+            write_image(new / "texture_seen.png", texture.mask)
+        write_npz(
+            new / "skin_weights.npz", _skin(avatar.canonical, weights, vertex), {"kind": "skin_weights"}
+        )
+        loss = _loss(avatar, new / "avatar.glb", vertex)
+        digests = {p.name: _digest(p) for p in sorted(new.iterdir())}
+        seen = {} if texture is None else {"texture_seen_pct": texture.seen_pct}
+        write_json(
+            new / MANIFEST,
+            {
+                "schema": SCHEMA,
+                "files": digests,
+                "fps": fps,
+                "skinning_loss": loss,
+                **seen,
+                "vertices": len(mesh.vertices),
+                "frames": len(avatar.body),
+            },
+        )
+    return Export(folder, (*digests, MANIFEST), loss)
+
+
+def _check(avatar) -> None:
+    """Refuse an avatar that has no mesh bound to a skeleton."""
+    missing = [name for name in _CONTRACT if not hasattr(avatar, name)]
+    if missing:
+        raise HvrError(
+            f"{type(avatar).__name__} cannot be exported: it has no {', '.join(missing)}; "
+            "train an avatar with 05_train (method nvr) and pass that"
+        )
+    if len(avatar.surface(None).faces) == 0:
+        raise HvrError("the avatar's surface is empty; train it longer in 05_train")
+
+
+def exported_files(folder: Path) -> set[str]:
+    """Names in ``folder`` that an export wrote and nobody has changed since, so that they may be replaced."""
+    if not (folder / MANIFEST).is_file():
+        return set()
+    files = read_json(folder / MANIFEST, remedy="move the folder away").get("files", {})
+    there = {name: folder / name for name in files if (folder / name).is_file()}
+    return {name for name, path in there.items() if _digest(path) == files[name]} | {MANIFEST}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _skin(canonical, weights: np.ndarray, vertex: np.ndarray) -> ExportedSkin:
+    turned = np.einsum("jab,jb->ja", canonical.A_big[:, :, :3], canonical.rest_joints)
+    return ExportedSkin(
+        weights.astype(np.float32),
+        turned + canonical.A_big[:, :, 3],
+        np.asarray(canonical.parents),
+        SMPL_JOINT_NAMES,
+        canonical.A_big,
+        vertex,
+    )
+
+
+def _loss(avatar, path: Path, vertex: np.ndarray) -> dict[str, float]:
+    """What linear blend skinning by four weights loses of the avatar, over a few frames."""
+    which = np.unique(np.linspace(0, len(avatar.body) - 1, LOOKED_AT).astype(int))
+    return skinning_loss(
+        read_skinned_glb(path), lambda k: avatar.surface(avatar.body.frame(k)).vertices[vertex], which
+    )

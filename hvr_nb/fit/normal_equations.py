@@ -1,0 +1,85 @@
+"""Normal equations of a problem along a time line: banded in the frames, bordered by shared unknowns.
+
+N frames of D unknowns each, S unknowns common to all, and residuals that see one frame or the
+second difference of three. Solved by a banded Cholesky factor and a Schur complement.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import solve, solveh_banded
+
+
+class Normal:
+    """Accumulates ``J^T W J`` and ``J^T W r`` and solves for the Gauss-Newton step."""
+
+    def __init__(self, frames: int, unknowns: int, shared: int):
+        n, d, s = frames, unknowns, shared
+        self.bands = [np.zeros((n, d, d)) for _ in range(3)]  # block (n, n + k) of the matrix at [k][n]
+        self.cross, self.common = np.zeros((n, d, s)), np.zeros((s, s))
+        self.gradient, self.common_gradient = np.zeros((n, d)), np.zeros(s)
+
+    def add(
+        self,
+        J: np.ndarray,
+        r: np.ndarray,
+        w: np.ndarray,
+        shared: np.ndarray | None = None,
+        at: slice = slice(None),
+    ) -> None:
+        """Residuals of the frames ``at``: J (N, M, D), r (N, M), weights w (N, M), shared (N, M, S)."""
+        WJ = J * w[..., None]
+        self.bands[0][at] += np.swapaxes(WJ, 1, 2) @ J
+        self.gradient[at] += np.einsum("nmd,nm->nd", WJ, r)
+        if shared is not None:
+            self.cross[at] += np.swapaxes(WJ, 1, 2) @ shared
+            ws = shared * w[..., None]
+            self.common += np.tensordot(ws, shared, ((0, 1), (0, 1)))
+            self.common_gradient += np.einsum("nms,nm->s", ws, r)
+
+    def add_difference(
+        self,
+        J: np.ndarray,
+        r: np.ndarray,
+        w: np.ndarray,
+        shared: np.ndarray | None = None,
+        *,
+        factors: tuple[float, ...] = (1.0, -2.0, 1.0),
+    ) -> None:
+        """Residuals ``r_n``, a sum of neighbouring g times K factors; g's slopes J (N, M, D), r and w (N - K + 1, M).
+
+        The factors are those of a second difference; two make a first one.
+        """
+        reach = len(factors)
+        if len(J) < reach:
+            return
+        views = [slice(k, len(J) - reach + 1 + k) for k in range(reach)]
+        change = None if shared is None else sum(f * shared[v] for f, v in zip(factors, views, strict=True))
+        for a in range(reach):
+            left = np.swapaxes(J[views[a]] * (factors[a] * w[..., None]), 1, 2)
+            self.gradient[views[a]] += (left @ r[..., None])[..., 0]
+            for b in range(a, reach):
+                self.bands[b - a][views[a]] += left @ (factors[b] * J[views[b]])
+            if shared is not None:
+                self.cross[views[a]] += left @ change
+        if shared is not None:
+            self.common += np.einsum("nms,nm,nmt->st", change, w, change)
+            self.common_gradient += np.einsum("nms,nm->s", change, w * r)
+
+    def solve(self, damping: float) -> tuple[np.ndarray, np.ndarray]:
+        """Step (N, D) and shared step (S,) with every diagonal entry raised by ``damping`` of itself."""
+        n, d = self.gradient.shape
+        size = n * d
+        lower = np.zeros((3 * d, size))
+        for k in range(min(n, 3)):
+            i, j = np.triu_indices(d) if k == 0 else np.indices((d, d)).reshape(2, -1)
+            lower[k * d + j - i, np.arange(n - k)[:, None] * d + i] = self.bands[k][: n - k, i, j]
+        lower[0] *= 1 + damping
+        lower[0] += 1e-6
+        right = np.concatenate([-self.gradient.reshape(size, 1), -self.cross.reshape(size, -1)], 1)
+        x = solveh_banded(lower, right, lower=True, check_finite=False)
+        border = self.cross.reshape(size, -1)
+        schur = self.common + border.T @ x[:, 1:]
+        schur = schur + np.diag(damping * np.diag(self.common) + 1e-9)
+        shared = solve(schur, -self.common_gradient - border.T @ x[:, 0], assume_a="sym")
+        return (x[:, 0] + x[:, 1:] @ shared).reshape(n, d), shared

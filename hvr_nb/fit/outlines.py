@@ -1,0 +1,234 @@
+"""Silhouettes of a body and how far they are from a mask's: contours, pairs, a smooth distance.
+
+Contours are paired in both directions (rim of the body to the mask's edge and back) like an
+iterated closest point in the image; each pair pulls along the mask's normal only. Clothes and
+hair lie outside the body, so a mask outside the body costs less than a body outside the mask.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from skimage.measure import find_contours
+
+from hvr_nb.body import model as body_model
+from hvr_nb.body.kinematics import PosedRig, Rig, turn_slopes_along
+from hvr_nb.body.model import BodyModel
+from hvr_nb.fit.normal_equations import Normal
+from hvr_nb.fit.terms import SHARED, Posed, State, TermWeights, image_rows
+from hvr_nb.geometry.camera import project, to_camera
+from hvr_nb.geometry.functions import geman_mcclure
+from hvr_nb.geometry.raster import rasterize
+from hvr_nb.types import Body, Camera
+
+SIDE = 384  # pixels, the larger side at which contours are compared
+SPACING = 4.0  # pixels between mask edge points
+RIM = 2.5  # pixels from the body's own edge within which a vertex belongs to its rim
+CELL = 0.03  # metres, one vertex of the body per such cube takes part
+SIGMA = 0.02  # metres, usual distance between the edges
+INSIDE = 0.7  # weight of a body inside the mask (clothes), against 1 for a body outside it
+REACH = 0.25  # metres; edges further apart are not a pair
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Edge points of one mask, in pixels of the small image (centres at +0.5)."""
+
+    points: np.ndarray  # (P, 2)
+    normals: np.ndarray  # (P, 2) unit, pointing out of the person
+
+
+@dataclass(frozen=True)
+class SkinSamples:
+    """The vertices that may form a rim, and what moves them (float64)."""
+
+    ids: np.ndarray  # (S,) vertices spread over the body, one per ``CELL``
+    rest: np.ndarray  # (V, 3) mean body, metres
+    shapes: np.ndarray  # (V, 3, 10) metres per unit beta
+    weights: np.ndarray  # (V, 24) skinning weights
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Rim vertices of one posed frame and the mask edge points they should lie on, K pairs."""
+
+    local: np.ndarray  # (K, 3) pose-dependent offset of each vertex from the shaped rest body, metres
+    vertex: np.ndarray  # (K,) vertex of the body model
+    target: np.ndarray  # (K, 2) on the plane at depth 1 of the given camera
+    normal: np.ndarray  # (K, 2) unit, out of the mask
+    weight: np.ndarray  # (K,) each direction of search sums to 1
+
+
+def contour(image: np.ndarray) -> Outline:
+    """Edge of a silhouette (H, W) in 0..1 at level 0.5, sub-pixel, with outward normals."""
+    lines = [line for line in find_contours(image, 0.5) if len(line) >= 12]
+    if not lines:
+        return Outline(np.zeros((0, 2)), np.zeros((0, 2)))
+    rc = np.concatenate(lines)
+    soft = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 2.0)
+    gx, gy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    r, c = np.round(rc).astype(int).T
+    normal = -np.stack([gx[r, c], gy[r, c]], 1)
+    size = np.linalg.norm(normal, axis=1, keepdims=True)
+    good = size[:, 0] > 1e-6
+    return Outline(rc[good][:, ::-1] + 0.5, (normal / np.maximum(size, 1e-9))[good])
+
+
+def outlines(alpha: np.ndarray, camera: Camera) -> list[Outline]:
+    """Edges of masks (N, H, W) uint8, thinned to about one point every ``SPACING`` pixels."""
+    small = small_camera(camera)
+    out = []
+    for mask in alpha:
+        if np.any(camera.dist):
+            mask = cv2.undistort(mask, camera.K, camera.dist)
+        image = cv2.resize(mask, (small.width, small.height), interpolation=cv2.INTER_AREA) / 255.0
+        edge = contour(image)
+        keep = thin(edge.points, SPACING)
+        out.append(Outline(edge.points[keep], edge.normals[keep]))
+    return out
+
+
+def small_camera(camera: Camera) -> Camera:
+    """``camera`` for an image whose larger side is at most ``SIDE``."""
+    return camera.scaled(min(1.0, SIDE / max(camera.width, camera.height)))
+
+
+def thin(points: np.ndarray, cell: float) -> np.ndarray:
+    """Indices of the first of the points (P, D) in every cube of side ``cell``, in order."""
+    _, first = np.unique(np.floor(points / cell).astype(np.int64), axis=0, return_index=True)
+    return np.sort(first)
+
+
+def skin_of(model: BodyModel) -> SkinSamples:
+    """The parts of ``model`` that silhouettes need."""
+    rest, shapes, weights = (x.double().numpy() for x in (model.v_template, model.shapedirs, model.weights))
+    return SkinSamples(thin(rest, CELL), rest, shapes, weights)
+
+
+def refocused(camera: Camera, log_focal: float) -> Camera:
+    """``camera`` with its focal length times ``exp(log_focal)``."""
+    K = camera.K.copy()
+    K[[0, 1], [0, 1]] *= np.exp(log_focal)
+    return replace(camera, K=K, source="refined")
+
+
+def body_silhouettes(body: Body, model: BodyModel) -> np.ndarray:
+    """(T, H, W) bool, the fitted body drawn with the body's own camera."""
+    vertices, _ = body_model.posed(model, body)
+    return np.stack([rasterize(v, model.faces, body.camera)[1] >= 0 for v in vertices])
+
+
+def correspond(
+    model: BodyModel, skin: SkinSamples, state: State, edges: list[Outline], camera: Camera
+) -> list[Pairs]:
+    """Pair the rim of the posed body with the mask edges of every frame, in both directions.
+
+    Args:
+        state: N frames. edges: N outlines of ``outlines``. camera: the clip's, unrefined.
+    """
+    small = small_camera(refocused(camera, state.log_focal))
+    given = small_camera(camera)
+    rotations = torch.as_tensor(state.rotations).float()
+    transl, betas = torch.as_tensor(state.transl).float(), torch.as_tensor(state.betas).float()
+    out = []
+    for n, edge in enumerate(edges):
+        with torch.no_grad():
+            v = model.pose_matrices(betas, rotations[n : n + 1], transl[n : n + 1])[0][0].numpy()
+        vertex, target, normal, weight = _pair_frame(v, skin.ids, model.faces, edge, small)
+        feature = (rotations[n, 1:] - torch.eye(3)).reshape(1, 207)
+        local = (feature @ model.posedirs.reshape(207, -1, 3)[:, vertex].reshape(207, -1)).reshape(-1, 3)
+        plane = (target - given.K[:2, 2]) / given.K[[0, 1], [0, 1]]
+        out.append(Pairs(local.double().numpy(), vertex, plane, normal, weight))
+    return out
+
+
+def _pair_frame(vertices, ids, faces, edge: Outline, camera: Camera):
+    """One frame: vertex (K,), target pixel (K, 2), mask normal (K, 2), weight (K,)."""
+    none = np.zeros(0, int), np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0)
+    drawn = rasterize(vertices, faces, camera)[1] >= 0
+    own = contour(drawn.astype(np.float64))
+    if not len(own.points) or not len(edge.points):
+        return none
+    pixels = project(vertices[ids].astype(np.float64), camera)
+    gap, nearest = cKDTree(own.points).query(pixels)
+    rim = np.flatnonzero(gap < RIM)
+    if not len(rim):
+        return none
+    points, normals = own.points[nearest[rim]], own.normals[nearest[rim]]  # on the body's edge
+    reach = REACH * camera.K[0, 0] / np.median(to_camera(vertices[ids[rim]], camera)[:, 2])
+    forth, hit = _match(points, normals, edge.points, edge.normals, reach)
+    back, rim_hit = _match(edge.points, edge.normals, points, normals, reach)
+    pick, q = np.concatenate([forth, rim_hit]), np.concatenate([hit, back])
+    # The vertex stands for the point of the body's edge nearest to it: aim that far short.
+    target = edge.points[q] - (points[pick] - pixels[rim[pick]])
+    weight = np.concatenate([np.full(len(k), 1 / max(len(k), 1)) for k in (forth, back)])
+    return ids[rim[pick]], target, edge.normals[q], weight
+
+
+def _match(p, pn, q, qn, reach, *, tries: int = 8):
+    """Index pairs (into p, into q): nearest q within reach whose normal agrees."""
+    k = min(tries, len(q))
+    gap, near = cKDTree(q).query(p, k=k, distance_upper_bound=reach)
+    gap, near = gap.reshape(len(p), k), np.minimum(near.reshape(len(p), k), len(q) - 1)
+    agree = (np.einsum("pd,pkd->pk", pn, qn[near]) > 0.5) & np.isfinite(gap)
+    first = agree.argmax(1)
+    has = np.flatnonzero(agree[np.arange(len(p)), first])
+    return has, near[has, first[has]]
+
+
+def distance(
+    skin: SkinSamples,
+    rig: Rig,
+    posed: Posed,
+    pairs: list[Pairs],
+    camera: Camera,
+    depth: np.ndarray,
+    weights: TermWeights,
+    normal: Normal | None,
+) -> float:
+    """Robust distance of the paired edges along the mask's normals, metres at ``depth`` (N,)."""
+    cost = 0.0
+    for n, pair in enumerate(pairs):
+        if not len(pair.vertex):
+            continue
+        one = PosedRig(*(x[n : n + 1] for x in (posed.pose.turned, posed.pose.joints, posed.pose.d_betas)))
+        parts, mass = vertex_shares(skin, rig, one, posed.state.betas, pair)
+        x = parts.sum(1) @ camera.R.T + camera.t
+        at, across = (a[0] for a in image_rows(x[None], depth[n : n + 1], camera.R))
+        aim = pair.target * (np.exp(-posed.state.log_focal) * depth[n])
+        r = ((at - aim) * pair.normal).sum(1) / SIGMA
+        value, slope = geman_mcclure(r**2, weights.cap)
+        gain = weights.silhouette * pair.weight * np.where(r > 0, 1.0, INSIDE)
+        cost += float((gain * value).sum())
+        if normal is None:
+            continue
+        way = np.einsum("ki,kid->kd", pair.normal, across) / SIGMA
+        J = np.concatenate([turn_slopes_along(rig, one, parts, mass, way), way], 1)
+        border = np.zeros((len(r), SHARED))
+        border[:, :10] = np.einsum("ka,kas->ks", way, vertex_shape_slopes(skin, rig, one, pair, mass))
+        border[:, 11] = (aim * pair.normal).sum(1) / SIGMA
+        normal.add(J[None], r[None], (gain * slope)[None], border[None], at=slice(n, n + 1))
+    return cost
+
+
+def vertex_shares(skin: SkinSamples, rig: Rig, pose: PosedRig, betas: np.ndarray, pair: Pairs):
+    """Skinned vertices of one frame as shares of the joints (K, 24, 3) and skin weights (K, 24)."""
+    rest = skin.rest[pair.vertex] + skin.shapes[pair.vertex] @ betas + pair.local
+    arm = rest[:, None] - rig.rest(betas)
+    carried = np.matmul(arm.swapaxes(0, 1), pose.turned[0].swapaxes(1, 2)).swapaxes(0, 1) + pose.joints[0]
+    mass = skin.weights[pair.vertex]
+    return mass[..., None] * carried, mass
+
+
+def vertex_shape_slopes(
+    skin: SkinSamples, rig: Rig, pose: PosedRig, pair: Pairs, mass: np.ndarray
+) -> np.ndarray:
+    """Derivative of those vertices with respect to the betas: (K, 3, 10)."""
+    shapes = skin.shapes[pair.vertex]
+    turned = (mass @ pose.turned[0].reshape(24, 9)).reshape(-1, 3, 3)
+    joints = pose.d_betas[0] - pose.turned[0] @ rig.directions
+    return turned @ shapes + (mass @ joints.reshape(24, 30)).reshape(-1, 3, 10)

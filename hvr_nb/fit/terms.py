@@ -1,0 +1,287 @@
+"""The energy of a monocular fit, term by term (specs/nvr.md 1.2, with robust and metric scales).
+
+Every residual is in metres (pixels are carried to the body's depth, so near and far frames count
+alike), divided by what it usually is and, where outliers occur, capped by Geman-McClure. Each
+term returns its cost and adds its reweighted squares to the normal equations if there are any.
+Unknowns of a frame: 72 joint turns, 3 metres of translation; shared: 10 betas, logarithms of the detector's size, of
+the focal length and of the size of the bones compared with.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from hvr_nb.body.kinematics import PosedRig, Rig, joint_slopes, pose_rig
+from hvr_nb.body.landmarks import PlacedLandmarks, place_landmarks
+from hvr_nb.body.pose_prior import PosePrior, limits
+from hvr_nb.fit.normal_equations import Normal
+from hvr_nb.fit.start import Evidence
+from hvr_nb.geometry.functions import geman_mcclure
+from hvr_nb.types import Camera
+
+FRAME, SHARED = 75, 13
+SIGMA_DEPTH = (0.01, 0.1)  # metres, range of the error of world landmarks relative to the hips
+SIGMA_ACCELERATION = 6.0  # m / s^2
+SIGMA_TURN = 60.0  # rad / s^2
+SIGMA_HOLD = 0.4  # rad / s: a joint that turns much faster is moved, one that turns slower is held still
+DEPTH_STIFFNESS = 2.0  # accelerations away from the camera are this much rarer than others
+
+
+@dataclass(frozen=True)
+class TermWeights:
+    """How much each term counts; residuals are already in units of their usual size."""
+
+    reproject: float = 1.0
+    depth: float = 0.1  # world landmarks along the viewing direction
+    across: float = 0.05  # world landmarks across it
+    prior: float = 0.8
+    smooth: float = 0.25  # acceleration of the joints
+    turn: float = 0.03  # acceleration of the joint rotations
+    hold: float = 2.0  # slow turns of the joints: who holds a pose while turning round has one pose, not many
+    one_pose: float = 0.0  # the pose that most frames agree on, see ``fit_still``
+    stature: float = 4.0  # the first beta: depth and size cannot be told apart by one camera
+    betas: float = 0.3  # the others
+    focal: float = 0.0  # stiffness of the focal length; 0 keeps it fixed
+    silhouette: float = 0.0
+    sigma_depth: float = SIGMA_DEPTH[1]  # metres, see ``depth_spread``
+    bone_depth: float = 0.0  # lifted or earlier bones along the viewing direction
+    bone_across: float = 0.0  # the same across it
+    sigma_bone: float = 0.05  # metres
+    cap: float = 3.0  # Geman-McClure: residuals beyond this many sigmas stop to count
+
+
+@dataclass(frozen=True)
+class State:
+    """What is solved for, N frames."""
+
+    rotations: np.ndarray  # (N, 24, 3, 3) local
+    transl: np.ndarray  # (N, 3) world, metres
+    betas: np.ndarray  # (10,)
+    log_scale: float = 0.0  # log of true over canonical size of the world landmarks
+    log_focal: float = 0.0  # log of true over given focal length
+    log_bones: float = 0.0  # log of true size over that of the bones compared with
+
+    def moved(self, step: np.ndarray, shared: np.ndarray) -> State:
+        """The state after a step (N, 75) and a shared step (12,)."""
+        turn = Rotation.from_rotvec(step[:, :72].reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+        return replace(
+            self,
+            rotations=self.rotations @ turn,
+            transl=self.transl + step[:, 72:],
+            betas=self.betas + shared[:10],
+            log_scale=self.log_scale + shared[10],
+            log_focal=self.log_focal + shared[11],
+            log_bones=self.log_bones + shared[12],
+        )
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A state's skeleton and landmarks."""
+
+    state: State
+    pose: PosedRig
+    landmarks: PlacedLandmarks
+    joints: PlacedLandmarks | None  # Human3.6M's joints, where there are bones to compare with
+
+    @functools.cached_property
+    def steps(self) -> np.ndarray:
+        """(N - 1, 24, 3) radians by which the joints turn from frame to frame."""
+        R = self.state.rotations
+        step = np.swapaxes(R[:-1], -1, -2) @ R[1:]
+        return Rotation.from_matrix(step.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 24, 3)
+
+
+def pose_state(state: State, rig: Rig, evidence: Evidence) -> Posed:
+    """Joints and landmarks of a state, and the joints of the bones compared with."""
+    pose = pose_rig(rig, state.rotations, state.transl, state.betas)
+    bones = evidence.bones and place_landmarks(evidence.bones.table, rig, pose, state.betas)
+    return Posed(state, pose, place_landmarks(evidence.table, rig, pose, state.betas), bones)
+
+
+def with_shift(turn: np.ndarray) -> np.ndarray:
+    """Slopes (N, P, 3, 72) of points with those of the translation added: (N, P, 3, 75)."""
+    shift = np.broadcast_to(np.eye(3), (*turn.shape[:2], 3, 3))
+    return np.concatenate([turn, shift], -1)
+
+
+def add(normal: Normal, J: np.ndarray, r: np.ndarray, w: np.ndarray, shared: dict | None = None) -> None:
+    """Add residuals r (N, ...), weights w, slopes J (N, ..., D), shared {first column: (N, ..., k)}."""
+    n, m = len(r), int(np.prod(r.shape[1:]))
+    full = np.zeros((n, m, FRAME))
+    full[..., : J.shape[-1]] = J.reshape(n, m, -1)
+    border = None
+    if shared:
+        border = np.zeros((n, m, SHARED))
+        for column, slope in shared.items():
+            slope = slope.reshape(n, m, -1)
+            border[..., column : column + slope.shape[-1]] = slope
+    normal.add(full, r.reshape(n, m), w.reshape(n, m), border)
+
+
+def image_rows(x: np.ndarray, depth: np.ndarray, R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points on the plane at depth 1, times a fixed depth, and their slopes.
+
+    Holding the depth that turns pixels into metres fixed keeps the cost from shrinking the body.
+
+    Args:
+        x: (N, P, 3) in camera axes. depth: (N,) metres. R: (3, 3) world to camera.
+
+    Returns:
+        (N, P, 2) metres, and (N, P, 2, 3) per metre of world movement.
+    """
+    z = np.maximum(x[..., 2:], 0.1)
+    u = x[..., :2] / z
+    return u * depth[:, None, None], (R[:2] - u[..., None] * R[2]) * (depth[:, None, None] / z)[..., None]
+
+
+def reprojection(
+    posed: Posed,
+    evidence: Evidence,
+    camera: Camera,
+    depth: np.ndarray,
+    weights: TermWeights,
+    normal: Normal | None,
+) -> float:
+    """Robust distance of landmarks from their rays, in metres across the view at ``depth`` (N,)."""
+    placed = posed.landmarks
+    at, across = image_rows(placed.points @ camera.R.T + camera.t, depth, camera.R)
+    seen = evidence.rays * (np.exp(-posed.state.log_focal) * depth[:, None, None])
+    sigma = evidence.table.sigma[:, None]
+    r = (at - seen) / sigma
+    cost, slope = geman_mcclure((r**2).sum(-1), weights.cap)
+    gain = weights.reproject * evidence.conf
+    if normal is not None:
+        across = across / sigma[..., None]
+        w = np.repeat((gain * slope)[..., None], 2, -1)
+        add(
+            normal,
+            across @ with_shift(placed.d_turn),
+            r,
+            w,
+            {0: across @ placed.d_betas, 11: (seen / sigma)[..., None]},
+        )
+    return float((gain * cost).sum())
+
+
+def world_misses(posed: Posed, evidence: Evidence, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks about the hips at the detector's body size, and their distance from the detector's.
+
+    Returns:
+        (N, L, 3) and (N, L, 3), canonical metres in camera axes.
+    """
+    R = camera.R * np.exp(-posed.state.log_scale)
+    shape = about_hips(posed.landmarks.points, evidence) @ R.T
+    return shape, shape - evidence.world @ camera.R.T
+
+
+def about_hips(x: np.ndarray, evidence: Evidence) -> np.ndarray:
+    """Values (N, L, ...) less their mean over the two hips."""
+    return x - x[:, evidence.table.rows("left_hip", "right_hip")].mean(1, keepdims=True)
+
+
+def depth_spread(posed: Posed, evidence: Evidence, camera: Camera) -> float:
+    """How far the detector's depths are from a fit's, metres (robust, within ``SIGMA_DEPTH``)."""
+    miss = np.abs(world_misses(posed, evidence, camera)[1][..., 2])
+    used = (evidence.conf > 0) & np.isfinite(evidence.table.sigma)
+    return float(np.clip(1.5 * 1.48 * np.median(miss[used]), *SIGMA_DEPTH))
+
+
+def world_landmarks(
+    posed: Posed, evidence: Evidence, camera: Camera, weights: TermWeights, normal: Normal | None
+) -> float:
+    """Robust distance from the detector's 3D landmarks, at their size: along the view and across it."""
+    own, sigma = posed.landmarks, weights.sigma_depth
+    R = camera.R * (np.exp(-posed.state.log_scale) / sigma)
+    shape, miss = (x / sigma for x in world_misses(posed, evidence, camera))
+    along, slope_along = geman_mcclure(miss[..., 2] ** 2, weights.cap)
+    across, slope_across = geman_mcclure((miss[..., :2] ** 2).sum(-1), weights.cap)
+    gain = np.maximum(evidence.conf, 0.2) * np.isfinite(evidence.table.sigma)
+    if normal is not None:
+        flat, deep = gain * weights.across * slope_across, gain * weights.depth * slope_along
+        add(
+            normal,
+            R @ about_hips(own.d_turn, evidence),
+            miss,
+            np.stack([flat, flat, deep], -1),
+            {0: R @ about_hips(own.d_betas, evidence), 10: -shape[..., None]},
+        )
+    return float((gain * (weights.depth * along + weights.across * across)).sum())
+
+
+def smoothness(
+    posed: Posed, evidence: Evidence, rig: Rig, camera: Camera, weights: TermWeights, normal: Normal | None
+) -> float:
+    """Acceleration of joints (stiffer along the view) and of the joint rotations."""
+    pose, n = posed.pose, len(posed.pose.joints)
+    if n < 3:
+        return 0.0
+    scale = np.array([1.0, 1.0, DEPTH_STIFFNESS])[:, None] * camera.R / (evidence.dt**2 * SIGMA_ACCELERATION)
+    g = pose.joints @ scale.T
+    a = g[2:] - 2 * g[1:-1] + g[:-2]
+    e = (a**2).sum(-1)  # (N - 2, 24)
+    far = np.sqrt(1 + e)
+    gain = weights.smooth * evidence.unbroken[:, None]
+    step = posed.steps.reshape(n - 1, 72) / (evidence.dt**2 * SIGMA_TURN)
+    turn = step[1:] - step[:-1]
+    turn_gain = np.repeat(weights.turn * evidence.unbroken[:, None], 72, 1)
+    if normal is not None:
+        J = (scale @ with_shift(joint_slopes(rig, pose))).reshape(n, 72, FRAME)
+        border = np.zeros((n, 72, SHARED))
+        border[..., :10] = (scale @ pose.d_betas).reshape(n, 72, 10)
+        normal.add_difference(J, a.reshape(n - 2, 72), np.repeat(gain / far, 3, 1), border)
+        eye = np.zeros((n, 72, FRAME))
+        eye[:, range(72), range(72)] = 1 / (evidence.dt**2 * SIGMA_TURN)
+        normal.add_difference(eye, turn, turn_gain)
+    return float((gain * (2 * far - 2)).sum() + (turn_gain * turn**2).sum())
+
+
+def holding(posed: Posed, evidence: Evidence, weights: TermWeights, normal: Normal | None) -> float:
+    """Robust speed of the joint rotations: what turns slowly in the body is taken for still.
+
+    Depth is misjudged alike in views from the same side, and so otherwise in those from another: without this
+    term somebody who turns round in one pose leans towards the camera all the time. Fast motion costs a constant.
+    """
+    n = len(posed.state.rotations)
+    if n < 2:
+        return 0.0
+    step = posed.steps[:, 1:]
+    rate = 1 / (evidence.dt * np.diff(evidence.frames) * SIGMA_HOLD)
+    speed = step * rate[:, None, None]
+    cost, slower = geman_mcclure((speed**2).sum(-1), 1.0)
+    if normal is not None:
+        eye = np.zeros((n, 69, FRAME))
+        eye[:, range(69), range(3, 72)] = 1.0
+        w = np.repeat(weights.hold * slower * rate[:, None] ** 2, 3, 1)
+        normal.add_difference(eye, step.reshape(n - 1, 69), w, factors=(-1.0, 1.0))
+    return float(weights.hold * cost.sum())
+
+
+def plausibility(posed: Posed, prior: PosePrior, weights: TermWeights, normal: Normal | None) -> float:
+    """Pose prior and joint limits."""
+    rotations = posed.state.rotations
+    x = prior.residual(rotations)
+    squared = (x**2).sum(1)
+    r, J = limits(rotations)
+    if normal is not None:
+        w = np.repeat(weights.prior * prior.weight(squared)[:, None], x.shape[1], 1)
+        add(normal, prior.slopes(rotations), x, w)
+        add(normal, J, r, np.ones(r.shape))
+    return float(weights.prior * prior.energy(squared).sum() + (r**2).sum())
+
+
+def shared_priors(state: State, weights: TermWeights, normal: Normal | None) -> float:
+    """Betas near zero and focal near the given one; per frame, so that long clips do not outvote them."""
+    n = len(state.transl)
+    stiff = np.zeros(SHARED)
+    stiff[0], stiff[1:10] = weights.stature * n, weights.betas * n
+    stiff[10], stiff[11], stiff[12] = 1e-3, weights.focal * n or 1e9, 1e-3
+    value = np.concatenate([state.betas, [state.log_scale, state.log_focal, state.log_bones]])
+    if normal is not None:
+        normal.common += np.diag(stiff)
+        normal.common_gradient += stiff * value
+    return float((stiff * value**2).sum())

@@ -1,0 +1,313 @@
+"""A person as one .glb that Blender, three.js and game engines open: mesh, skeleton, skin and motion.
+
+The mesh stands in the big pose, which is the bind pose; 24 joint nodes with SMPL's names carry it by
+linear blend skinning with the four strongest weights of every vertex, and the clip's rotations and
+root positions are the animation (metres, Y up; glTF 2.0 sections 3.7.3 skins and 3.11 animations).
+What a full SMPL body has beyond that, pose correctives, cannot be kept: ``skinning_loss`` says how much
+that is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from hvr_nb.canonical.big_pose import Canonical
+from hvr_nb.formats.models.glb_file import INDEX_DATA, VERTEX_DATA, GlbBuffer, accessor, read_glb, write_glb
+from hvr_nb.geometry.mesh import split_seams, vertex_normals
+from hvr_nb.types import SMPL_JOINT_NAMES, Body, HvrError, Mesh
+
+INFLUENCES = 4  # joints that may carry a vertex; more is beyond what viewers read
+UNLIT = "KHR_materials_unlit"  # the colours hold the light they were filmed in
+JOINT_NODES = range(1, 25)  # nodes of the file: the person, its joints, the mesh
+
+
+@dataclass(frozen=True)
+class SkinnedMesh:
+    """What ``read_skinned_glb`` finds: N vertices on J joints, T key frames."""
+
+    mesh: Mesh  # bind pose
+    joints: np.ndarray  # (N, 4) joints that carry a vertex
+    weights: np.ndarray  # (N, 4) how much
+    inverse_bind: np.ndarray  # (J, 4, 4) bind pose to each joint's own axes
+    names: tuple[str, ...]  # J
+    parents: np.ndarray  # (J,) -1 for the root
+    times: np.ndarray  # (T,) seconds
+    placed: np.ndarray  # (T, J, 4, 4) each joint's axes to the world
+
+    def pose(self, frame: int) -> np.ndarray:
+        """(N, 3) vertices of a key frame, world metres, as any glTF viewer computes them."""
+        carried = self.placed[frame] @ self.inverse_bind
+        blended = np.einsum("nk,nkij->nij", self.weights, carried[self.joints])
+        return np.einsum("nij,nj->ni", blended[:, :3, :3], self.mesh.vertices) + blended[:, :3, 3]
+
+    def __repr__(self) -> str:
+        return f"SkinnedMesh({len(self.mesh.vertices)} vertices, {len(self.names)} joints, {len(self.times)} frames)"
+
+
+def strongest_weights(weights: np.ndarray, *, count: int = INFLUENCES) -> tuple[np.ndarray, np.ndarray]:
+    """The ``count`` strongest joints of every vertex and their weights made to sum to one.
+
+    Args:
+        weights: (N, 24) skin weights.
+
+    Returns:
+        (N, count) uint8 joints, 0 where the weight is; (N, count) float32.
+    """
+    order = np.argsort(-weights, axis=1, kind="stable")[:, :count]
+    kept = np.take_along_axis(weights, order, 1).astype(np.float64)
+    kept = (kept / kept.sum(1, keepdims=True)).astype(np.float32)
+    return np.where(kept > 0, order, 0).astype(np.uint8), kept
+
+
+def write_skinned_glb(
+    path: str | Path,
+    mesh: Mesh,
+    weights: np.ndarray,
+    canonical: Canonical,
+    body: Body,
+    *,
+    fps: float,
+    name: str = "person",
+) -> Path:
+    """Write an animated, skinned person; returns ``path``.
+
+    Args:
+        path: the .glb file; one that another program wrote is not replaced.
+        mesh: N vertices in the big pose of ``canonical``, metres; its texture or its vertex colours go along.
+        weights: (N, 24) skin weights; the four strongest of a vertex are kept.
+        canonical: its rest joints, parents and big pose are the skeleton.
+        body: the motion, T frames; the shape must be ``canonical``'s. fps: its frames per second.
+        name: of the person's node.
+
+    Raises:
+        HvrError: a value does not fit, naming it.
+    """
+    path = Path(path)
+    _check(path, mesh, weights, canonical, body, fps)
+    buffer = GlbBuffer()
+    primitive, look = _primitive(buffer, mesh, weights)
+    bind = np.linalg.inv(_bind_pose(canonical)).astype(np.float32)
+    bind[:, 3] = (0, 0, 0, 1)
+    place = body.transl.mean(0)
+    tree = {
+        "scene": 0,
+        "scenes": [{"nodes": [0, 25]}],
+        "nodes": _nodes(canonical, place, name),
+        "meshes": [{"name": name, "primitives": [primitive]}],
+        **look,
+        "skins": [{"joints": list(JOINT_NODES), "skeleton": 1, "inverseBindMatrices": buffer.numbers(bind)}],
+        "animations": [_animation(buffer, canonical, body, place, fps)],
+    }
+    return write_glb(path, tree, buffer)
+
+
+def _check(path, mesh, weights, canonical, body, fps) -> None:
+    if path.suffix.lower() != ".glb":
+        raise HvrError(f"{path}: a skinned mesh is written as .glb")
+    if not fps > 0:
+        raise HvrError(f"fps is {fps}; it must be positive")
+    if len(body) == 0:
+        raise HvrError("the body has no frames; there is no motion to write")
+    if body.model_hash and canonical.model_hash and body.model_hash != canonical.model_hash:
+        raise HvrError(
+            f"the body was fitted with model {body.model_hash[:8]}, the canonical space was made with "
+            f"{canonical.model_hash[:8]}; run 04_canonical again"
+        )
+    if weights.shape != (len(mesh.vertices), 24):
+        raise HvrError(
+            f"skin weights are {weights.shape}; {len(mesh.vertices)} vertices need ({len(mesh.vertices)}, 24)"
+        )
+    if not np.isfinite(weights).all() or (weights < 0).any() or not (weights.max(1) > 0).all():
+        raise HvrError("skin weights must be finite and not negative, with one above 0 for every vertex")
+    if not all(np.isfinite(a).all() for a in (mesh.vertices, body.poses, body.transl)):
+        raise HvrError("the mesh or the motion holds values that are not finite")
+
+
+def _bind_pose(canonical: Canonical) -> np.ndarray:
+    """(24, 4, 4) each joint's axes to the big pose."""
+    out = np.tile(np.eye(4), (24, 1, 1))
+    out[:, :3] = canonical.A_big
+    out[:, :3, 3] += np.einsum("jab,jb->ja", canonical.A_big[:, :, :3], canonical.rest_joints)
+    return out
+
+
+def _nodes(canonical: Canonical, place: np.ndarray, name: str) -> list[dict]:
+    """The person at its place in the world, 24 joints in the big pose below it, and the mesh."""
+    bones = _bones(canonical)
+    turn = canonical.A_big[:, :, :3].astype(np.float64)
+    local = turn.copy()
+    for j, parent in enumerate(canonical.parents.tolist()):
+        local[j] = turn[j] if parent < 0 else turn[parent].T @ turn[j]
+    nodes = [{"name": name, "translation": place.tolist(), "children": [1]}]
+    for j, joint in enumerate(SMPL_JOINT_NAMES):
+        node = {
+            "name": joint,
+            "translation": bones[j].tolist(),
+            "rotation": Rotation.from_matrix(local[j]).as_quat(canonical=True).tolist(),
+        }
+        children = [int(k) + 1 for k in np.flatnonzero(canonical.parents == j)]
+        nodes.append(node | ({"children": children} if children else {}))
+    return [*nodes, {"name": f"{name}_mesh", "mesh": 0, "skin": 0}]
+
+
+def _bones(canonical: Canonical) -> np.ndarray:
+    """(24, 3) from each joint's parent to it at rest, metres; the root's own place."""
+    rest = canonical.rest_joints.astype(np.float64)
+    return np.where(canonical.parents[:, None] < 0, rest, rest - rest[canonical.parents])
+
+
+def _animation(buffer: GlbBuffer, canonical: Canonical, body: Body, place: np.ndarray, fps: float) -> dict:
+    """Rotations of all joints and the path of the root, a key every frame."""
+    times = buffer.numbers((np.arange(len(body)) / fps).astype(np.float32), bounds=True)
+    turns = Rotation.from_rotvec(body.poses.reshape(-1, 3)).as_quat().reshape(len(body), 24, 4)
+    against = (turns[1:] * turns[:-1]).sum(-1) < 0  # q and -q are one rotation; keys follow the near one
+    turns[1:] *= np.where(np.cumsum(against, axis=0) % 2, -1, 1)[..., None]
+    path = body.transl - place + _bones(canonical)[0]
+    tracks = [(1, "translation", path)] + [(j + 1, "rotation", turns[:, j]) for j in range(24)]
+    samplers = [
+        {"input": times, "output": buffer.numbers(values.astype(np.float32)), "interpolation": "LINEAR"}
+        for _, _, values in tracks
+    ]
+    channels = [
+        {"sampler": k, "target": {"node": node, "path": what}} for k, (node, what, _) in enumerate(tracks)
+    ]
+    return {"name": "motion", "samplers": samplers, "channels": channels}
+
+
+def _primitive(buffer: GlbBuffer, mesh: Mesh, weights: np.ndarray) -> tuple[dict, dict]:
+    """The triangles with all that hangs on their corners, and the material with what it needs."""
+    normals = vertex_normals(mesh.vertices, mesh.faces)
+    normals[~normals.any(1)] = (0, 0, 1)  # vertices of no face
+    which, faces, uv = np.arange(len(mesh.vertices)), mesh.faces, None
+    textured = mesh.texture is not None and mesh.uv is not None and mesh.uv_faces is not None
+    if textured:
+        which, faces, uv = split_seams(mesh)
+    joints, kept = strongest_weights(weights)
+    parts = {"NORMAL": normals.astype(np.float32)[which], "JOINTS_0": joints[which], "WEIGHTS_0": kept[which]}
+    positions = buffer.numbers(mesh.vertices.astype(np.float32)[which], target=VERTEX_DATA, bounds=True)
+    attributes = {"POSITION": positions}
+    attributes |= {key: buffer.numbers(values, target=VERTEX_DATA) for key, values in parts.items()}
+    material = {
+        "name": "skin",
+        "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0},
+        "doubleSided": True,
+    }
+    look = {"materials": [material]}
+    if textured:
+        flipped = np.stack([uv[:, 0], 1 - uv[:, 1]], 1).astype(np.float32)  # glTF counts rows from the top
+        attributes["TEXCOORD_0"] = buffer.numbers(flipped, target=VERTEX_DATA)
+        material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
+        png = cv2.imencode(".png", mesh.texture[..., ::-1])[1].tobytes()
+        look |= {
+            "textures": [{"source": 0, "sampler": 0}],
+            "samplers": [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}],
+            "images": [{"mimeType": "image/png", "bufferView": buffer.view(png)}],
+        }
+    elif mesh.colors is not None:
+        attributes["COLOR_0"] = buffer.numbers(
+            _linear(mesh.colors[:, :3])[which], target=VERTEX_DATA, normalized=True
+        )
+    if textured or mesh.colors is not None:
+        material["extensions"] = {UNLIT: {}}
+        look["extensionsUsed"] = [UNLIT]
+    indices = buffer.numbers(faces.astype(np.uint32).ravel(), target=INDEX_DATA)
+    return {"attributes": attributes, "indices": indices, "material": 0, "mode": 4}, look
+
+
+def _linear(colours: np.ndarray) -> np.ndarray:
+    """(N, 4) uint16 linear light of sRGB colours (N, 3) uint8, opaque (glTF 2.0 section 3.7.2)."""
+    c = colours / 255.0
+    light = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return np.concatenate([light * 65535 + 0.5, np.full((len(c), 1), 65535)], 1).astype(np.uint16)
+
+
+def read_skinned_glb(path: str | Path) -> SkinnedMesh:
+    """Read back what ``write_skinned_glb`` wrote, by what the file says alone.
+
+    Raises:
+        HvrError: the file is damaged, or has no skin or motion.
+    """
+    tree, binary = read_glb(path)
+    try:
+        node = next(n for n in tree["nodes"] if "skin" in n)
+        skin, motion = tree["skins"][node["skin"]], tree["animations"][0]
+        primitive = tree["meshes"][node["mesh"]]["primitives"][0]
+        parts = {key: accessor(tree, binary, k) for key, k in primitive["attributes"].items()}
+        parent_of = {c: k for k, n in enumerate(tree["nodes"]) for c in n.get("children", ())}
+        times, placed = _placed(tree, binary, motion, parent_of)
+    except (KeyError, IndexError, StopIteration) as error:
+        raise HvrError(f"{path} has no skinned, animated mesh ({error!r}); export it again") from error
+    joints = skin["joints"]
+    uv, texture = None, None
+    if "TEXCOORD_0" in parts:
+        uv, texture = parts["TEXCOORD_0"] * [1, -1] + [0, 1], _picture(tree, binary)
+    faces = accessor(tree, binary, primitive["indices"]).reshape(-1, 3).astype(np.int64)
+    mesh = Mesh(
+        parts["POSITION"].astype(np.float64),
+        faces,
+        uv=uv,
+        uv_faces=None if uv is None else faces,
+        texture=texture,
+    )
+    return SkinnedMesh(
+        mesh,
+        parts["JOINTS_0"].astype(np.int64),
+        parts["WEIGHTS_0"].astype(np.float64),
+        accessor(tree, binary, skin["inverseBindMatrices"]).astype(np.float64),
+        tuple(tree["nodes"][k]["name"] for k in joints),
+        np.array([joints.index(parent_of[k]) if parent_of.get(k) in joints else -1 for k in joints]),
+        times,
+        placed[:, joints],
+    )
+
+
+def _placed(
+    tree: dict, binary: bytes, motion: dict, parent_of: dict[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(T,) key times, seconds, and (T, nodes, 4, 4) every node's axes to the world."""
+    times = accessor(tree, binary, motion["samplers"][0]["input"]).astype(np.float64)
+    local = np.tile(np.eye(4), (len(times), len(tree["nodes"]), 1, 1))
+    for k, node in enumerate(tree["nodes"]):
+        local[:, k, :3, :3] = Rotation.from_quat(node.get("rotation", (0, 0, 0, 1))).as_matrix()
+        local[:, k, :3, 3] = node.get("translation", (0, 0, 0))
+    for channel in motion["channels"]:
+        values = accessor(tree, binary, motion["samplers"][channel["sampler"]]["output"])
+        node, what = channel["target"]["node"], channel["target"]["path"]
+        if what == "rotation":
+            local[:, node, :3, :3] = Rotation.from_quat(values).as_matrix()
+        else:
+            local[:, node, :3, 3] = values
+    placed: dict[int, np.ndarray] = {}
+
+    def place(node: int) -> np.ndarray:
+        if node not in placed:
+            above = place(parent_of[node]) if node in parent_of else np.eye(4)
+            placed[node] = above @ local[:, node]
+        return placed[node]
+
+    return times, np.stack([place(k) for k in range(len(tree["nodes"]))], 1)
+
+
+def _picture(tree: dict, binary: bytes) -> np.ndarray:
+    view = tree["bufferViews"][tree["images"][0]["bufferView"]]
+    data = np.frombuffer(binary, np.uint8, view["byteLength"], view["byteOffset"])
+    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+def skinning_loss(skinned: SkinnedMesh, surface_of_frame, which: np.ndarray) -> dict[str, float]:
+    """How far the file's vertices are from the full model's, over some frames.
+
+    Args:
+        surface_of_frame: frame -> (N, 3) vertices, metres, matching ``skinned``'s. which: (M,) frames.
+
+    Returns:
+        mean_mm, p95_mm and max_mm.
+    """
+    off = [np.linalg.norm(skinned.pose(int(k)) - surface_of_frame(int(k)), axis=1) for k in which]
+    off = 1e3 * np.concatenate(off)
+    return {"mean_mm": float(off.mean()), "p95_mm": float(np.percentile(off, 95)), "max_mm": float(off.max())}

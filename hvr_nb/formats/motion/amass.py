@@ -1,0 +1,143 @@
+"""AMASS-style motion files: ``poses``, ``trans``, ``betas``, ``mocap_framerate`` in one npz.
+
+SMPL files have 72 pose values a frame, SMPL-H 156 and SMPL-X 165; the body's 22 joints come first
+in all of them and the hands are dropped. AMASS worlds are often Z up; ``up`` says so.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from hvr_nb.body.motion import resample
+from hvr_nb.geometry.camera import default_camera
+from hvr_nb.store.files import atomic
+from hvr_nb.types import Body, HvrError
+
+WIDTHS = (72, 156, 165)
+BODY_JOINTS = 22  # joints that SMPL, SMPL-H and SMPL-X share, root first
+LONGEST = 1_000_000  # frames; more is taken for a damaged file
+
+
+def read_motion(path: str | Path, *, fps: float | None = None, up: Literal["y", "z"] = "y") -> Body:
+    """Read a motion, resampled to ``fps`` by slerp if given.
+
+    Args:
+        path: npz with ``poses`` (T, 72, 156 or 165) radians, ``trans`` (T, 3) metres, and optionally
+            ``betas`` and ``mocap_framerate`` (or ``mocap_frame_rate``; 60 if absent).
+        fps: frames per second wanted; None keeps the file's.
+        up: the file's vertical axis; "z" (the AMASS archives) is turned to Y up.
+
+    Returns:
+        Body seen by a default 512x512 camera, standing where the file has it.
+
+    Raises:
+        HvrError: the file is missing, damaged, holds pickled objects or is not a motion.
+    """
+    arrays = _read(Path(path))
+    poses, trans = arrays["poses"], arrays["trans"]
+    root = Rotation.from_rotvec(poses[:, :3])
+    if up == "z":
+        turn = Rotation.from_rotvec([-np.pi / 2, 0.0, 0.0])
+        root, trans = turn * root, turn.apply(trans)
+    pose = np.zeros((len(poses), 69))
+    kept = poses[:, 3:] if poses.shape[1] == 72 else poses[:, 3 : 3 * BODY_JOINTS]
+    pose[:, : kept.shape[1]] = kept
+    betas = np.zeros(10)
+    given = arrays.get("betas", betas).ravel()[:10]
+    betas[: len(given)] = given
+    body = Body(
+        betas=betas,
+        global_orient=root.as_rotvec(),
+        body_pose=pose,
+        transl=trans,
+        camera=default_camera(512, 512),
+        valid=np.ones(len(poses), bool),
+    )
+    rate = float(arrays.get("mocap_framerate", arrays.get("mocap_frame_rate", 60.0)))
+    if not 0 < rate < 10_000:
+        raise HvrError(f"{path}: a frame rate of {rate} is not possible; correct mocap_framerate")
+    return at_rate(body, rate, fps)
+
+
+def at_rate(body: Body, rate: float, fps: float | None) -> Body:
+    """A motion of ``rate`` frames per second at ``fps`` of them, by slerp; None changes nothing."""
+    if fps is None or fps == rate:
+        return body
+    if fps <= 0:
+        raise HvrError(f"fps is {fps}; it must be positive")
+    wanted = np.arange(0, (len(body) - 1) / rate + 1e-9, 1 / fps) * rate
+    return resample(body, np.arange(len(body)), wanted)
+
+
+def write_motion(body: Body, path: str | Path, *, fps: float) -> Path:
+    """Write a body's motion as an AMASS-style SMPL npz (72 pose values); returns ``path``."""
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise HvrError(f"{path}: a motion is written as .npz")
+    with atomic(path) as partial:
+        np.savez_compressed(
+            partial,
+            poses=body.poses,
+            trans=body.transl,
+            betas=body.betas,
+            mocap_framerate=np.float64(fps),
+            gender=np.str_("neutral"),
+        )
+    return path
+
+
+def place_motion(motion: Body, like: Body) -> Body:
+    """A novel motion on the place, shape and camera of another body.
+
+    The first frame stands upright where ``like`` stands in its first frame, facing the camera; the
+    path over the ground is kept.
+
+    Args:
+        motion: any Y-up motion. like: the body that is to move so.
+    """
+    camera = like.camera
+    up, towards = np.array([0.0, 1.0, 0.0]), -camera.R[2]
+    first = Rotation.from_rotvec(motion.global_orient[0])
+    turn = Rotation.from_rotvec(up * (_heading(towards) - _heading(first.apply([0.0, 0.0, 1.0]))))
+    orient = (turn * Rotation.from_rotvec(motion.global_orient)).as_rotvec()
+    shift = turn.apply(motion.transl - motion.transl[0])
+    return replace(
+        motion,
+        betas=like.betas,
+        global_orient=orient,
+        transl=like.transl[0] + shift,
+        camera=camera,
+        model_hash=like.model_hash,
+    )
+
+
+def _heading(direction: np.ndarray) -> float:
+    """Angle about Y of a direction (3,), radians, 0 along +z."""
+    return float(np.arctan2(direction[0], direction[2]))
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            wanted = ("poses", "trans", "betas", "mocap_framerate", "mocap_frame_rate")
+            arrays = {key: np.asarray(file[key], np.float64) for key in wanted if key in file.files}
+    except FileNotFoundError:
+        raise HvrError(f"{path} is missing; check the path of the motion") from None
+    except (ValueError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise HvrError(f"{path} cannot be read as a motion ({error}); use an npz of plain arrays") from error
+    poses, trans = arrays.get("poses"), arrays.get("trans")
+    if poses is None or trans is None:
+        raise HvrError(f"{path} has no `poses` and `trans`; it is not an AMASS-style motion")
+    if poses.ndim != 2 or poses.shape[1] not in WIDTHS or trans.shape != (len(poses), 3):
+        raise HvrError(
+            f"{path}: poses {poses.shape} and trans {trans.shape} are not (T, 72, 156 or 165) and (T, 3)"
+        )
+    if not 0 < len(poses) <= LONGEST or not (np.isfinite(poses).all() and np.isfinite(trans).all()):
+        raise HvrError(f"{path} holds no frames, too many or values that are not numbers; export it again")
+    return arrays

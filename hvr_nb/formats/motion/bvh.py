@@ -1,0 +1,281 @@
+"""BVH motions as SMPL poses, and SMPL bodies as BVH files.
+
+Joints are known by their names (CMU, Mixamo, SMPL and their relatives). Every world rotation of the
+file, relative to its rest pose, turns the SMPL bone that was laid into the file's bone at rest; so an
+A-pose skeleton moves a T-pose one, and skeletons with other spines or twist bones come through.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+
+from hvr_nb.body.kinematics import pose_rig, rig_of
+from hvr_nb.body.model import BodyModel, load_body_model
+from hvr_nb.body.motion import unwrap_rotations
+from hvr_nb.formats.motion.amass import at_rate
+from hvr_nb.formats.motion.bvh_file import Bvh, format_bvh, parse_bvh
+from hvr_nb.geometry.camera import default_camera
+from hvr_nb.types import SMPL_JOINT_NAMES, Body, HvrError
+
+UNITS = 100.0  # a metre in the files written here: centimetres, as Mixamo's and most programs'
+# SMPL joint -> parts of a name that mean it, without the side; the first that a skeleton has is taken
+_PARTS = {
+    "hip": ("upleg", "upperleg", "thigh", "hip", "femur"),
+    "knee": ("knee", "shin", "calf", "lowerleg", "lowleg", "leg", "tibia"),
+    "ankle": ("ankle", "foot"),
+    "collar": ("collar", "clavicle", "shoulder"),
+    "shoulder": ("arm", "upperarm", "uparm", "humerus", "shldr", "shoulder"),
+    "elbow": ("elbow", "forearm", "lowerarm", "lowarm", "radius"),
+    "wrist": ("wrist", "hand"),
+}
+_LATER = {"foot": ("toebase", "toe", "toes", "ball", "foot"), "hand": ("hand",)}  # if the name is still free
+_MIDDLE = {"neck": ("neck", "neck1", "neck01"), "head": ("head",)}
+_NEEDED = tuple(
+    f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "shoulder", "elbow")
+)
+_NOISE = {"mixamorig", "bip", "m", "f", "avg", "skeleton", "character", "def", "jnt"}
+_SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
+# SMPL joints of each limb in order, and those that turn with the last bone at rest (hands, but not feet)
+_LIMBS = (((1, 4, 7), ()), ((2, 5, 8), ()), ((16, 18, 20), (20, 22)), ((17, 19, 21), (21, 23)))
+_SNAP = np.radians(20)  # a rest pose nearer than this to the axes faces along them
+
+
+def read_bvh(
+    path: str | Path,
+    *,
+    model: BodyModel | None = None,
+    fps: float | None = None,
+    betas: np.ndarray | None = None,
+    up: Literal["y", "z"] = "y",
+) -> Body:
+    """Read a motion as a Body, in metres: the file's skeleton is scaled to the model's size.
+
+    Args:
+        path: the .bvh file, in any unit of length.
+        model: None takes ``load_body_model()``. betas: (10,) shape to move; None the mean.
+        fps: frames per second wanted; None keeps the file's. up: its vertical axis.
+
+    Returns:
+        Body seen by a default 512x512 camera, standing where the file has it.
+
+    Raises:
+        HvrError: naming the line that is wrong, or the joints that no name was known for.
+    """
+    path, model = Path(path), model or load_body_model()
+    bvh = parse_bvh(path)
+    betas = np.zeros(10) if betas is None else np.asarray(betas, np.float64)
+    rest = rig_of(model).rest(betas)
+    found = smpl_joints(bvh, path)
+    turns, joints = bvh.pose()
+    if up == "z":
+        turn = Rotation.from_rotvec([-np.pi / 2, 0.0, 0.0]).as_matrix()
+        turns, joints = turn @ turns, joints @ turn.T
+    world = _world_turns(bvh.rest(), turns, found, rest, model.parents)
+    if not np.isfinite(world).all():
+        raise HvrError(
+            f"{path}: at rest its hips, or a limb's joints, lie in one place, so it faces nowhere; export "
+            "the motion with a T-pose or A-pose as its rest pose"
+        )
+    local = np.array(world)
+    for k in range(1, 24):
+        local[:, k] = world[:, model.parents[k]].swapaxes(1, 2) @ world[:, k]
+    size = _size(rest, {k: k for k in found}) / _size(bvh.rest(), found)
+    here = pose_rig(rig_of(model), local, np.zeros((len(local), 3)), betas).joints
+    transl = size * joints[:, [found[1], found[2]]].mean(1) - here[:, [1, 2]].mean(1)
+    poses = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 24, 3)
+    poses = np.stack([unwrap_rotations(poses[:, k]) for k in range(24)], 1)
+    body = Body(
+        betas,
+        poses[:, 0],
+        poses[:, 1:].reshape(-1, 69),
+        transl,
+        default_camera(512, 512),
+        np.ones(len(poses), bool),
+        model.hash,
+    )
+    return at_rate(body, bvh.fps, fps)
+
+
+def write_bvh(path: str | Path, body: Body, model: BodyModel, fps: float) -> Path:
+    """Write a body's motion over the model's skeleton of its shape, in centimetres; returns ``path``."""
+    path = Path(path)
+    if path.suffix.lower() != ".bvh":
+        raise HvrError(f"{path}: a BVH motion is written as .bvh")
+    if not fps > 0:
+        raise HvrError(f"fps is {fps}; it must be positive")
+    if body.model_hash and body.model_hash != model.hash:
+        raise HvrError(
+            f"the body was fitted with model {body.model_hash[:8]}, not {model.hash[:8]} ({model.name}); "
+            "put that model back into data/models"
+        )
+    rest = model.shaped(torch.as_tensor(body.betas, dtype=torch.float32))[1].double().numpy() * UNITS
+    offsets = rest - rest[[max(p, 0) for p in model.parents]]
+    offsets[0] = rest[0]
+    places = np.repeat(offsets[None], len(body), axis=0)
+    places[:, 0] += body.transl * UNITS
+    rotations = Rotation.from_rotvec(body.poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+    ends = {j: offsets[j] for j in range(24) if j not in model.parents}
+    return format_bvh(Bvh(SMPL_JOINT_NAMES, model.parents, offsets, places, rotations, ends, fps), path)
+
+
+def smpl_joints(bvh: Bvh, path: str | Path = "the file") -> dict[int, int]:
+    """SMPL joint -> the file's joint that is it; feet, hands, collars, neck and head where it has them.
+
+    The pelvis is where the legs meet, spine1 to spine3 the lowest, the middle and the highest of the trunk.
+
+    Raises:
+        HvrError: hips, knees, shoulders or elbows were not recognised.
+    """
+    parts: dict[tuple[str, str], int] = {}
+    for j, name in enumerate(bvh.names):
+        parts.setdefault(name_parts(name), j)
+    named: dict[str, int] = {}
+    for side in ("left", "right"):
+        for joint, words in (_PARTS | _LATER).items():
+            for word in words:
+                free = (side, word) in parts and parts[side, word] not in named.values()
+                if free and not (joint == "collar" and not _has_arm(parts, side) and word == "shoulder"):
+                    named[f"{side}_{joint}"] = parts[side, word]
+                    break
+    missing = [joint for joint in _NEEDED if joint not in named]
+    if missing:
+        raise HvrError(
+            f"{path}: no joint is known as {', '.join(missing)} among {', '.join(bvh.names[:30])}; name "
+            "them as CMU, Mixamo or SMPL do (LeftUpLeg or left_hip ...)"
+        )
+    for joint, words in _MIDDLE.items():
+        if known := [parts["", word] for word in words if ("", word) in parts]:
+            named[joint] = known[0]
+    named["pelvis"] = _meeting(bvh, named["left_hip"], named["right_hip"])
+    named |= _spine(bvh, named)
+    return {SMPL_JOINT_NAMES.index(joint): j for joint, j in named.items()}
+
+
+def name_parts(name: str) -> tuple[str, str]:
+    """("left", "right" or "", the rest in lower case) of a joint's name: mixamorig:LeftUpLeg, hip.L, lShldr."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name.split(":")[-1])
+    words = [word.lower() for word in words if word.lower() not in _NOISE]
+    while len(words) > 1 and words[0].isdecimal():
+        words.pop(0)  # of Bip01
+    side = next((_SIDES[word] for word in words if word in _SIDES), "")
+    rest = "".join(word for word in words if word not in _SIDES)
+    for start in ("left", "right"):
+        if not side and rest.startswith(start):
+            return start, rest.removeprefix(start)
+    return side, rest
+
+
+def _has_arm(parts: dict[tuple[str, str], int], side: str) -> bool:
+    return any((side, word) in parts for word in _PARTS["shoulder"] if word != "shoulder")
+
+
+def _above(bvh: Bvh, j: int) -> list[int]:
+    """j and all it hangs from, up to the root."""
+    chain = [j]
+    while bvh.parents[chain[-1]] >= 0:
+        chain.append(bvh.parents[chain[-1]])
+    return chain
+
+
+def _meeting(bvh: Bvh, a: int, b: int) -> int:
+    """The lowest joint that both hang from."""
+    above = set(_above(bvh, b))
+    return next(j for j in _above(bvh, a) if j in above)
+
+
+def _spine(bvh: Bvh, named: dict[str, int]) -> dict[str, int]:
+    """The trunk's joints between the pelvis and where the arms leave it."""
+    top = _meeting(bvh, named["left_shoulder"], named["right_shoulder"])
+    chain = _above(bvh, top)
+    if named["pelvis"] not in chain:
+        return {}
+    trunk = chain[: chain.index(named["pelvis"])][::-1]
+    trunk = [j for j in trunk if j not in named.values()]
+    match len(trunk):
+        case 0:
+            return {}
+        case 1:
+            return {"spine2": trunk[0]}
+        case 2:
+            return {"spine1": trunk[0], "spine3": trunk[1]}
+    return {"spine1": trunk[0], "spine2": trunk[len(trunk) // 2], "spine3": trunk[-1]}
+
+
+def _world_turns(
+    rest: np.ndarray, turns: np.ndarray, found: dict[int, int], smpl: np.ndarray, parents: tuple[int, ...]
+) -> np.ndarray:
+    """World rotations (T, 24, 3, 3) of the SMPL joints.
+
+    Args:
+        rest: (J, 3) joints of the file at rest. turns: (T, J, 3, 3) its world rotations since then.
+        found: SMPL joint -> the file's. smpl: (24, 3) rest joints of the body. parents: 24.
+    """
+    lays, world = _lays(rest, found, smpl), np.empty((len(turns), 24, 3, 3))
+    for k in range(24):  # a joint that the file lacks is stiff
+        world[:, k] = turns[:, found[k]] @ lays[k] if k in found else world[:, parents[k]]
+    return world
+
+
+def _lays(rest: np.ndarray, found: dict[int, int], smpl: np.ndarray) -> np.ndarray:
+    """(24, 3, 3) turn of each SMPL joint that lays the body at rest into the rest pose of the file."""
+    lays = np.repeat(_facing(rest, smpl, found)[None], 24, axis=0)
+    for limb, followers in _LIMBS:
+        lay = lays[limb[0]]
+        for a, b in zip(limb[:-1], limb[1:], strict=True):
+            bone = rest[found[b]] - rest[found[a]] if b in found else np.zeros(3)
+            if bone.any():
+                lay = _least_turn(lay @ (smpl[b] - smpl[a]), bone) @ lay
+            lays[a] = lay
+        lays[list(followers)] = lay
+    return lays
+
+
+def _facing(rest: np.ndarray, smpl: np.ndarray, found: dict[int, int]) -> np.ndarray:
+    """(3, 3) turn of the body at rest into the rest pose of the file, along the axes where that is near."""
+    theirs = _frame(rest[found[1]], rest[found[2]], rest[[found[16], found[17]]].mean(0))
+    turn = theirs @ _frame(smpl[1], smpl[2], smpl[[16, 17]].mean(0)).T
+    plain = np.zeros((3, 3))
+    plain[np.abs(turn).argmax(0), range(3)] = np.sign(turn[np.abs(turn).argmax(0), range(3)])
+    near = np.linalg.det(plain) > 0.5 and (np.trace(plain.T @ turn) - 1) / 2 > np.cos(_SNAP)
+    return plain if near else turn
+
+
+def _frame(left: np.ndarray, right: np.ndarray, top: np.ndarray) -> np.ndarray:
+    """(3, 3) columns: to the left, up, forward of a person with these hips and this chest, each (3,)."""
+    x = (left - right) / np.linalg.norm(left - right)
+    z = np.cross(x, top - (left + right) / 2)
+    z /= np.linalg.norm(z)
+    return np.stack([x, np.cross(z, x), z], 1)
+
+
+def _least_turn(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """(3, 3) smallest rotation that lays the direction ``source`` (3,) along ``target`` (3,)."""
+    a, b = source / np.linalg.norm(source), target / np.linalg.norm(target)
+    axis = np.cross(a, b)
+    sine = np.linalg.norm(axis)
+    angle = np.arctan2(sine, a @ b)
+    if sine < 1e-12:
+        return np.eye(3) if a @ b > 0 else Rotation.from_rotvec(np.pi * _across(a)).as_matrix()
+    return Rotation.from_rotvec(angle * axis / sine).as_matrix()
+
+
+def _across(a: np.ndarray) -> np.ndarray:
+    side = np.cross(a, np.eye(3)[np.abs(a).argmin()])
+    return side / np.linalg.norm(side)
+
+
+def _size(joints: np.ndarray, found: dict[int, int]) -> float:
+    """Length of a skeleton at rest: thigh, shin (mean of both sides) and trunk from hips to shoulders."""
+
+    def point(k: int) -> np.ndarray:
+        return joints[found[k]]
+
+    legs = [np.linalg.norm(point(a) - point(b)) for a, b in ((1, 4), (2, 5), (4, 7), (5, 8)) if b in found]
+    trunk = (point(16) + point(17) - point(1) - point(2)) / 2
+    return float(sum(legs) / 2 + np.linalg.norm(trunk))

@@ -1,0 +1,58 @@
+"""Skeletons as BVH: the rotations of ``skeleton_rig``, in centimetres."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hvr_nb.formats.motion.bvh import UNITS
+from hvr_nb.formats.motion.bvh_file import Bvh, format_bvh, parse_bvh
+from hvr_nb.formats.skeletons.rig import joint_parents, rig_track, without_helpers
+from hvr_nb.formats.skeletons.track import SkeletonTrack, check_track
+
+_END = 0.3  # an end site lies this part of the bone before it further on
+_SHORTEST_END = 0.01  # metres
+
+
+def write_skeleton_bvh(path: str | Path, track: SkeletonTrack) -> Path:
+    """Write joints (T, J, 3) with bones of constant (median) length over a T-pose; returns ``path``.
+
+    Frames without the person are interpolated: BVH has no way to leave them out.
+
+    Raises:
+        HvrError: the joints form no tree, or one of them is never known.
+    """
+    path = check_track(track, path, suffix=".bvh", tree=True)
+    rig = rig_track(track)
+    offsets = rig.offsets * UNITS
+    places = np.repeat(offsets[None], len(rig.root), axis=0)
+    places[:, 0] = rig.root * UNITS
+    ends = {k: _end(rig.offsets[k]) * UNITS for k in range(len(rig.names)) if k not in rig.parents}
+    names = tuple("_".join(name.split()) for name in rig.names)
+    return format_bvh(Bvh(names, rig.parents, offsets, places, rig.rotations, ends, track.fps), path)
+
+
+def _end(offset: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(offset)
+    return (
+        offset / length * max(_END * length, _SHORTEST_END)
+        if length > 1e-9
+        else np.array([0, _SHORTEST_END, 0])
+    )
+
+
+def read_skeleton_bvh(path: str | Path, *, unit: float = 1 / UNITS) -> SkeletonTrack:
+    """The joints of any BVH file, without rotations, end sites and helper joints; all frames valid.
+
+    Args:
+        unit: metres of the file's unit of length.
+
+    Raises:
+        HvrError: naming the line that is wrong.
+    """
+    bvh = parse_bvh(path)
+    kept = without_helpers(bvh.names, bvh.parents, bvh.offsets)
+    joints = bvh.pose()[1][:, kept] * unit
+    names = tuple(bvh.names[k] for k in kept)
+    return SkeletonTrack(joints, names, joint_parents(kept, bvh.parents), bvh.fps, np.ones(len(joints), bool))

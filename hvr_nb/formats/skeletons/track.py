@@ -1,0 +1,123 @@
+"""A 3D skeleton through time, and the npz file that holds all of it (specs/pose3d_pamir.md A17).
+
+The other ``skeleton_*`` modules write the same track as CSV, TRC, BVH and GLB.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hvr_nb.store.files import read_npz, write_npz
+from hvr_nb.types import HvrError
+
+
+@dataclass(frozen=True)
+class SkeletonTrack:
+    """J joints over T frames; which joint hangs from which may be unknown (all parents -1)."""
+
+    joints: np.ndarray  # (T, J, 3) metres, world axes, Y up; NaN where not known
+    names: tuple[str, ...]  # J
+    parents: tuple[int, ...]  # J, -1 for a root
+    fps: float  # frames per second
+    valid: np.ndarray  # (T,) bool, False where the person was not seen
+
+    def __repr__(self) -> str:
+        return (
+            f"SkeletonTrack({len(self.joints)} frames, {len(self.names)} joints, {self.fps:.4g} fps, "
+            f"{int(self.valid.sum())} observed)"
+        )
+
+
+def check_track(track: SkeletonTrack, path: str | Path, *, suffix: str, tree: bool = False) -> Path:
+    """The path, if the track (joints (T, J, 3)) makes sense and the file's name ends in ``suffix``.
+
+    Args:
+        tree: whether the joints must hang together in one tree.
+
+    Raises:
+        HvrError: saying what is wrong.
+    """
+    path, joints = Path(path), np.asarray(track.joints)
+    if path.suffix.lower() != suffix:
+        raise HvrError(f"{path}: the name must end in {suffix}")
+    count = len(track.names)
+    if (
+        joints.ndim != 3
+        or joints.shape[1:] != (count, 3)
+        or np.shape(track.valid) != (len(joints),)
+        or not len(joints)
+    ):
+        raise HvrError(
+            f"a skeleton of {count} names needs joints (T, {count}, 3) and valid (T,), T being 1 or more; "
+            f"it has {joints.shape} and {np.shape(track.valid)}"
+        )
+    if not (np.isfinite(track.fps) and track.fps > 0):
+        raise HvrError(f"fps is {track.fps}; it must be positive")
+    if len(set(track.names)) < count or len(track.parents) != count:
+        raise HvrError(
+            f"a skeleton needs as many parents as names ({len(track.parents)}, {count}), no name twice"
+        )
+    if tree:
+        tree_order(track.parents)
+    return path
+
+
+def tree_order(parents: tuple[int, ...]) -> list[int]:
+    """Joint indices, every one after its parent and directly before its own children's chains.
+
+    Raises:
+        HvrError: there is not one root from which all joints hang.
+    """
+    children: dict[int, list[int]] = {}
+    for j, p in enumerate(parents):
+        children.setdefault(p, []).append(j)
+    order, stack = [], list(children.get(-1, []))
+    if len(stack) != 1:
+        raise HvrError(f"the skeleton has {len(stack)} roots (parent -1); one tree of joints is needed")
+    while stack:
+        order.append(stack.pop())
+        stack.extend(reversed(children.get(order[-1], [])))
+    if len(order) != len(parents):
+        raise HvrError("the skeleton's parents do not form one tree; every joint must lead to the root")
+    return order
+
+
+def known_joints(track: SkeletonTrack) -> np.ndarray:
+    """(T, J, 3) the joints with what is not known interpolated in time, and held at both ends.
+
+    Raises:
+        HvrError: a joint is never known.
+    """
+    joints = np.array(track.joints, np.float64)
+    known = np.isfinite(joints).all(2) & np.asarray(track.valid, bool)[:, None]
+    frames = np.arange(len(joints))
+    for j in range(joints.shape[1]):
+        if not known[:, j].any():
+            raise HvrError(
+                f"joint {track.names[j]} is not known in any frame; leave it out or estimate it first"
+            )
+        for axis in range(3):
+            joints[:, j, axis] = np.interp(frames, frames[known[:, j]], joints[known[:, j], j, axis])
+    return joints
+
+
+def write_skeleton_npz(path: str | Path, track: SkeletonTrack) -> Path:
+    """Write everything of a track as npz (joints, names, parents, fps, valid); returns ``path``."""
+    path = check_track(track, path, suffix=".npz")
+    write_npz(path, track, {"kind": "skeleton", "unit": "m", "up": "y"})
+    return path
+
+
+def read_skeleton_npz(path: str | Path) -> SkeletonTrack:
+    """Read what ``write_skeleton_npz`` wrote.
+
+    Raises:
+        HvrError: missing, damaged or something else.
+    """
+    remedy = "write the skeleton again with write_skeleton_npz"
+    track, _ = read_npz(Path(path), SkeletonTrack, remedy=remedy)
+    check_track(track, path, suffix=".npz")
+    return track

@@ -1,0 +1,116 @@
+"""The one training loop: step, log, checkpoint, resume.
+
+Every step draws its randomness from ``(seed, step)``, and a checkpoint holds all that a step
+changes, so a run that was killed and resumed ends bit for bit where an uninterrupted one does.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from hvr_nb.store.files import atomic
+from hvr_nb.types import HvrError
+
+CHECKPOINT_SCHEMA = 1
+
+
+def step_rng(seed: int, step: int) -> np.random.Generator:
+    """The random numbers of one step, the same whenever and wherever it runs."""
+    return np.random.default_rng([seed, step])
+
+
+def train(
+    step: Callable[[int, np.random.Generator], Mapping[str, float]],
+    state: Mapping[str, object],
+    *,
+    iters: int,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    every: int = 1000,
+    log_every: int = 50,
+    identity: str = "",
+    desc: str = "training",
+) -> dict[str, list[float]]:
+    """Run ``step`` for steps 0..iters-1.
+
+    Args:
+        step: ``step(k, rng)`` changes the state and returns named numbers to log.
+        state: everything a step changes, by name; each has ``state_dict`` and ``load_state_dict``
+            over tensors and plain numbers.
+        checkpoint: file to go on from and to write; None keeps nothing.
+        every: steps between checkpoints. log_every: steps between rows of the history.
+        identity: what the run was started with; a checkpoint of another run, or a damaged one, is
+            left out with a warning and training starts anew.
+
+    Returns:
+        the history: "step", "seconds" of training so far, and a list for every logged number.
+    """
+    first, history = 0, {"step": [], "seconds": []}
+    if checkpoint is not None and Path(checkpoint).exists():
+        try:
+            first, history = load_checkpoint(checkpoint, state, identity)
+        except HvrError as error:
+            warnings.warn(f"training starts anew: {error}", stacklevel=2)
+    before = history["seconds"][-1] if history["seconds"] else 0.0
+    began = time.perf_counter()
+    bar = tqdm(range(first, iters), initial=first, total=iters, desc=desc, unit="step", mininterval=1.0)
+    for k in bar:
+        numbers = step(k, step_rng(seed, k))
+        if (k + 1) % log_every == 0 or k + 1 == iters:
+            _record(history, k + 1, before + time.perf_counter() - began, numbers)
+            bar.set_postfix({name: f"{value:.3g}" for name, value in numbers.items()}, refresh=False)
+        if checkpoint is not None and ((k + 1) % every == 0 and k + 1 < iters):
+            save_checkpoint(checkpoint, state, k + 1, history, identity)
+    return history
+
+
+def _record(history: dict, step: int, seconds: float, numbers: Mapping[str, float]) -> None:
+    rows = len(history["step"])
+    history["step"].append(step)
+    history["seconds"].append(seconds)
+    for name, value in numbers.items():
+        column = history.setdefault(name, [float("nan")] * rows)
+        column.append(float(value))
+        if not np.isfinite(value):
+            raise HvrError(f"training diverged: {name} is {value} at step {step}; lower the learning rate")
+
+
+def save_checkpoint(
+    path: str | Path, state: Mapping[str, object], step: int, history: dict, identity: str = ""
+) -> None:
+    """Write the whole state after ``step`` steps, atomically."""
+    content = {
+        "schema": CHECKPOINT_SCHEMA,
+        "step": step,
+        "history": history,
+        "identity": identity,
+        "state": {name: part.state_dict() for name, part in state.items()},
+    }
+    with atomic(Path(path)) as partial:
+        torch.save(content, partial)
+
+
+def load_checkpoint(path: str | Path, state: Mapping[str, object], identity: str = "") -> tuple[int, dict]:
+    """Put a checkpoint's content into ``state``; the step it stands at and the history so far.
+
+    Raises:
+        HvrError: the file is damaged, of another version or of a run with other options.
+    """
+    remedy = "delete it to train from the start"
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        schema, run = content["schema"], content["identity"]
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise HvrError(f"{path} is damaged ({type(error).__name__}); {remedy}") from error
+    if schema != CHECKPOINT_SCHEMA or run != identity or set(content["state"]) != set(state):
+        raise HvrError(f"{path} belongs to a run with other options; {remedy}")
+    for name, part in state.items():
+        part.load_state_dict(content["state"][name])
+    return content["step"], content["history"]

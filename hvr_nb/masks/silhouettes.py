@@ -1,0 +1,215 @@
+"""Silhouettes of the followed person: the network's masks refined to soft, steady edges, or a user's own.
+
+Chain measured in specs/perception.md 3: mirrored network masks, temporal fusion, GrabCut, mean-field CRF,
+closed-form matting, one more temporal pass. All of it runs in a crop round the person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from hvr_nb.masks.crf import combine, grabcut, guided_coefficients, mean_field
+from hvr_nb.masks.flow import REACH, warp_neighbours, weighted_median
+from hvr_nb.masks.labels import import_masks, write_label_png
+from hvr_nb.masks.matting import closed_form_alpha, edge_band, foreground_colours
+from hvr_nb.types import HvrError, Keypoints, Masks
+
+__all__ = ["import_masks", "person_region", "refine_silhouettes", "segment_person", "write_label_png"]
+
+_SIDE = {"best": 768, "quick": 320}  # pixels; a longer crop is worked on at this length
+_CHUNK = 16  # frames whose network masks are held as float32 at once
+# BODY_25 joints of each bone; the head is drawn as a disc
+_BONES = ((1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (10, 11), (8, 12),
+          (12, 13), (13, 14), (11, 22), (11, 24), (14, 19), (14, 21), (2, 9), (5, 12), (0, 1))  # fmt: skip
+_HEAD = (0, 15, 16, 17, 18)
+
+
+def segment_person(
+    frames: np.ndarray, keypoints: Keypoints, *, quality: Literal["best", "quick"] = "best"
+) -> Masks:
+    """Soft silhouettes of the followed person and colours free of background at their edges.
+
+    Args:
+        frames: (T, H, W, 3) uint8 RGB. keypoints: of the followed person.
+        quality: "best", or "quick" (a third of the time, coarser edges).
+
+    Returns:
+        Masks with ``alpha`` and ``foreground``; alpha is 0 in frames where the person was not found.
+    """
+    from hvr_nb.masks.detector import person_masks  # loads the network's runtime
+
+    raw = np.zeros(frames.shape[:3], np.uint8)
+    for start in range(0, len(frames), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        raw[part] = np.rint(255.0 * person_masks(frames[part], _part(keypoints, part)))
+    return refine_silhouettes(frames, keypoints, raw, quality=quality)
+
+
+def _part(keypoints: Keypoints, part: slice) -> Keypoints:
+    """The keypoints of some frames."""
+
+    def cut(a: np.ndarray | None) -> np.ndarray | None:
+        return None if a is None else a[part]
+
+    return replace(
+        keypoints,
+        points=cut(keypoints.points),
+        filled=cut(keypoints.filled),
+        found=cut(keypoints.found),
+        boxes=cut(keypoints.boxes),
+        landmarks=cut(keypoints.landmarks),
+        world=cut(keypoints.world),
+    )
+
+
+def refine_silhouettes(
+    frames: np.ndarray, keypoints: Keypoints, raw: np.ndarray, *, quality: Literal["best", "quick"] = "best"
+) -> Masks:
+    """Refine rough silhouettes (T, H, W) uint8 of the followed person, as ``segment_person`` does."""
+    if quality not in _SIDE:
+        raise HvrError(f'quality is "{quality}"; use "best" or "quick"')
+    side, size = _SIDE[quality], body_size(keypoints)
+    first = np.zeros_like(raw)
+    boxes: dict[int, tuple[slice, slice]] = {}
+    for t in tqdm(range(len(frames)), desc="silhouettes", unit="frame"):
+        if not keypoints.found[t]:
+            continue
+        region = person_region(keypoints.points[t], raw.shape[1:], size=size[t])
+        box = _crop(raw[t], region, margin=0.08 * size[t])
+        if box is not None:
+            boxes[t] = box
+            first[t][box] = _refine(frames, raw, t, box, region[box], side)
+    if quality == "quick":
+        alpha = first
+    else:
+        alpha = np.zeros_like(raw)
+        for t, box in tqdm(boxes.items(), desc="steady edges", unit="frame"):
+            alpha[t][box] = _settle(frames, first, t, box, side)
+    foreground = np.zeros_like(frames)
+    for t, box in boxes.items():
+        foreground[t][box] = foreground_colours(frames[t][box], alpha[t][box])
+    return Masks(alpha, foreground=foreground, source=f"blazepose, refined ({quality})")
+
+
+def body_size(keypoints: Keypoints) -> np.ndarray:
+    """(T,) pixels: the longer side of the person's box, not less than 0.7 of the clip's median."""
+    sides = np.full(len(keypoints.points), np.nan)
+    for t, points in enumerate(keypoints.points):
+        seen = points[points[:, 2] > 0.2, :2]
+        if keypoints.found[t] and len(seen) > 1:
+            sides[t] = np.ptp(seen, axis=0).max()
+    if np.isnan(sides).all():
+        return np.ones(len(sides))
+    middle = np.nanmedian(sides)
+    return np.maximum(np.where(np.isnan(sides), middle, sides), 0.7 * middle)
+
+
+def _skeleton(points: np.ndarray, shape: tuple[int, int], thickness: int) -> np.ndarray:
+    """(H, W) uint8, 1 on the bones of (25, 3) points that are known."""
+    image = np.zeros(shape, np.uint8)
+    known = points[:, 2] > 0.1
+    where = np.rint(np.clip(np.nan_to_num(points[:, :2]), -4 * max(shape), 4 * max(shape))).astype(int)
+    for a, b in _BONES:
+        if known[a] and known[b]:
+            cv2.line(image, where[a].tolist(), where[b].tolist(), 1, thickness)
+    return image
+
+
+def person_region(points: np.ndarray, shape: tuple[int, int], *, size: float) -> np.ndarray:
+    """Where the followed person can be: within reach of the skeleton.
+
+    Args:
+        points: (25, 3) BODY_25 points, pixels and confidence. shape: (H, W).
+        size: pixels, the person's extent.
+
+    Returns:
+        (H, W) uint8: 2 on a bone, 1 up to 0.16 of the size from one (clothes, hair) and 0.2 from the
+        face, 0 elsewhere.
+    """
+    image = _skeleton(points, shape, max(1, round(0.04 * size)))
+    away = cv2.distanceTransform(1 - image, cv2.DIST_L2, 3)
+    head = points[list(_HEAD)]
+    head = head[head[:, 2] > 0.1, :2]
+    disc = np.zeros(shape, np.uint8)
+    if len(head):
+        cv2.circle(disc, np.rint(head.mean(0)).astype(int).tolist(), round(0.2 * size), 1, -1)
+    return np.where(image > 0, 2, ((away < 0.14 * size) & bool(image.any())) | (disc > 0)).astype(np.uint8)
+
+
+def _crop(raw: np.ndarray, region: np.ndarray, *, margin: float) -> tuple[slice, slice] | None:
+    """The rows and columns that hold the person, with background round it to learn from."""
+    y, x = np.nonzero((raw > 25) & (region > 0))
+    if len(y) == 0:
+        return None
+    pad = max(8, round(margin))
+    height, width = raw.shape
+    return (
+        slice(max(y.min() - pad, 0), min(y.max() + pad + 1, height)),
+        slice(max(x.min() - pad, 0), min(x.max() + pad + 1, width)),
+    )
+
+
+def _window(
+    frames: np.ndarray, masks: np.ndarray, t: int, box: tuple[slice, slice], side: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+    """Frame ``t`` and its neighbours cut to the box at working size: image, mask 0..1, distance."""
+    height, width = frames[t][box].shape[:2]
+    ratio = min(1.0, side / max(height, width))
+    size = (max(8, round(width * ratio)), max(8, round(height * ratio)))
+    near = [u for u in range(t - REACH, t + REACH + 1) if u != t and 0 <= u < len(frames)]
+    for u in [t, *(u for u in near if masks[u].any())]:
+        image = cv2.resize(frames[u][box], size, interpolation=cv2.INTER_AREA)
+        mask = cv2.resize(masks[u][box], size, interpolation=cv2.INTER_AREA)
+        yield image, mask.astype(np.float32) / 255.0, abs(u - t)
+
+
+def _refine(
+    frames: np.ndarray, raw: np.ndarray, t: int, box: tuple[slice, slice], region: np.ndarray, side: int
+) -> np.ndarray:
+    """(h, w) uint8 alpha of the box in frame ``t``: the whole chain but the last temporal pass."""
+    images, masks, distances = map(list, zip(*_window(frames, raw, t, box, side), strict=True))
+    image = images[0]
+    region = cv2.resize(region, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    prob = weighted_median(*warp_neighbours(images, masks, distances)) * (region > 0)
+    prob = combine(prob, grabcut(image, prob))
+    scale = max(image.shape[:2]) / 480.0  # band and reach below were tuned on crops of about this length
+    prob = mean_field(image, prob, edge_band(prob, round(10 * scale)), radius=24 * scale)
+    prob = _followed(prob * (region > 0), region == 2)
+    alpha = closed_form_alpha(image, prob, edge_band(prob, max(1, round(2 * scale))))
+    return _enlarge(alpha, image, frames[t][box])
+
+
+def _followed(prob: np.ndarray, bones: np.ndarray) -> np.ndarray:
+    """Drop the pieces of ``prob`` > 0.5 that the skeleton does not run through: they are somebody else's."""
+    count, names = cv2.connectedComponents((prob > 0.5).astype(np.uint8))
+    touched = np.isin(np.arange(count), names[bones])
+    if not touched[1:].any():
+        return prob
+    dropped = (~touched[names] & (names > 0)).astype(np.uint8)
+    fringe = cv2.dilate(dropped, np.ones((9, 9), np.uint8)) > 0
+    return np.where(fringe & ~(touched[names] & (names > 0)), 0.0, prob).astype(np.float32)
+
+
+def _enlarge(alpha: np.ndarray, image: np.ndarray, full: np.ndarray) -> np.ndarray:
+    """Guided upsampling: alpha (h, w) of the small image to (H, W) uint8 on the full image's edges."""
+    height, width = full.shape[:2]
+    if alpha.shape != (height, width):
+        guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255.0
+        model = guided_coefficients(guide, alpha[..., None], radius=2, eps=1e-4)
+        slope, offset = (cv2.resize(m, (width, height), interpolation=cv2.INTER_LINEAR) for m in model)
+        alpha = slope * (cv2.cvtColor(full, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255.0) + offset
+    return np.rint(255.0 * np.clip(alpha, 0.0, 1.0)).astype(np.uint8)
+
+
+def _settle(frames: np.ndarray, masks: np.ndarray, t: int, box: tuple[slice, slice], side: int) -> np.ndarray:
+    """(h, w) uint8: alpha of frame ``t`` without the slips that its neighbours contradict."""
+    images, alphas, distances = map(list, zip(*_window(frames, masks, t, box, side), strict=True))
+    settled = weighted_median(*warp_neighbours(images, alphas, distances))
+    change = cv2.resize(settled - alphas[0], masks[t][box].shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.rint(np.clip(masks[t][box] + 255.0 * change, 0.0, 255.0)).astype(np.uint8)

@@ -1,0 +1,84 @@
+"""Body and loose clothes as one skin: what a radiance field hangs on where the bare body does not do.
+
+The nearest place of the bare skin jumps from leg to leg under a skirt, and whatever hangs on it tears. The
+carved surface of ``hvr_nb.surface.carving`` spans the legs and is carried by smooth weights, so the nearest place of
+that does not jump (specs/surface.md C2, E4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hvr_nb.body.model import BodyModel
+from hvr_nb.canonical import loose_weights as loose
+from hvr_nb.canonical.big_pose import Canonical, surface_fields, vertex_parts
+from hvr_nb.canonical.binding import Binding, bind_mesh, carried, pose_skin, skin_weights
+from hvr_nb.geometry.outline_distance import signed_distance
+from hvr_nb.surface.carving import first_template, loose_volume
+from hvr_nb.types import Body, Camera
+
+CELL = 0.011  # metres, side of its triangles
+MARGIN = 0.1  # metres between it and the box of its fields
+LOOKED_AT = 24  # frames it is carved from, at most
+
+
+@dataclass(frozen=True)
+class Dress:
+    """A closed big-pose surface about body and loose clothes, hung on the bare body."""
+
+    binding: Binding  # of its V vertices
+    skin_faces: np.ndarray  # (F, 3) of the bare body
+    canonical: Canonical  # with this surface, its weights and the fields about it; joints are the body's
+
+    def posed(self, skin: np.ndarray, transforms: np.ndarray, transl: np.ndarray) -> np.ndarray:
+        """(V, 3) float32 world metres.
+
+        Args:
+            skin: (V0, 3) the posed bare body, world metres. transforms: (24, 3, 4) of its joints, before
+                the shift ``transl`` (3,), metres.
+        """
+        world = transforms.copy()
+        world[..., 3] += transl
+        return carried(self.binding, self.skin_faces, skin, world).astype(np.float32)
+
+
+def make_dress(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> Dress:
+    """Hang a big-pose surface, vertices (V, 3) in metres and faces (F, 3), on the body of ``canonical``."""
+    vertices = vertices.astype(np.float32)
+    binding = bind_mesh(vertices, faces, canonical)
+    weights = skin_weights(binding)
+    rest = loose.carry_back(loose.blend_joints(weights, canonical.A_big), vertices)
+    low, high = canonical.bounds
+    bounds = np.stack([np.minimum(low, vertices.min(0) - MARGIN), np.maximum(high, vertices.max(0) + MARGIN)])
+    fields = surface_fields(vertices, faces, weights, bounds, canonical.spacing)
+    worn = replace(
+        canonical,
+        rest_vertices=rest.astype(np.float32),
+        vertices=vertices,
+        faces=faces,
+        weights=weights,
+        bounds=bounds,
+        origin=bounds[0],
+        parts=vertex_parts(weights),
+        field_uv=None,
+        **fields,
+    )
+    return Dress(binding, canonical.faces, worn)
+
+
+def carve_dress(
+    canonical: Canonical, model: BodyModel, body: Body, alpha: np.ndarray, camera: Camera, which: np.ndarray
+) -> Dress | None:
+    """The dress that silhouettes show; None where they hold nothing loose.
+
+    Args:
+        body: T frames. alpha: (T, H, W) uint8. camera: for these pictures. which: (N,) frames to look at.
+    """
+    some = which[np.unique(np.linspace(0, len(which) - 1, min(LOOKED_AT, len(which))).astype(int))]
+    skin = pose_skin(model, body.betas, body.poses[some], body.transl[some])
+    volume = loose_volume(canonical, skin, [signed_distance(alpha[k]) for k in some], camera)
+    if volume is None:
+        return None
+    return make_dress(*first_template(canonical, volume, CELL, grown=0.0), canonical)

@@ -1,0 +1,91 @@
+"""How far two surfaces are apart (Chamfer distance, angle of normals; specs/surface.md E1), and how one folds.
+
+Only what can be seen from outside is compared: what a body hides under clothes is no part of the truth.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from hvr_nb.geometry.camera import default_camera, look_at
+from hvr_nb.geometry.mesh import face_normals
+from hvr_nb.geometry.raster import rasterize
+from hvr_nb.types import Mesh
+
+SIDE = 700  # pixels of the pictures that decide what is seen
+RINGS = ((-0.35, 12), (0.0, 24), (0.35, 12))  # height of the camera, radians, and views around
+
+
+def outer_faces(mesh: Mesh) -> np.ndarray:
+    """(F,) bool, faces seen from around the mesh, level with it and 20 degrees above and below."""
+    vertices = np.asarray(mesh.vertices, np.float64)
+    low, high = vertices.min(0), vertices.max(0)
+    centre, size = (low + high) / 2, float(np.linalg.norm(high - low))
+    lens, seen = default_camera(SIDE, SIDE, focal=3.8 * SIDE), np.zeros(len(mesh.faces), bool)
+    for height, views in RINGS:
+        for angle in 2 * np.pi * np.arange(views) / views:
+            way = [np.cos(height) * np.sin(angle), np.sin(height), np.cos(height) * np.cos(angle)]
+            face = rasterize(vertices, mesh.faces, look_at(centre + 4 * size * np.array(way), centre, lens))[
+                1
+            ]
+            seen[np.unique(face[face >= 0])] = True
+    return seen
+
+
+def surface_samples(mesh: Mesh, count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Points (count, 3) spread evenly over the surface by area, and the unit normals (count, 3) there."""
+    rng = np.random.default_rng(seed)
+    vertices = np.asarray(mesh.vertices, np.float64)
+    normals = face_normals(vertices, mesh.faces)
+    area = np.linalg.norm(normals, axis=1)
+    face = rng.choice(len(area), count, p=area / area.sum())
+    u = rng.random((count, 2))
+    u = np.where(u.sum(1, keepdims=True) > 1, 1 - u, u)
+    a, b, c = (vertices[mesh.faces[face, k]] for k in range(3))
+    return a + (b - a) * u[:, :1] + (c - a) * u[:, 1:], normals[face] / area[face, None]
+
+
+def surface_quality(found: Mesh, true: Mesh, *, samples: int = 100_000, seed: int = 0) -> dict[str, float]:
+    """Compare the outer faces of two meshes in the same place.
+
+    Args:
+        found, true: metres, world axes. samples: points on each.
+
+    Returns:
+        accuracy_mm (found to true), completeness_mm (true to found), chamfer_mm (their mean), and
+        normal_deg, the mean angle between the normals of nearest points, whichever side they point to.
+    """
+    found, true = (Mesh(m.vertices, m.faces[outer_faces(m)]) for m in (found, true))
+    (p, pn), (q, qn) = (surface_samples(m, samples, seed=seed + k) for k, m in enumerate((found, true)))
+    there, i = cKDTree(q).query(p)
+    back, j = cKDTree(p).query(q)
+    angles = [
+        np.degrees(np.arccos(np.clip(np.abs((a * b).sum(1)), 0, 1))).mean()
+        for a, b in ((pn, qn[i]), (qn, pn[j]))
+    ]
+    return {
+        "chamfer_mm": 500 * float(there.mean() + back.mean()),
+        "accuracy_mm": 1000 * float(there.mean()),
+        "completeness_mm": 1000 * float(back.mean()),
+        "normal_deg": float(np.mean(angles)),
+    }
+
+
+def jacobians(
+    faces: np.ndarray, before: np.ndarray, off_before: np.ndarray, after: np.ndarray, off_after: np.ndarray
+) -> np.ndarray:
+    """(F,) determinant of the map that carries a surface and what lies just off it, negative where it has folded over.
+
+    Of a face's prism: its two edges and the mean way to the points off its corners. Faces without volume
+    before are left out. The measure of specs/surface.md C2 and G T3, on the mesh itself.
+
+    Args:
+        faces: (F, 3). before, after: (V, 3) metres. off_before, off_after: (V, 3) the points a little off them.
+    """
+    old, new = (
+        (face_normals(x, faces) * (off - x)[faces].mean(1)).sum(1)
+        for x, off in ((before, off_before), (after, off_after))
+    )
+    kept = np.abs(old) > 1e-9 * np.abs(off_before - before).max()
+    return new[kept] / np.abs(old[kept])

@@ -1,0 +1,180 @@
+"""Every notebook through the batch runner on a small synthetic clip; killed, resumed, refused."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hvr_nb.batch import NotebookFailed, run_chain
+from hvr_nb.cli.main import main
+from hvr_nb.evaluate.stages import synthetic_video
+from hvr_nb.store.clip import Clip
+from hvr_nb.store.files import read_json
+from hvr_nb.store.video import write_video
+from hvr_nb.types import HvrError
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+SMALL = {
+    "02_masks": {"quality": "quick"},
+    "05_train": {"iters": 160, "rays": 256, "hold_out": 4, "min_psnr": 8.0},
+    "06_render": {"views": 3, "motion_frames": 2, "novel_limit": 1, "mesh_resolution": 48, "min_psnr": 6.0},
+    "07_visualize": {"player_side": 96},
+}
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory, detector):
+    """A finished run of all eight notebooks on 10 frames of 160 x 160."""
+    root = tmp_path_factory.mktemp("chain")
+    folder = synthetic_video(
+        root / "synthetic", outfit="shorts", motion="rotate", frames=10, size=160, seed=1
+    )
+    clip = root / "clip"
+    stages = run_chain(folder / "video.mp4", clip, notebooks_dir=NOTEBOOKS, overrides=SMALL)
+    return clip, folder / "video.mp4", stages
+
+
+def test_the_whole_chain(chain):
+    folder, _, stages = chain
+    assert [s.skipped for s in stages] == [False] * 8
+    clip = Clip.open(folder)
+    assert len(clip.frames) == len(clip.body) == 10
+    numbers = clip.metrics
+    assert sorted(numbers) == [
+        "00_video",
+        "01_keypoints",
+        "02_masks",
+        "03_body",
+        "04_canonical",
+        "05_train",
+        "06_render",
+    ]
+    assert numbers["01_keypoints"]["keypoint_pct"] < 3.0
+    assert numbers["01_keypoints"]["people"] == 1
+    assert numbers["02_masks"]["mask_iou"] > 0.85
+    assert numbers["03_body"]["mpjpe_mm"] < 120 and numbers["03_body"]["iou_mean"] > 0.75
+    assert numbers["03_body"]["lift_mpjpe_mm"] < 150 and clip.lifted.points.shape == (10, 17, 3)
+    assert {"plain_iou_mean", "lifted_iou_mean", "plain_mpjpe_mm", "lifted_mpjpe_mm"} < set(
+        numbers["03_body"]
+    )
+    assert numbers["04_canonical"]["mean_mm"] < 5
+    assert numbers["06_render"]["heldout_body_psnr"] > 10
+    assert numbers["06_render"]["held_out_frames"] == 2
+    for name in ("player.html", "report.html"):
+        assert "</html>" in (folder / name).read_text()
+    assert "synthetic" in (folder / "report.html").read_text()
+    for name in ("frames.mp4", "turntable.mp4", "novel_poses.mp4", "canonical.glb"):
+        assert (folder / "renders" / "nvr" / name).stat().st_size > 1000
+    assert len(list((folder / "runs").glob("0*.ipynb"))) == 8
+
+
+def test_nothing_is_run_twice_and_a_changed_parameter_runs_what_follows(chain, tmp_path):
+    folder, video, _ = chain
+    again = run_chain(video, folder, notebooks_dir=NOTEBOOKS, overrides=SMALL)
+    assert all(s.skipped for s in again)
+    copy = tmp_path / "clip"
+    shutil.copytree(folder, copy)
+    changed = SMALL | {"07_visualize": {"player_side": 64}}
+    stages = run_chain(video, copy, notebooks_dir=NOTEBOOKS, overrides=changed, from_stage="07")
+    assert [s.skipped for s in stages] == [False]
+
+
+def test_a_killed_training_goes_on_and_ends_the_same(chain, tmp_path):
+    folder, video, _ = chain
+    copy = tmp_path / "clip"
+    shutil.copytree(folder, copy)
+    (copy / "runs" / "05_train.done.json").unlink()
+    shutil.rmtree(copy / "avatars")
+    options = [
+        x
+        for k, v in (SMALL["05_train"] | {"checkpoint_every": 40}).items()
+        for x in ("-p", f"05_train.{k}", str(v))
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "hvr_nb",
+        "run",
+        str(video),
+        "--clip",
+        str(copy),
+        "--from",
+        "05",
+        "--to",
+        "05",
+        *options,
+    ]
+    running = subprocess.Popen(
+        command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    checkpoint = copy / "avatars" / "nvr" / "checkpoint.pt"
+    deadline = time.monotonic() + 240
+    while not checkpoint.exists() and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    killed_while_running = running.poll() is None and checkpoint.exists()
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert killed_while_running, "the training was over before it could be killed"
+    assert not (copy / "runs" / "05_train.done.json").exists(), "an interrupted stage is not finished"
+    time.sleep(2.0)  # the kernel notices that its parent is gone
+    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
+    for name in ("weights.npz", "body.npz"):
+        a, b = (np.load(f / "avatars" / "nvr" / name) for f in (copy, folder))
+        assert set(a) == set(b)
+        for key in set(a) - {"meta"}:
+            np.testing.assert_array_equal(a[key], b[key], err_msg=f"{name} {key}")
+    mine, theirs = (read_json(f / "avatars" / "nvr" / "options.json", remedy="") for f in (copy, folder))
+    assert mine["history"]["loss"] == theirs["history"]["loss"] and mine["history"]["step"][-1] == 160
+
+
+def test_a_video_without_a_person_fails_clearly_and_the_rest_goes_on(tmp_path, detector, capsys):
+    empty = np.full((6, 96, 96, 3), 127, np.uint8) + np.arange(6, dtype=np.uint8)[:, None, None, None]
+    write_video(tmp_path / "empty.mp4", empty, fps=10)
+    folder = synthetic_video(tmp_path / "s", outfit="skirt", motion="walk", frames=4, size=128, seed=2)
+    code = main(
+        [
+            "batch",
+            str(tmp_path / "empty.mp4"),
+            str(folder / "video.mp4"),
+            "--clips",
+            str(tmp_path / "clips"),
+            "--to",
+            "01",
+        ]
+    )
+    out = capsys.readouterr().out
+    assert code == 1
+    rows = [line for line in out.splitlines() if "failed" in line]
+    assert len(rows) == 1 and "01_keypoints" in rows[0] and "no person found" in rows[0]
+    assert (tmp_path / "clips" / "video" / "keypoints.npz").exists()
+
+
+def test_unknown_and_mistyped_parameters_are_refused_before_anything_runs(tmp_path):
+    video = tmp_path / "v.mp4"
+    write_video(video, np.zeros((2, 64, 64, 3), np.uint8), fps=5)
+    for wrong, words in (
+        ({"05_train": {"itres": 5}}, "iters"),
+        ({"05_train": {"iters": "many"}}, "int"),
+        ({"09_nothing": {"iters": 5}}, "05_train"),
+    ):
+        with pytest.raises(HvrError, match=words):
+            run_chain(video, tmp_path / "clip", notebooks_dir=NOTEBOOKS, overrides=wrong)
+    assert not (tmp_path / "clip").exists()
+
+
+def test_a_damaged_artefact_is_named_with_the_notebook_to_run(chain, tmp_path):
+    folder, video, _ = chain
+    copy = tmp_path / "clip"
+    shutil.copytree(folder, copy)
+    (copy / "body.npz").write_bytes((copy / "body.npz").read_bytes()[:200])
+    with pytest.raises(NotebookFailed, match="03_body"):
+        run_chain(video, copy, notebooks_dir=NOTEBOOKS, overrides=SMALL, from_stage="04", to_stage="04")
+    healed = run_chain(video, copy, notebooks_dir=NOTEBOOKS, overrides=SMALL, to_stage="04")
+    assert [s.skipped for s in healed][:3] == [True] * 3 and not healed[3].skipped

@@ -1,0 +1,151 @@
+"""SCHP checkpoints: tensor names, normalisation facts, bad files, labels out."""
+
+import numpy as np
+import pytest
+import torch
+
+from hvr_nb.masks.schp import AugmentCE2P, InPlaceABN, _affine, load_schp, parse_with_schp
+from hvr_nb.types import HvrError, Masks
+
+ABN = ("weight", "bias", "running_mean", "running_var")
+
+
+def expected_shapes(classes: int) -> dict[str, tuple[int, ...]]:
+    """The 603 tensors of specs/perception.md 4, written out again from the description."""
+    shapes = {}
+
+    def conv(name, outside, inside, kernel, bias=False):
+        shapes[f"{name}.weight"] = (outside, inside, kernel, kernel)
+        if bias:
+            shapes[f"{name}.bias"] = (outside,)
+
+    def abn(name, channels):
+        for key in ABN:
+            shapes[f"{name}.{key}"] = (channels,)
+
+    for i, (outside, inside) in enumerate([(64, 3), (64, 64), (128, 64)], 1):
+        conv(f"conv{i}", outside, inside, 3)
+        abn(f"bn{i}", outside)
+    inside = 128
+    for layer, (blocks, planes) in enumerate([(3, 64), (4, 128), (23, 256), (3, 512)], 1):
+        for b in range(blocks):
+            name = f"layer{layer}.{b}"
+            three = [(planes, inside, 1), (planes, planes, 3), (4 * planes, planes, 1)]
+            for i, (o, c, k) in enumerate(three, 1):
+                conv(f"{name}.conv{i}", o, c, k)
+                abn(f"{name}.bn{i}", o)
+            if b == 0:
+                conv(f"{name}.downsample.0", 4 * planes, inside, 1)
+                abn(f"{name}.downsample.1", 4 * planes)
+            inside = 4 * planes
+    for s in range(4):
+        conv(f"context_encoding.stages.{s}.1", 512, 2048, 1)
+        abn(f"context_encoding.stages.{s}.2", 512)
+    conv("context_encoding.bottleneck.0", 512, 4096, 3)
+    abn("context_encoding.bottleneck.1", 512)
+    for i, c in enumerate((256, 512, 1024), 1):
+        conv(f"edge.conv{i}.0", 256, c, 1)
+        abn(f"edge.conv{i}.1", 256)
+    conv("edge.conv4", 2, 256, 3, bias=True)
+    conv("edge.conv5", 2, 6, 1, bias=True)
+    convs = [("conv1.0", 256, 512), ("conv2.0", 48, 256), ("conv3.0", 256, 304), ("conv3.2", 256, 256)]
+    for name, o, c in convs:
+        conv(f"decoder.{name}", o, c, 1)
+        abn(f"decoder.{name[:-1]}{int(name[-1]) + 1}", o)
+    conv("decoder.conv4", classes, 256, 1, bias=True)
+    conv("fushion.0", 256, 1024, 1)
+    abn("fushion.1", 256)
+    conv("fushion.3", classes, 256, 1, bias=True)
+    return shapes
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    generator = torch.Generator().manual_seed(0)
+    state = {}
+    for name, shape in expected_shapes(20).items():
+        fan = max(1, int(np.prod(shape[1:])))
+        value = torch.randn(shape, generator=generator) / fan**0.5
+        state["module." + name] = value.abs() + 0.5 if name.endswith("running_var") else value
+    path = tmp_path_factory.mktemp("schp") / "exp-schp-cihp.pth"
+    torch.save({"state_dict": state, "epoch": 3}, path)
+    return path
+
+
+def test_names_and_shapes_are_those_of_the_checkpoint():
+    with torch.device("meta"):
+        state = AugmentCE2P(20).state_dict()
+    assert {k: tuple(v.shape) for k, v in state.items()} == expected_shapes(20)
+    assert len(state) == 603
+
+
+def test_strict_load_and_labels(checkpoint, monkeypatch):
+    monkeypatch.setattr("hvr_nb.masks.schp._SETS", {20: ("CIHP", 129)})  # a smaller picture than 473: faster
+    network = load_schp(checkpoint)
+    assert not network.training
+    stored = torch.load(checkpoint, weights_only=True)["state_dict"]["module.layer3.22.bn3.weight"]
+    assert torch.equal(network.layer3[22].bn3.weight, stored)
+
+    frames = np.random.default_rng(0).integers(0, 255, (2, 60, 40, 3), np.uint8)
+    alpha = np.zeros((2, 60, 40), np.uint8)
+    alpha[0, 10:50, 8:30] = 255
+    out = parse_with_schp(frames, Masks(alpha), checkpoint)
+    assert (out.labels[0][alpha[0] == 0] == 0).all() and (out.labels[0][alpha[0] > 0] > 0).all()
+    assert out.labels.max() < 20 and not out.labels[1].any() and out.label_set == "CIHP"
+    assert "exp-schp-cihp.pth" in out.parsing_source
+
+
+def test_normalisation_uses_the_magnitude_of_gamma():
+    layer = InPlaceABN(2)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([-2.0, 3.0]))
+        layer.bias.copy_(torch.tensor([0.5, -1.0]))
+        layer.running_mean.fill_(1.0)
+        layer.running_var.fill_(4.0)
+    x = torch.tensor([3.0, -3.0]).reshape(1, 2, 1, 1)
+    sigma = (4.0 + 1e-5) ** 0.5
+    y = layer(x).detach().flatten()
+    torch.testing.assert_close(y[0], torch.tensor((2.0 + 1e-5) * 2 / sigma + 0.5))
+    torch.testing.assert_close(y[1], torch.tensor(0.01 * ((3.0 + 1e-5) * -4 / sigma - 1.0)))  # leaky ReLU
+    plain = InPlaceABN(2, activation=False)
+    plain.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(plain(x).detach().flatten()[1], y[1] * 100)
+
+
+def test_strides():
+    network = AugmentCE2P(18, layers=(1, 1, 1, 1)).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 3, 64, 96)).shape == (1, 18, 16, 24)
+        assert network.layer4(torch.zeros(1, 1024, 4, 6)).shape == (1, 2048, 4, 6)  # dilated, not strided
+    assert network.layer4[0].conv2.dilation == (2, 2)
+
+
+def test_affine_fits_the_padded_square():
+    fit = _affine(100, 60, 50)
+    corners = fit[:, :2] @ np.array([[0, 60], [0, 100]]) + fit[:, 2:]
+    np.testing.assert_allclose(corners, [[10, 40], [0, 50]])
+
+
+def test_wrong_files_are_named(tmp_path):
+    with pytest.raises(HvrError, match="nothing.pth is missing"):
+        load_schp(tmp_path / "nothing.pth")
+    text = tmp_path / "text.pth"
+    text.write_text("hello")
+    with pytest.raises(HvrError, match="text.pth"):
+        load_schp(text)
+    other = tmp_path / "other.pth"
+    torch.save({"state_dict": {"module.fc.weight": torch.zeros(3, 3)}}, other)
+    with pytest.raises(HvrError, match=r"other.pth.*fushion"):
+        load_schp(other)
+    code = tmp_path / "code.pth"
+    torch.save({"state_dict": {"x": np.random.default_rng(0)}}, code)  # needs unpickling of a class
+    with pytest.raises(HvrError, match="code.pth"):
+        load_schp(code)
+    pascal = tmp_path / "pascal.pth"
+    torch.save({"state_dict": {"module.fushion.3.weight": torch.zeros(7, 256, 1, 1)}}, pascal)
+    with pytest.raises(HvrError, match="7 classes"):
+        load_schp(pascal)
+    part = tmp_path / "part.pth"
+    torch.save({"fushion.3.weight": torch.zeros(20, 256, 1, 1)}, part)
+    with pytest.raises(HvrError, match="does not fit"):
+        load_schp(part)

@@ -1,0 +1,150 @@
+"""The player and the report: well-formed, self-contained, with the right content."""
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pytest
+
+from hvr_nb.body.model import load_body_model
+from hvr_nb.geometry.camera import default_camera
+from hvr_nb.report import Section, clip_report, write_player, write_report
+from hvr_nb.report.meanings import meaning_of
+from hvr_nb.report.pages import svg_plot
+from hvr_nb.store.clip import Clip
+from hvr_nb.types import Body, HvrError, Keypoints, Masks
+
+VOID = {"meta", "img", "input", "br", "path", "link"}
+
+
+class Balanced(HTMLParser):
+    """Fails on an element that is closed wrongly."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.text = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open and self.open.pop() == tag, f"</{tag}> at {self.getpos()}"
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def check_page(path):
+    """The page's text; it must be well-formed and load nothing."""
+    text = path.read_text()
+    parser = Balanced()
+    parser.feed(text)
+    assert parser.open == [] and text.startswith("<!doctype html>") and "{{" not in text
+    assert not re.search(r"https?://", text)
+    assert not re.search(r"<(script|img|iframe|link)[^>]*(src|href)=(?!\"data:)", text)
+    return " ".join(parser.text), text
+
+
+def film(count=4, value=0):
+    return np.stack([np.full((40, 60, 3), value + 10 * i, np.uint8) for i in range(count)])
+
+
+def test_player_holds_every_frame(tmp_path):
+    clips = {"film <1>": film(), "render": film(value=100)}
+    path = write_player(tmp_path / "p.html", clips, fps=12.5, max_side=30, title="a & b", names=list("abcd"))
+    _, text = check_page(path)
+    data = json.loads(re.search(r'id="film">(.*?)</script>', text, re.S).group(1))
+    assert data["fps"] == 12.5 and data["names"] == list("abcd")
+    assert [p["label"] for p in data["panels"]] == ["film <1>", "render"]
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(data["panels"][1]["frames"][3]), np.uint8), 1)
+    assert image.shape == (20, 30, 3) and abs(int(image.mean()) - 130) <= 2
+    assert (
+        "a &amp; b" in text and json.loads(re.search(r'id="scene">(.*?)</script>', text, re.S).group(1)) == ""
+    )
+
+
+def test_player_with_a_3d_scene(tmp_path):
+    model = load_body_model()
+    still = np.zeros((4, 3))
+    body = Body(
+        np.zeros(10), still, np.zeros((4, 69)), still, default_camera(60, 40), np.ones(4, bool), model.hash
+    )
+    path = write_player(tmp_path / "p.html", {"film": film()}, fps=30, body=body, model=model)
+    text = path.read_text()
+    scene = json.loads(re.search(r'id="scene">(.*?)</script>', text, re.S).group(1))
+    assert "setTime(event.data.time)" in scene and scene.rstrip().endswith("</html>")
+    with pytest.raises(HvrError, match="body has 4 frames and the clips 3"):
+        write_player(tmp_path / "q.html", {"film": film(3)}, fps=30, body=body, model=model)
+
+
+def test_player_refuses_what_cannot_play(tmp_path):
+    for clips, fps, message in (
+        ({}, 30, "same length"),
+        ({"a": film(2), "b": film(3)}, 30, "same length"),
+        ({"a": film(2)}, 0, "fps is 0"),
+    ):
+        with pytest.raises(HvrError, match=message):
+            write_player(tmp_path / "p.html", clips, fps=fps)
+    assert not list(tmp_path.iterdir())
+
+
+def test_report_shows_numbers_with_units_and_says_synthetic(tmp_path):
+    section = Section(
+        "Body & soul",
+        text="x < y",
+        pictures={"one": film()[0]},
+        numbers={"mpjpe_mm": 31.4159, "heldout_psnr_body": 24.0, "note": "<none>"},
+        series={"iou": [0.5, np.nan, 0.7]},
+        facts={"seed": 3},
+        links={"player": "player.html"},
+    )
+    words, text = check_page(write_report(tmp_path / "r.html", [section], title="me", synthetic=True))
+    assert "31.42" in words and "mm" in words and "frames kept out of training: on body pixels" in words
+    assert "synthetic subject" in words and "Body & soul" in words and "<none>" in words
+    assert text.count("data:image/jpeg;base64,") == 1 and '<a href="player.html">' in text
+    real, _ = check_page(write_report(tmp_path / "s.html", [section], title="me"))
+    assert "synthetic" not in real
+
+
+def test_plot_has_gaps_and_right_ends():
+    plot = svg_plot("iou", [0.0, 1.0, np.nan, 0.5], width=164, height=142)
+    path = re.search(r'class="curve" d="(.*?)"', plot).group(1)
+    assert path == "M56.0 122.0L89.3 22.0M156.0 72.0"
+    assert svg_plot("iou", [np.nan]) == "" and "iou (0..1)" in plot
+
+
+def test_meanings():
+    assert meaning_of("novel_body_psnr") == "unseen cameras: on body pixels only: the honest one"
+    assert meaning_of("no_such") == ""
+
+
+def test_report_of_a_clip(tmp_path):
+    frames = film()
+    clip = Clip.create(
+        tmp_path / "clip",
+        frames,
+        fps=10.0,
+        names=list("abcd"),
+        times=np.arange(4) / 10,
+        source={"path": str(tmp_path / "a" / "me.mp4"), "synthetic": True},
+    )
+    clip.save("camera", default_camera(60, 40))
+    points = np.random.default_rng(0).uniform(5, 35, (4, 25, 3))
+    clip.save("keypoints", Keypoints(points, np.zeros((4, 25), bool), np.ones(4, bool), np.zeros((4, 4))))
+    alpha = np.zeros((4, 40, 60), np.uint8)
+    alpha[:, 10:30, 20:40] = 255
+    clip.save("masks", Masks(alpha, source="hand"))
+    for stage in ("01_keypoints", "02_masks"):
+        clip.record(stage, found_pct=100.0, iou=[0.1, 0.2, 0.3, 0.4])
+    (clip.folder / "player.html").write_text("")
+    path = clip_report(clip, pictures={"film": frames, "again": frames})
+    words, text = check_page(path)
+    assert path == clip.folder / "report.html" and "clip: video to avatar" in words and "me.mp4" in words
+    assert "synthetic subject" in words and "me.mp4" in words and str(tmp_path) not in text
+    assert text.count("<svg") == 2 and text.count("data:image/jpeg") == 3
+    assert '<a href="player.html">' in text and "numpy" in words

@@ -1,0 +1,238 @@
+"""The order of the house: floors, names, sizes, docstrings, thin notebooks, equal pins."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "hvr_nb"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MODULES = sorted(PACKAGE.rglob("*.py"))
+HEADINGS = ["Goal", "Parameters", "Load", "Do", "Look", "Check", "Save & next", "Exercises"]
+# A wing imports only from wings of a lower floor, never from one of its own floor (docs/house.md).
+FLOORS = (
+    {"types", "threads"},
+    {"store", "geometry"},
+    {"keypoints"},
+    {"body", "masks", "metrics", "learning", "batch"},
+    {"lift", "canonical", "subject", "drawing"},
+    {"fit", "surface", "formats", "viewing"},
+    {"methods", "render", "export"},
+    {"evaluate"},
+    {"report"},
+    {"cli"},
+    {"__main__"},
+)
+# what only one wing may import
+HOMES = {
+    "k3d": "viewing",
+    "ipywidgets": "viewing",
+    "papermill": "batch",
+    "ai_edge_litert": "keypoints",
+    "av": "store",
+}
+
+
+def floor_of(module: str) -> int:
+    """Floor of "hvr_nb.<wing>[.x]", 1 at the bottom."""
+    found = [k for k, wings in enumerate(FLOORS, 1) if module.split(".")[0] in wings]
+    assert found, f"hvr_nb/{module} stands on no floor; add it to tests/test_house.py and docs/house.md"
+    return found[0]
+
+
+def imports_of(path: Path) -> set[str]:
+    """Modules of hvr_nb that a file imports, without the leading "hvr_nb."."""
+    out = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "hvr_nb":
+            parent = node.module.split(".")[1:]
+            for alias in node.names:
+                inner = PACKAGE.joinpath(*parent, alias.name)
+                is_module = inner.is_dir() or inner.with_suffix(".py").exists()
+                out.add(".".join([*parent, alias.name] if is_module else parent))
+        elif isinstance(node, ast.Import):
+            out |= {a.name.removeprefix("hvr_nb.") for a in node.names if a.name.startswith("hvr_nb.")}
+    return out - {""}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_wings_import_only_from_lower_floors(path):
+    module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    if module == "__init__":
+        return
+    wing = module.split(".")[0]
+    for target in imports_of(path):
+        if target.split(".")[0] != wing:
+            lower = floor_of(target) < floor_of(module)
+            assert lower, f"{module} (floor {floor_of(module)}) imports {target} (floor {floor_of(target)})"
+        elif wing == "methods" and module.count(".") > 1:
+            method = target.split(".")[1]
+            assert method[0] == "_" or method == module.split(".")[1], (
+                f"{module} imports another method, {target}"
+            )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_modules_stay_small(path):
+    assert len(path.read_text().splitlines()) <= 400, (
+        f"{path.name} is over 400 lines; is there a second job in it?"
+    )
+
+
+def test_no_import_cycles():
+    graph = {}
+    for path in MODULES:
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        if name:
+            graph[name] = imports_of(path)
+    done, path = set(), []
+
+    def visit(name):
+        if name in done:
+            return
+        assert name not in path, " -> ".join([*path, name])
+        path.append(name)
+        for target in graph.get(name, ()):
+            if target != name:
+                visit(target)
+        path.pop()
+        done.add(name)
+
+    for name in graph:
+        visit(name)
+
+
+def test_third_parties_stay_in_their_wing():
+    for path in MODULES:
+        wing = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for name in (n.split(".")[0] for n in names):
+                assert HOMES.get(name, wing) == wing, f"{path.name} imports {name}"
+
+
+def test_no_public_name_twice():
+    """A class or function is found by its name alone; a method's folder repeats only the names of the contract."""
+    homes = {}
+    for path in MODULES:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_":
+                homes.setdefault(node.name, []).append(path.relative_to(PACKAGE).as_posix())
+    contract = {"reconstruct", "load", "Options"}
+    twice = {name: where for name, where in homes.items() if len(where) > 1 and name not in contract}
+    assert not twice, twice
+    wings = {name for floor in FLOORS for name in floor}
+    assert not wings & set(homes), f"a verb bears a wing's name: {wings & set(homes)}"
+
+
+def test_import_is_light():
+    code = "import sys, hvr_nb; print(sorted({'torch', 'cv2', 'k3d', 'numba'} & set(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert out.stdout.strip() == "[]", out.stdout + out.stderr
+
+
+def test_public_names_exist():
+    import hvr_nb
+
+    for name in hvr_nb.__all__:
+        assert getattr(hvr_nb, name).__doc__, f"{name} has no docstring"
+
+
+def test_ruff():
+    for command in (["check"], ["format", "--check"]):
+        out = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "hvr_nb", "tests", "scripts"],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+        assert out.returncode == 0, out.stdout + out.stderr
+
+
+def test_array_arguments_have_shapes():
+    """Public functions that take or return arrays state a shape such as (T, 3) in the docstring."""
+    missing = []
+    for path in MODULES:
+        for node in ast.parse(path.read_text()).body:
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            notes = ast.unparse(node.args) + (ast.unparse(node.returns) if node.returns else "")
+            if re.search(r"ndarray|Tensor", notes) and not re.search(
+                r"\(.*?\)", ast.get_docstring(node) or ""
+            ):
+                missing.append(f"{path.relative_to(PACKAGE)}:{node.name}")
+    assert not missing, missing
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebooks_are_thin(path):
+    nb = nbformat.read(path, 4)
+    nbformat.validate(nb)
+    assert path.stat().st_size < 15_000
+    text = "\n".join(c.source for c in nb.cells if c.cell_type == "markdown")
+    assert re.findall(r"^## (.+)$", text, re.M) == HEADINGS
+    tagged = [c for c in nb.cells if "parameters" in c.metadata.get("tags", [])]
+    assert len(tagged) == 1, "one parameters cell"
+    for line in tagged[0].source.splitlines():
+        assert re.match(r"^\w+: (str|int|float|bool|list\[float\]) = .+  # .+", line), line
+    for cell in nb.cells:
+        if cell.cell_type != "code":
+            continue
+        assert not cell.outputs and cell.execution_count is None, "committed without outputs"
+        tree = ast.parse(cell.source)
+        kinds = (ast.FunctionDef, ast.ClassDef, ast.Lambda)
+        assert not any(isinstance(n, kinds) for n in ast.walk(tree)), cell.source
+        if cell is not tagged[0]:
+            assert len(cell.source.splitlines()) <= 8, cell.source
+    assert any(
+        isinstance(n, ast.Assert)
+        for c in nb.cells
+        if c.cell_type == "code"
+        for n in ast.walk(ast.parse(c.source))
+    ), "Check asserts something"
+    assert re.search(r"\bshow\(|\bslider\(", nbformat.writes(nb)), "a notebook shows its result"
+
+
+def test_eight_notebooks():
+    assert [p.stem for p in NOTEBOOKS] == [
+        "00_video",
+        "01_keypoints",
+        "02_masks",
+        "03_body",
+        "04_canonical",
+        "05_train",
+        "06_render",
+        "07_visualize",
+    ]
+
+
+def test_pins_are_the_same_everywhere_and_explained():
+    text = (ROOT / "environment.yml").read_text()
+    conda = yaml.safe_load(text)["dependencies"]
+    pip = set(next(d["pip"] for d in conda if isinstance(d, dict)))
+    project = set(re.findall(r'^  "([\w-]+==[\w.]+)",$', (ROOT / "pyproject.toml").read_text(), re.M))
+    project |= set(re.findall(r'"((?:pytest|ruff)==[\w.]+)"', (ROOT / "pyproject.toml").read_text()))
+    torch = {p for p in project if p.startswith("torch==")}  # conda brings its own build
+    assert pip == project - torch
+    for line in text.splitlines():
+        if re.match(r"\s+- [\w-]+==?[\w.]+", line) and "python=" not in line:
+            assert "#" in line, f"no reason beside {line.strip()}"
+
+
+def test_no_absolute_paths_or_registry_hosts():
+    bad = re.compile(r"(/home/\w+|/root/|/work/|/Users/\w+|C:\\\\|https?://(pypi|files\.pythonhosted))")
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    for name in files:
+        path = ROOT / name
+        if path.suffix in (".py", ".md", ".yml", ".toml", ".ipynb", "") and path.name != "test_house.py":
+            found = bad.search(path.read_text(errors="ignore"))
+            assert not found, f"{name}: {found.group(0)}"
