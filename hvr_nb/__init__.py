@@ -24,7 +24,7 @@ _PUBLIC = {
     "body_overlay": "drawing.shading",
     "body_quality": "evaluate.stages",
     "Camera": "types",
-    "Canonical": "canonical.big_pose",
+    "Canonical": "types",
     "check_inputs": "evaluate.inputs",
     "choose_camera": "geometry.camera",
     "Clip": "store.clip",

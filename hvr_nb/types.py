@@ -7,6 +7,7 @@ Arrays are numpy; T is the number of frames of a clip.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,6 +25,8 @@ SMPL_JOINT_NAMES = (
     "head", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist",
     "right_wrist", "left_hand", "right_hand",
 )  # fmt: skip
+PART_NAMES = ("body", "leg", "head", "left_arm", "right_arm")
+DIFFUSED = 0.06  # metres over which the weights of what stands off the body are diffused
 MONOCULAR_R = np.diag([1.0, -1.0, -1.0])
 
 
@@ -166,6 +169,49 @@ class Body:
 
     def __repr__(self) -> str:
         return f"Body({len(self)} frames, {len(self.betas)} betas, {int(self.valid.sum())} observed)"
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """The shaped body in big pose with its fields on a grid (X, Y, Z nodes, ``ij`` indexing)."""
+
+    rest_vertices: np.ndarray  # (V, 3) shaped T-pose, metres
+    rest_joints: np.ndarray  # (24, 3) shaped T-pose joints, metres
+    vertices: np.ndarray  # (V, 3) big pose, metres
+    A_big: np.ndarray  # (24, 3, 4) T-pose to big pose, per joint
+    weights: np.ndarray  # (V, 24) skin weights
+    faces: np.ndarray  # (F, 3)
+    parts: np.ndarray  # (V,) uint8, index into part_names
+    bounds: np.ndarray  # (2, 3) lower and upper corner of the vertices with margin, metres
+    part_bounds: np.ndarray  # (5, 2, 3) the same for every part
+    origin: np.ndarray  # (3,) position of grid node (0, 0, 0), metres
+    spacing: float  # distance of grid nodes, metres
+    field_weights: np.ndarray  # (X, Y, Z, 24) skin weights near the skin, their harmonic extension beyond
+    field_distance: np.ndarray  # (X, Y, Z) signed distance to the surface, metres, negative inside
+    field_face: np.ndarray  # (X, Y, Z) int32 nearest face
+    field_bary: np.ndarray  # (X, Y, Z, 3) barycentric coordinates in it
+    field_point: np.ndarray  # (X, Y, Z, 3) the nearest surface point itself, metres
+    parents: np.ndarray  # (24,) parent joints, -1 for the root
+    field_uv: np.ndarray | None = None  # (X, Y, Z, 2) texture coordinates, per corner, so seam-free
+    part_names: tuple[str, ...] = PART_NAMES
+    model_hash: str = ""  # sha256 of the body model
+
+    @functools.cached_property
+    def loose_weights(self) -> np.ndarray:
+        """(X, Y, Z, 24) float32 skin weights of what stands off the body: ``field_weights``, diffused.
+
+        In the crease between the legs the harmonic extension still changes from one thigh to the other within a
+        centimetre, and a skirt folds there; diffused over 6 cm it keeps 0.4 of its area (docs/decisions.md).
+        """
+        from scipy.ndimage import gaussian_filter  # here, so that the types stay light to import
+
+        sigma = DIFFUSED / self.spacing
+        out = gaussian_filter(self.field_weights.astype(np.float32), sigma, mode="nearest", axes=(0, 1, 2))
+        return out / out.sum(-1, keepdims=True)
+
+    def __repr__(self) -> str:
+        x, y, z = self.field_distance.shape
+        return f"Canonical({len(self.vertices)} vertices, {x}x{y}x{z} grid of {1e3 * self.spacing:.0f} mm)"
 
 
 @dataclass(frozen=True)

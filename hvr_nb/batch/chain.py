@@ -12,9 +12,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from hvr_nb import __version__
-from hvr_nb.batch.notebook import digest, marker, run_notebook
+from hvr_nb.batch.notebook import marker, run_notebook
 from hvr_nb.batch.parameters import check_parameters, known, read_parameters
 from hvr_nb.store.clip import STAGES, Clip
+from hvr_nb.store.digests import file_digest
 from hvr_nb.store.files import read_json
 from hvr_nb.store.places import ASSETS, MODELS
 from hvr_nb.types import HvrError
@@ -130,7 +131,7 @@ def _run_stage(notebook: Path, folder: Path, params: dict, *, force: bool, timeo
     outputs = functools.partial(_written, folder, writes, method)
     wanted = {
         "params": params,
-        "notebook": digest(notebook),
+        "notebook": file_digest(notebook),
         "version": __version__,
         "inputs": inputs,
         "outputs": outputs(),
@@ -204,7 +205,7 @@ def _files_given(params: Mapping[str, object], cwd: Path) -> dict[str, str]:
     for name, value in params.items():
         path = cwd / value if isinstance(value, str) and value and name != "clip" else None
         if path is not None and path.is_file():
-            found[f"file {name}"] = digest(path)
+            found[f"file {name}"] = file_digest(path)
         elif path is not None and path.is_dir():
             found[f"file {name}"] = _state(sorted(p for p in path.iterdir() if p.is_file()), content=False)
     return found
@@ -218,6 +219,6 @@ def _state(paths: list[Path], *, content: bool = True) -> str:
     for path in paths:
         status = path.stat()
         total.update(
-            f"{path.name} {digest(path) if content else (status.st_size, status.st_mtime_ns)}\n".encode()
+            f"{path.name} {file_digest(path) if content else (status.st_size, status.st_mtime_ns)}\n".encode()
         )
     return total.hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import signal
 import sys
@@ -23,6 +22,7 @@ from traitlets.config import Config
 
 from hvr_nb import __version__
 from hvr_nb.batch.parameters import check_parameters
+from hvr_nb.store.digests import file_digest
 from hvr_nb.store.files import write_json
 from hvr_nb.types import HvrError
 
@@ -83,7 +83,7 @@ def run_notebook(
         marker(out),
         {
             "params": params,
-            "notebook": digest(notebook),
+            "notebook": file_digest(notebook),
             "version": __version__,
             "inputs": dict(inputs or {}),
             "outputs": outputs(),
@@ -91,12 +91,6 @@ def run_notebook(
         },
     )
     return seconds
-
-
-def digest(path: Path) -> str:
-    """sha256 of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _execute(notebook: Path, out: Path, cwd: Path, params: dict, timeout: float) -> None:

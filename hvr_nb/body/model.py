@@ -8,7 +8,6 @@ its sha256 keys every cache and is written beside every set of parameters.
 from __future__ import annotations
 
 import functools
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,9 @@ import torch
 from torch import Tensor
 
 from hvr_nb.body import skinning
+from hvr_nb.store.digests import file_digest
 from hvr_nb.store.places import ASSETS, MODELS
-from hvr_nb.store.safe_pickle import read_smpl_npz, read_smpl_pickle
+from hvr_nb.store.smpl_arrays import read_smpl_npz, read_smpl_pickle
 from hvr_nb.types import Body, HvrError
 
 OPEN_BODY = ASSETS / "open_body.npz"
@@ -136,15 +136,17 @@ def find_model_file() -> Path:
     return OPEN_BODY
 
 
-def load_body_model(path: str | Path | None = None) -> BodyModel:
+def load_body_model(path: str | Path | BodyModel | None = None) -> BodyModel:
     """Read an SMPL-format model (.npz, or .pkl through the restricted reader).
 
     Args:
-        path: the file; None takes ``find_model_file()``.
+        path: the file; None takes ``find_model_file()``. A model that is read already is given back as it is.
 
     Raises:
         HvrError: the file is missing, unsafe or not an SMPL model.
     """
+    if isinstance(path, BodyModel):
+        return path
     path = Path(path or find_model_file())
     if not path.exists():
         raise HvrError(f"{path} is missing: put SMPL_NEUTRAL.pkl there or pass another model file")
@@ -153,7 +155,7 @@ def load_body_model(path: str | Path | None = None) -> BodyModel:
 
 @functools.lru_cache(maxsize=4)
 def _load(path: Path, _changed: int) -> BodyModel:
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = file_digest(path)
     raw = read_smpl_pickle(path) if path.suffix == ".pkl" else read_smpl_npz(path)
     return _from_arrays(raw, digest, path)
 

@@ -1,7 +1,5 @@
 """04: the big pose and what hangs on it.
 
-- ``Canonical``: The shaped body in big pose with its fields on a grid (X, Y, Z nodes, ``ij``
-  indexing).
 - ``make_canonical``: Shape the body, put it into the big pose and sample its fields.
 - ``round_trip_error``: How well the maps invert each other: points about the posed body to the big
   pose and back.
@@ -13,7 +11,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "big_pose": ["Canonical", "make_canonical", "round_trip_error"],
+        "big_pose": ["make_canonical", "round_trip_error"],
         "binding": ["bind_mesh"],
     },
 )

@@ -2,7 +2,7 @@
 
 Near the skin a point keeps to the nearest place of it: a point of a face and an offset that the
 blended joint transforms turn, so pose correctives are followed too. Off the skin it follows the
-smooth weights of ``hvr_nb.canonical.loose_weights``, so that a skirt spans the legs without tearing (specs/surface.md C2).
+smooth weights of ``hvr_nb.canonical.loose_weights``, so that a skirt spans the legs without tearing.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from hvr_nb.body.model import BodyModel
 from hvr_nb.canonical import loose_weights as loose
-from hvr_nb.canonical.big_pose import Canonical
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.nearest import nearest_surface, on_surface
+from hvr_nb.types import Canonical
 
 AROUND = 0.08  # metres over which looseness is evened out
 LEAST = 0.2  # evened-out looseness that cloth reaches somewhere; less is a crotch, a collar, a cuff

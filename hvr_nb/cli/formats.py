@@ -169,11 +169,10 @@ def _export_avatar(args: argparse.Namespace) -> int:
     from hvr_nb.store.files import refuse_foreign
 
     clip = Clip.open(args.clip)
-    load = _loader(clip, args.method)
     if not 16 <= args.size <= 8192:
         raise HvrError(f"--size is {args.size}; choose a texture of 16 to 8192 pixels")
     refuse_foreign(args.target, exported_files(args.target))  # before the work, not after it
-    avatar = load()
+    avatar = clip.avatar(args.method)
     texture = None if args.no_texture else avatar_texture(avatar, clip.frames, clip.masks, size=args.size)
     print(export_avatar(avatar, args.target, fps=clip.fps, texture=texture))
     return 0
@@ -185,11 +184,10 @@ def _export_frames(args: argparse.Namespace) -> int:
     from hvr_nb.store.files import refuse_foreign
 
     clip = Clip.open(args.clip)
-    load = _loader(clip, args.method)
     refuse_foreign(args.target, set())  # before the work, not after it
     print(
         export_frames(
-            load(),
+            clip.avatar(args.method),
             args.target,
             frames=clip.frames,
             alpha=clip.masks.alpha,
@@ -200,17 +198,6 @@ def _export_frames(args: argparse.Namespace) -> int:
         )
     )
     return 0
-
-
-def _loader(clip, name: str):
-    """What reads the clip's finished avatar of a method."""
-    from hvr_nb.methods import method
-
-    load, folder = method(name).load, clip.folder / "avatars" / name
-    if not (folder / "options.json").is_file():
-        begun = " (its training was stopped)" if (folder / "checkpoint.pt").is_file() else ""
-        raise HvrError(f"{clip.folder} has no finished {name} avatar{begun}; run 05_train first")
-    return lambda: load(folder)
 
 
 def _new(folder: Path) -> Path:

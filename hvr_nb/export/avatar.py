@@ -6,7 +6,6 @@ Any avatar will do that has ``surface(pose) -> Mesh`` (None for the big pose; ve
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from hvr_nb.formats.models.skinned_glb import read_skinned_glb, skinning_loss, write_skinned_glb
 from hvr_nb.geometry.mesh import save_mesh, split_seams
+from hvr_nb.store.digests import file_digest
 from hvr_nb.store.files import atomic_folder, read_json, write_image, write_json, write_npz
 from hvr_nb.surface.texture.bake import Texture, bake_texture
 from hvr_nb.types import SMPL_JOINT_NAMES, HvrError, Masks, Mesh
@@ -112,7 +112,7 @@ def export_avatar(avatar, folder: str | Path, *, fps: float, texture: Texture | 
             new / "skin_weights.npz", _skin(avatar.canonical, weights, vertex), {"kind": "skin_weights"}
         )
         loss = _loss(avatar, new / "avatar.glb", vertex)
-        digests = {p.name: _digest(p) for p in sorted(new.iterdir())}
+        digests = {p.name: file_digest(p) for p in sorted(new.iterdir())}
         seen = {} if texture is None else {"texture_seen_pct": texture.seen_pct}
         write_json(
             new / MANIFEST,
@@ -147,11 +147,7 @@ def exported_files(folder: Path) -> set[str]:
         return set()
     files = read_json(folder / MANIFEST, remedy="move the folder away").get("files", {})
     there = {name: folder / name for name in files if (folder / name).is_file()}
-    return {name for name, path in there.items() if _digest(path) == files[name]} | {MANIFEST}
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return {name for name, path in there.items() if file_digest(path) == files[name]} | {MANIFEST}
 
 
 def _skin(canonical, weights: np.ndarray, vertex: np.ndarray) -> ExportedSkin:

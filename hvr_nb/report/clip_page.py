@@ -90,9 +90,7 @@ def _stage_pictures(clip: Clip, stage: str, method: str) -> dict[str, np.ndarray
     if stage == "02_masks" and clip.has("masks"):
         return {"": strip(as_view(clip.masks, over=clip.frames))}
     if stage == "04_canonical" and clip.has("canonical"):
-        from hvr_nb.canonical.big_pose import Canonical
-
-        return {"": strip(as_view(clip.load("canonical", Canonical)))}
+        return {"": strip(as_view(clip.canonical))}
     if stage == "06_render":
         return _render_pictures(clip.folder / "renders" / method)
     return {}

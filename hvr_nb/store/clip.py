@@ -9,14 +9,15 @@ inputs have changed since is an error that names the notebook to run.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from hvr_nb.store.avatars import REMEDY as AVATAR_REMEDY
+from hvr_nb.store.avatars import avatar_inputs, begin_avatar, finish_avatar, load_method
+from hvr_nb.store.digests import file_digest
 from hvr_nb.store.files import SCHEMA as SCHEMA
 from hvr_nb.store.files import atomic as atomic
 from hvr_nb.store.files import (
@@ -29,7 +30,8 @@ from hvr_nb.store.files import (
     write_json,
     write_npz,
 )
-from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks, Normals
+from hvr_nb.store.mask_pictures import read_masks, retouchable_digest, retouched, write_masks
+from hvr_nb.types import Body, Camera, Canonical, HvrError, Joints3D, Keypoints, Masks, Normals
 
 # artefact -> (notebook that makes it, artefacts it is made from)
 STAGES = {
@@ -44,7 +46,6 @@ STAGES = {
     "canonical": ("04_canonical", ("body",)),
 }
 _FILES = {"frames": "frames/manifest.json", "masks": "masks/manifest.json"}
-_EDITABLE = ("alpha", "labels")  # layers of the masks that people retouch
 
 
 class Clip:
@@ -64,7 +65,7 @@ class Clip:
     @classmethod
     def create(
         cls,
-        folder: str | Path,
+        folder: str | Path | Clip,
         frames: np.ndarray,
         *,
         fps: float,
@@ -75,12 +76,12 @@ class Clip:
         """Make (or renew) a clip from frames; stage 00 only.
 
         Args:
-            folder: the clip's folder; other files in it are left alone.
+            folder: the clip's folder, or the clip; other files in it are left alone.
             frames: (T, H, W, 3) uint8 RGB. fps: frames per second of the clip.
             names: T unique frame names, e.g. "000012". times: (T,) seconds in the source.
             source: provenance to keep in clip.json (file name, its hash, parameters).
         """
-        clip = cls(folder)
+        clip = cls(folder.folder if isinstance(folder, Clip) else folder)
         if len(frames) == 0:
             raise HvrError("the clip has no frames; widen the frame range or check the video")
         if len(set(names)) != len(frames) or any(Path(name).name != name for name in names):
@@ -106,7 +107,7 @@ class Clip:
             clip.folder / "clip.json",
             {"schema": SCHEMA, "name": clip.name, "version": __version__, "source": source},
         )
-        return cls.open(folder)
+        return cls.open(clip)
 
     def _written_frames(self) -> set[str]:
         """File names in ``frames/`` that stage 00 wrote and may replace."""
@@ -129,9 +130,9 @@ class Clip:
             return False
 
     @classmethod
-    def open(cls, folder: str | Path) -> Clip:
-        """Open a clip folder made by notebook 00_video."""
-        clip = cls(folder)
+    def open(cls, folder: str | Path | Clip) -> Clip:
+        """Open a clip folder made by notebook 00_video; a clip is given back as it is."""
+        clip = folder if isinstance(folder, Clip) else cls(folder)
         clip.info  # noqa: B018  reads clip.json, so that a wrong folder is named at once
         return clip
 
@@ -140,7 +141,16 @@ class Clip:
         """The clip's name: its folder's."""
         return self.folder.resolve().name
 
-    @functools.cached_property
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.frame_names)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames, pixels."""
+        return int(self._manifest["width"]), int(self._manifest["height"])
+
+    @property
     def info(self) -> dict:
         """What stage 00 wrote into clip.json."""
         return read_json(self.folder / "clip.json", remedy="run 00_video to make the clip")
@@ -167,11 +177,12 @@ class Clip:
         if not path.exists():
             return ""
         if artefact not in _FILES:
-            return hashlib.sha256(path.read_bytes()).hexdigest()
+            return file_digest(path)
         meta = read_json(path, remedy=_remedy(artefact))
         made = str(meta.get("hash", ""))
-        if artefact == "masks" and self._retouched(meta):
-            return hashlib.sha256((made + self._pictures(meta)).encode()).hexdigest()
+        if artefact == "masks" and retouched(self.folder / "masks", meta):
+            now = retouchable_digest(self.folder / "masks", meta.get("layers", ()))
+            return hashlib.sha256((made + now).encode()).hexdigest()
         return made
 
     def save(self, artefact: str, value, **params) -> None:
@@ -187,7 +198,7 @@ class Clip:
         inputs = {name: self.fingerprint(name) for name in STAGES[artefact][1]}
         meta = {"kind": artefact, "inputs": inputs, "params": params}
         if artefact == "masks":
-            self._save_masks(value, meta)
+            write_masks(self.folder / "masks", value, self.frame_names, meta)
         else:
             write_npz(self.path(artefact), value, meta)
         self._cache.pop(artefact, None)
@@ -209,14 +220,15 @@ class Clip:
 
         An input that was not there when the artefact was made ("") was not used, so it may come.
         """
-        for name, digest in self._meta(artefact).get("inputs", {}).items():
+        inputs = self._meta(artefact).get("inputs", {})
+        self._check_made_from(self.path(artefact), inputs, _remedy(artefact))
+
+    def _check_made_from(self, path: Path, inputs: dict[str, str], remedy: str) -> None:
+        for name, digest in inputs.items():
             if not digest:
                 continue
             if self.fingerprint(name) != digest:
-                raise HvrError(
-                    f"{self.path(artefact)} was made from other {name} than the clip has now; "
-                    + _remedy(artefact)
-                )
+                raise HvrError(f"{path} was made from other {name} than the clip has now; {remedy}")
             self._check_inputs(name)
 
     @property
@@ -278,6 +290,37 @@ class Clip:
         """SMPL parameters, stage 03."""
         return self.load("body", Body)
 
+    @property
+    def canonical(self) -> Canonical:
+        """The body in its big pose, stage 04."""
+        return self.load("canonical", Canonical)
+
+    def avatar(self, method: str, **options):
+        """The trained avatar of a method, e.g. "nvr", stage 05.
+
+        Args:
+            method: its name. options: of the method's ``load``, e.g. ``device``.
+
+        Raises:
+            HvrError: there is no such method, the avatar is missing or damaged, or what it was trained on
+                has changed since.
+        """
+        module, folder = load_method(method), self.avatar_folder(method)
+        self._check_made_from(folder, avatar_inputs(folder), AVATAR_REMEDY)
+        return module.load(folder, **options)
+
+    def avatar_folder(self, method: str) -> Path:
+        """Where the avatar of a method lies."""
+        return self.folder / "avatars" / method
+
+    def save_avatar(self, method: str, avatar, made_from: tuple[str, ...]) -> None:
+        """Write an avatar by its ``save(folder)``, with the fingerprints of the artefacts it was made from."""
+        folder = self.avatar_folder(method)
+        inputs = {name: self.fingerprint(name) for name in made_from}
+        begin_avatar(folder)
+        avatar.save(folder)
+        finish_avatar(folder, inputs)
+
     # -- measured numbers ---------------------------------------------------------------------
 
     def record(self, stage: str, **numbers) -> dict:
@@ -292,92 +335,15 @@ class Clip:
         files = sorted((self.folder / "metrics").glob("*.json"))
         return {f.stem: read_json(f, remedy=f"run {f.stem} again") for f in files}
 
-    # -- masks: a folder of pictures, so that people can look and edit ---------------------------
-
-    def _save_masks(self, masks: Masks, meta: dict) -> None:
-        layers = {"alpha": masks.alpha, "labels": masks.labels, "foreground": masks.foreground}
-        layers = {layer: images for layer, images in layers.items() if images is not None}
-        for layer, images in layers.items():
-            if len(images) != len(self.frame_names):
-                frames = len(self.frame_names)
-                raise HvrError(f"{len(images)} {layer} masks for {frames} frames; make one for each")
-        digest = hashlib.sha256()
-        with atomic_folder(self.folder / "masks", ours=self._written_masks()) as partial:
-            for layer, images in layers.items():
-                digest.update(np.ascontiguousarray(images))
-                for name, image in zip(self.frame_names, images, strict=True):
-                    write_image(partial / layer / f"{name}.png", image)
-            write_json(
-                partial / "manifest.json",
-                {
-                    "schema": SCHEMA,
-                    "hash": digest.hexdigest(),
-                    "label_set": masks.label_set,
-                    "source": masks.source,
-                    "parsing_source": masks.parsing_source,
-                    "layers": list(layers),
-                    "pictures": _digest_of(partial / layer for layer in layers if layer in _EDITABLE),
-                    **meta,
-                },
-            )
-
-    def _written_masks(self) -> set[str]:
-        """Files in ``masks/`` that stage 02 wrote and may replace; refuse where they were retouched."""
-        if not self.has("masks"):
-            return set()
-        meta = read_json(self.path("masks"), remedy="move the folder away")
-        if self._retouched(meta):
-            raise HvrError(
-                f"{self.path('masks').parent} was edited by hand since 02_masks made it; "
-                "move the folder away to make new masks"
-            )
-        files = (self.folder / "masks").rglob("*.png")
-        layers = set(meta.get("layers", ()))
-        return {"manifest.json"} | {f"{p.parent.name}/{p.name}" for p in files if p.parent.name in layers}
-
-    def _pictures(self, meta: dict) -> str:
-        """Fingerprint of the retouchable pictures as they are now."""
-        layers = [layer for layer in meta.get("layers", ()) if layer in _EDITABLE]
-        return _digest_of(self.folder / "masks" / layer for layer in layers)
-
-    def _retouched(self, meta: dict) -> bool:
-        return self._pictures(meta) != meta.get("pictures", self._pictures(meta))
-
     @property
     def masks(self) -> Masks:
         """Silhouettes and labels, stage 02, with whatever has been retouched by hand."""
-        meta = self._meta("masks")
         self._check_inputs("masks")
         now = self.fingerprint("masks")
         if self._cache.get("masks", ("",))[0] != now:
-            layers = {layer: self._read_layer(layer) for layer in meta["layers"]}
-            self._cache["masks"] = (
-                now,
-                Masks(
-                    **layers,
-                    label_set=meta["label_set"],
-                    source=meta["source"],
-                    parsing_source=meta["parsing_source"],
-                ),
-            )
+            meta = self._meta("masks")
+            self._cache["masks"] = now, read_masks(self.folder / "masks", meta, self._manifest)
         return self._cache["masks"][1]
-
-    def _read_layer(self, layer: str) -> np.ndarray:
-        index, images = self._manifest, []
-        for name in index["names"]:
-            path = self.folder / "masks" / layer / f"{name}.png"
-            image = read_image(path, remedy=_remedy("masks"))
-            if layer in _EDITABLE and image.ndim == 3:
-                image = image[..., 0]  # a picture editor saved the grey picture in colour
-            if layer in _EDITABLE and image.dtype == np.uint16:
-                image = (image >> 8).astype(np.uint8)  # or with 16 bits
-            if image.shape[:2] != (index["height"], index["width"]):
-                raise HvrError(
-                    f"{path} is {image.shape[1]}x{image.shape[0]}, the frames are "
-                    f"{index['width']}x{index['height']}; give it their size"
-                )
-            images.append(image)
-        return np.stack(images)
 
     def __repr__(self) -> str:
         made = ", ".join(a for a in STAGES if self.has(a))
@@ -386,19 +352,3 @@ class Clip:
 
 def _remedy(artefact: str) -> str:
     return f"run {STAGES[artefact][0]} again"
-
-
-def _digest_of(folders: Iterable[Path]) -> str:
-    """sha256 of the names and bytes of the PNGs in some folders."""
-    files = [p for folder in folders for p in sorted(folder.glob("*.png"))]
-    stamps = [(p.stat().st_size, p.stat().st_mtime_ns) for p in files]
-    return _digest_files(tuple(files), tuple(stamps))
-
-
-@functools.lru_cache(maxsize=16)
-def _digest_files(files: tuple[Path, ...], _stamps: tuple) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.parent.name}/{path.name}".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

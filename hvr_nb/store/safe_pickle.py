@@ -13,7 +13,6 @@ import pickle
 import re
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -203,26 +202,27 @@ def _is_sparse(module: str, name: str) -> bool:
     return bool(_SPARSE_MODULE.fullmatch(module) and _SPARSE_CLASS.fullmatch(name))
 
 
-def _unpickle(data: bytes):
+def unpickle(data: bytes):
+    """What a pickle holds, foreign objects as inert records; raises what a damaged one makes it raise."""
     return _Reader(io.BytesIO(data), encoding="latin1", fix_imports=False).load()
 
 
-def _dense(value, done: dict, depth: int = 0) -> np.ndarray:
-    """The numbers of an array, a sparse matrix or a chumpy expression."""
+def dense(value, done: dict, depth: int = 0) -> np.ndarray:
+    """The numbers (...) of an array, a sparse matrix or a chumpy expression; ``done`` keeps those known."""
     if depth > MAX_DEPTH:
         raise ValueError("expressions nested too deeply")
     if id(value) in done:
         return done[id(value)]
 
     def inner(key: str, state: dict | None = None) -> np.ndarray:
-        return _dense((state or value.state)[key], done, depth + 1)
+        return dense((state or value.state)[key], done, depth + 1)
 
     if isinstance(value, _Array):
         if value.value is None:
             raise ValueError("an array without content")
         out = value.value
         if out.dtype.hasobject:
-            out = _dense(out.item(), done, depth + 1)  # as numpy saves one object in an npz
+            out = dense(out.item(), done, depth + 1)  # as numpy saves one object in an npz
     elif isinstance(value, np.ndarray):  # a member of an npz that was not pickled
         out = value
     elif not isinstance(value, _Record):
@@ -273,33 +273,6 @@ def _dense_sparse(kind: str, state: dict, inner: Callable) -> np.ndarray:
     return out
 
 
-def read_smpl_pickle(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays of an SMPL pickle (protocols 0-5, with or without chumpy and scipy objects in it).
-
-    Args:
-        path: the .pkl file.
-
-    Returns:
-        name -> array, sparse matrices dense; entries that are no numbers or text are left out.
-
-    Raises:
-        HvrError: the file is too big, damaged, or asks for anything a body model has no use for.
-    """
-    path = Path(path)
-    size = path.stat().st_size if path.exists() else 0
-    if not 0 < size <= MAX_FILE:
-        raise HvrError(f"{path} has {size} bytes; a body model has between 1 and {MAX_FILE}")
-    try:
-        content = _unpickle(path.read_bytes())
-    except HvrError as error:
-        raise HvrError(f"{path} was refused: {error}; fetch the model again from its makers") from None
-    except Exception as error:  # noqa: BLE001  a hostile or damaged file can fail in any way
-        raise HvrError(f"{path} cannot be read as a body model ({error!r}); fetch it again") from error
-    if not isinstance(content, dict):
-        raise HvrError(f"{path} holds a {type(content).__name__}, not the arrays of a body model")
-    return _arrays(content, path)
-
-
 def read_values(path: str | Path):
     """What a pickle, or an .npy file with a pickle in it, holds: dictionaries, lists, numbers, text, arrays.
 
@@ -315,7 +288,7 @@ def read_values(path: str | Path):
         raise HvrError(f"{path} is missing or has {size} bytes, not 1 to {MAX_FILE}; check the path")
     try:
         data = path.read_bytes()
-        content = _read_member(data) if path.suffix == ".npy" else _unpickle(data)
+        content = read_member(data) if path.suffix == ".npy" else unpickle(data)
         return _nested(content, [MAX_ITEMS])
     except HvrError as error:
         raise HvrError(f"{path} was refused: {error}; get the file again from its makers") from None
@@ -334,7 +307,7 @@ def read_npz_values(path: str | Path) -> dict:
         with zipfile.ZipFile(path) as file:
             if sum(info.file_size for info in file.infolist()) > MAX_FILE:
                 raise HvrError(f"its arrays have more than {MAX_FILE} bytes")
-            members = {name.removesuffix(".npy"): _read_member(file.read(name)) for name in file.namelist()}
+            members = {name.removesuffix(".npy"): read_member(file.read(name)) for name in file.namelist()}
         return {name: _nested(value, left) for name, value in members.items()}
     except HvrError as error:
         raise HvrError(f"{path} was refused: {error}; get the file again from its makers") from None
@@ -359,55 +332,14 @@ def _nested(value, left: list[int], depth: int = 0):
         return [_nested(v, left, depth + 1) for v in value]
     if value is None or isinstance(value, bool | int | float | str | bytes):
         return value
-    return _dense(value, {})
+    return dense(value, {})
 
 
-def read_smpl_npz(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays of an SMPL npz (v_template (V, 3), ...); members that numpy pickled go through the same closed table.
-
-    Raises:
-        HvrError: as ``read_smpl_pickle``.
-    """
-    path, out = Path(path), {}
-    try:
-        with zipfile.ZipFile(path) as file:
-            if sum(info.file_size for info in file.infolist()) > MAX_FILE:
-                raise HvrError(f"its arrays have more than {MAX_FILE} bytes")
-            for name in file.namelist():
-                out[name.removesuffix(".npy")] = _read_member(file.read(name))
-    except HvrError as error:
-        raise HvrError(f"{path} was refused: {error}; fetch the model again from its makers") from None
-    except (
-        ValueError,
-        OSError,
-        EOFError,
-        KeyError,
-        RuntimeError,
-        pickle.UnpicklingError,
-        TypeError,
-        AttributeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise HvrError(f"{path} cannot be read as a body model ({error!r}); fetch it again") from error
-    return _arrays(out, path)
-
-
-def _read_member(data: bytes):
+def read_member(data: bytes):
+    """The array (...) of an .npy file's bytes, or what numpy pickled into it, by ``unpickle``."""
     stream = io.BytesIO(data)
     version = np.lib.format.read_magic(stream)
     header = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
     if header(stream)[2].hasobject:
-        return _unpickle(data[stream.tell() :])
+        return unpickle(data[stream.tell() :])
     return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-
-
-def _arrays(content: dict, path: Path) -> dict[str, np.ndarray]:
-    out, done = {}, {}
-    for key, value in content.items():
-        try:
-            out[str(key)] = _dense(value, done)
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError, MemoryError) as error:
-            if key in ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table"):
-                raise HvrError(f"{path}: {key} cannot be read ({error})") from error
-    return out

@@ -12,6 +12,7 @@ import numpy as np
 
 from hvr_nb.body.model import OPEN_BODY, load_body_model, posed
 from hvr_nb.geometry.camera import orbit
+from hvr_nb.store.digests import file_digest
 from hvr_nb.store.files import SCHEMA, atomic, read_json, write_json
 from hvr_nb.store.video import write_video
 from hvr_nb.subject.motion import clip_motion, rotating_motion, subject_camera, walking_motion
@@ -182,7 +183,7 @@ def write_synthetic(
         seed=seed,
         hidden=tuple(hidden),
     )
-    _save_truth(folder / TRUTH, truth, {**recipe, "video": _sha(folder / VIDEO)})
+    _save_truth(folder / TRUTH, truth, {**recipe, "video": file_digest(folder / VIDEO)})
     return folder
 
 
@@ -226,10 +227,6 @@ def _recipe(outfit, motion, frames, size, fps, seed, hidden_views, hidden_every)
     }
 
 
-def _sha(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _is_done(folder: Path, recipe: dict) -> bool:
     """Whether the folder holds the whole result of ``recipe``, video undamaged."""
     if not all((folder / name).exists() for name in (VIDEO, TRUTH, RECIPE)):
@@ -241,7 +238,7 @@ def _is_done(folder: Path, recipe: dict) -> bool:
             meta = json.loads(str(file["__meta__"]))
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile):
         return False
-    return meta == {**recipe, "video": _sha(folder / VIDEO)}
+    return meta == {**recipe, "video": file_digest(folder / VIDEO)}
 
 
 def _save_truth(path: Path, truth: Truth, meta: dict) -> None:

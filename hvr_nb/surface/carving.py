@@ -12,13 +12,13 @@ from scipy import ndimage, sparse
 from scipy.spatial import ConvexHull, Delaunay
 from skimage.measure import label, marching_cubes
 
-from hvr_nb.canonical.big_pose import Canonical, sample_field
+from hvr_nb.canonical.big_pose import sample_field
 from hvr_nb.canonical.binding import Skin, bind, carried, loosened
 from hvr_nb.geometry.mesh import unique_edges
 from hvr_nb.geometry.nearest import nearest_surface
 from hvr_nb.geometry.outline_distance import lookup, pixels_of, signed_distance
 from hvr_nb.geometry.raster import rasterize
-from hvr_nb.types import Camera
+from hvr_nb.types import Camera, Canonical
 
 GROWN = 0.008  # metres that the body is inflated by to begin with
 NEAR = 0.045  # metres off the skin that tight clothes and hair stand at most

@@ -13,7 +13,7 @@ import numpy as np
 
 from hvr_nb.drawing import pictures, plots, shading, skeletons
 from hvr_nb.geometry.camera import project, to_camera
-from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks, Mesh, Tracks
+from hvr_nb.types import Body, Camera, Canonical, HvrError, Joints3D, Keypoints, Masks, Mesh, Tracks
 
 SIDE = 480  # pixels, the larger side of a picture on the screen
 
@@ -40,8 +40,6 @@ class View:
 @functools.singledispatch
 def as_view(x, **_options) -> View:
     """The ``View`` of a value; see ``hvr_nb.viewing.show`` for the options."""
-    if type(x).__name__ == "Canonical":  # by name: importing its module would import torch
-        return _canonical(x, **_options)
     raise HvrError(
         f"show does not know {type(x).__name__}; give frames, images, Tracks, Keypoints, Masks, Body, "
         "Canonical, Mesh or Joints3D"
@@ -229,7 +227,8 @@ def _joints(x: Joints3D, *, over=None, title: str = "", fps: float = 30.0) -> Vi
     )
 
 
-def _canonical(x, *, over=None, title: str = "", color: str = "parts") -> View:
+@as_view.register
+def _canonical(x: Canonical, *, over=None, title: str = "", color: str = "parts") -> View:
     """The big pose coloured by part or by skinning weights."""
     if color not in ("parts", "weights"):
         raise HvrError(f'color is {color!r}; a canonical body is coloured by "parts" or by "weights"')

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from hvr_nb.body.model import load_body_model, posed
-from hvr_nb.canonical.big_pose import Canonical
 from hvr_nb.drawing.pictures import contact_sheet, draw_mask, draw_skeleton, encode_jpeg, over, to_uint8
 from hvr_nb.drawing.shading import body_overlay
 from hvr_nb.geometry.camera import project
@@ -19,7 +18,7 @@ from hvr_nb.methods import method
 from hvr_nb.render.cameras import turntable
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import atomic
-from hvr_nb.types import Camera
+from hvr_nb.types import Camera, Canonical
 from hvr_nb.viewing.views import as_view
 
 

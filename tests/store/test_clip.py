@@ -3,84 +3,18 @@
 import errno
 import json
 import os
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from small_clips import H, T, W, a_body, a_camera, frames, make, some_keypoints, some_masks, whole
 
-from hvr_nb.geometry.camera import default_camera
 from hvr_nb.store import files
 from hvr_nb.store.clip import STAGES, Clip
 from hvr_nb.store.files import atomic, read_image, read_json, read_npz, write_image, write_json, write_npz
-from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
-
-T, H, W = 4, 24, 32
-
-
-def frames(seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (T, H, W, 3), dtype=np.uint8)
-
-
-def make(folder, *, seed=0, fps=30.0, names=None) -> Clip:
-    names = names or [f"{k:06d}" for k in range(T)]
-    return Clip.create(
-        folder, frames(seed), fps=fps, names=names, times=np.arange(T) / fps, source={"file": "a.mp4"}
-    )
-
-
-def a_camera(focal=50.0):
-    moved = {"dist": np.array([0.1, 0, 0, 0, 0.01]), "t": np.array([0.1, 0.2, 3.0])}
-    return replace(default_camera(W, H, focal), **moved)
-
-
-def some_keypoints(seed=0):
-    rng = np.random.default_rng(seed)
-    found = np.array([True, True, False, True])
-    return Keypoints(
-        points=rng.random((T, 25, 3)),
-        filled=rng.random((T, 25)) > 0.5,
-        found=found,
-        boxes=rng.random((T, 4)),
-        source="test",
-    )
-
-
-def some_masks(seed=0):
-    rng = np.random.default_rng(seed)
-    return Masks(
-        alpha=rng.integers(0, 256, (T, H, W), dtype=np.uint8),
-        labels=rng.integers(0, 18, (T, H, W), dtype=np.uint8),
-        label_set="ATR",
-        foreground=frames(7),
-        source="a",
-        parsing_source="b",
-    )
-
-
-def a_body(seed=0):
-    rng = np.random.default_rng(seed)
-    return Body(
-        betas=rng.normal(size=10),
-        global_orient=rng.normal(size=(T, 3)),
-        body_pose=rng.normal(size=(T, 69)),
-        transl=rng.normal(size=(T, 3)),
-        camera=a_camera(60.0),
-        valid=np.ones(T, bool),
-        model_hash="ab" * 32,
-    )
-
-
-def whole(folder) -> Clip:
-    clip = make(folder)
-    clip.save("camera", a_camera())
-    clip.save("keypoints", some_keypoints())
-    clip.save("masks", some_masks())
-    clip.save("joints3d", Joints3D(points=np.ones((T, 24, 3)), valid=np.ones(T, bool)))
-    clip.save("lifted", Joints3D(np.ones((T, 2, 3)), np.zeros(T, bool), ("pelvis", "nose")))
-    clip.save("body", a_body(), iters=np.int64(3), where=Path("x"))
-    return clip
+from hvr_nb.types import Camera, HvrError, Joints3D, Keypoints, Masks
 
 
 def same(a, b):
@@ -398,3 +332,17 @@ def test_only_artefacts_can_be_saved(tmp_path):
     for name in ("frames", "avatar"):
         with pytest.raises(HvrError, match="cannot be saved"):
             make(tmp_path).save(name, some_keypoints())
+
+
+def test_a_cell_may_run_twice(tmp_path):
+    clip = make(tmp_path / "clip")
+    assert Clip.open(clip) is clip
+    again = make(clip, seed=1)
+    assert again.folder == clip.folder
+    np.testing.assert_array_equal(again.frames, frames(1))
+
+
+def test_length_and_size(tmp_path):
+    clip = make(tmp_path)
+    assert len(clip) == T
+    assert clip.size == (W, H)

@@ -17,7 +17,7 @@ from scipy import sparse
 
 from hvr_nb.body import model as body_model
 from hvr_nb.formats.models.smpl_file import export_smpl_pickle
-from hvr_nb.store.safe_pickle import read_smpl_npz, read_smpl_pickle
+from hvr_nb.store.smpl_arrays import read_smpl_npz, read_smpl_pickle
 from hvr_nb.types import HvrError
 
 PROTOCOLS = (0, 1, 2, 3, 4, 5)
@@ -269,7 +269,7 @@ def test_lists_and_expressions_that_would_explode(tmp_path, chumpy):
 
 
 def test_a_file_too_large_or_missing(tmp_path, monkeypatch):
-    monkeypatch.setattr("hvr_nb.store.safe_pickle.MAX_FILE", 100)
+    monkeypatch.setattr("hvr_nb.store.smpl_arrays.MAX_FILE", 100)
     with pytest.raises(HvrError, match="bytes"):
         read_smpl_pickle(put(tmp_path, pickle.dumps({"f": np.zeros(100)})))
     with pytest.raises(HvrError, match="0 bytes"):

@@ -12,9 +12,8 @@ import pytest
 from hvr_nb import viewing
 from hvr_nb.batch import run_notebook
 from hvr_nb.body.model import load_body_model, posed
-from hvr_nb.canonical.big_pose import Canonical
 from hvr_nb.geometry.camera import default_camera
-from hvr_nb.types import Body, HvrError, Joints3D, Keypoints, Masks, Mesh, Tracks
+from hvr_nb.types import Body, Canonical, HvrError, Joints3D, Keypoints, Masks, Mesh, Tracks
 from hvr_nb.viewing import is_batch, scenes, show, slider
 from hvr_nb.viewing.live import player
 from hvr_nb.viewing.numbers import table

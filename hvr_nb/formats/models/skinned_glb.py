@@ -16,10 +16,9 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from hvr_nb.canonical.big_pose import Canonical
 from hvr_nb.formats.models.glb_file import INDEX_DATA, VERTEX_DATA, GlbBuffer, accessor, read_glb, write_glb
 from hvr_nb.geometry.mesh import split_seams, vertex_normals
-from hvr_nb.types import SMPL_JOINT_NAMES, Body, HvrError, Mesh
+from hvr_nb.types import SMPL_JOINT_NAMES, Body, Canonical, HvrError, Mesh
 
 INFLUENCES = 4  # joints that may carry a vertex; more is beyond what viewers read
 UNLIT = "KHR_materials_unlit"  # the colours hold the light they were filmed in

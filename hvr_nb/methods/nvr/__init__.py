@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from hvr_nb.body.model import load_body_model
-from hvr_nb.canonical.big_pose import Canonical, make_canonical
+from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.learning.train import train
 from hvr_nb.methods.nvr.avatar import RadianceAvatar, half_precision, load, pick_device
 from hvr_nb.methods.nvr.data import load_training_pictures, outline_fit, trained_frames
@@ -63,8 +63,8 @@ def reconstruct(
         device: "cpu", "cuda" or "auto". seed: of initialisation and sampling.
         refine_pose: correct the body's poses while training, where it stands out of the silhouettes.
         refine_camera: correct focal length and image centre while training (``lens.py``).
-        cloth: whether the field hangs on body and loose clothes together (``hvr_nb.methods.nvr.dress``), so that a skirt does
-            not tear between the legs; None: where the silhouettes stand far off the body.
+        cloth: whether the field hangs on body and loose clothes together (``hvr_nb.methods.nvr.dress``), so
+            that a skirt does not tear between the legs; None: where the silhouettes stand far off the body.
         checkpoint_every: steps between checkpoints.
         model_file: the body model of 03_body; "" takes the one ``load_body_model`` finds.
         field: sizes of the fields. weights: overrides of ``FitOptions``.
@@ -76,7 +76,7 @@ def reconstruct(
     target = pick_device(device)
     pictures = load_training_pictures(clip, clip.body.camera, image_scale=image_scale)
     model, body = load_body_model(model_file or None), clip.body
-    canonical = clip.load("canonical", Canonical) if clip.has("canonical") else make_canonical(body, model)
+    canonical = clip.canonical if clip.has("canonical") else make_canonical(body, model)
     if canonical.model_hash != model.hash:
         raise HvrError(
             f"the body was fitted with model {canonical.model_hash[:8]}, not {model.hash[:8]}; "
@@ -132,7 +132,7 @@ def reconstruct(
     half_precision(avatar_field)
     body = replace(body, camera=refocused_lens(body.camera, lens.folded.cpu().numpy()))
     avatar = _finish(avatar_field, occupancy, canonical, moving, body, model, history, call, model_file)
-    avatar.save(folder)
+    clip.save_avatar("nvr", avatar, made_from=(*NEEDS, "canonical"))
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return avatar
 

@@ -13,7 +13,7 @@ import torch
 from scipy import ndimage
 
 from hvr_nb.body.model import BodyModel, single_pose
-from hvr_nb.canonical.big_pose import Canonical, make_canonical
+from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.canonical.binding import Binding, bind, shifted, skin_weights
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.raster import rasterize
@@ -30,7 +30,7 @@ from hvr_nb.methods.nvr.samples import live_samples, positions
 from hvr_nb.methods.nvr.surface import canonical_mesh
 from hvr_nb.methods.nvr.warp import pose_bank
 from hvr_nb.store.files import read_npz, write_json, write_npz
-from hvr_nb.types import Body, Camera, HvrError, Mesh, Render
+from hvr_nb.types import Body, Camera, Canonical, HvrError, Mesh, Render
 
 CHUNK = 196608  # samples looked at at once
 SCHEMA = 2

@@ -13,11 +13,11 @@ import numpy as np
 
 from hvr_nb.body.model import BodyModel
 from hvr_nb.canonical import loose_weights as loose
-from hvr_nb.canonical.big_pose import Canonical, surface_fields, vertex_parts
+from hvr_nb.canonical.big_pose import surface_fields, vertex_parts
 from hvr_nb.canonical.binding import Binding, bind_mesh, carried, pose_skin, skin_weights
 from hvr_nb.geometry.outline_distance import signed_distance
 from hvr_nb.surface.carving import first_template, loose_volume
-from hvr_nb.types import Body, Camera
+from hvr_nb.types import Body, Camera, Canonical
 
 CELL = 0.011  # metres, side of its triangles
 MARGIN = 0.1  # metres between it and the box of its fields

@@ -9,7 +9,6 @@ import torch
 
 from hvr_nb.body.kinematics import turn_joints
 from hvr_nb.body.model import BodyModel
-from hvr_nb.canonical.big_pose import Canonical
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.learning import losses
 from hvr_nb.learning.lpips import load_lpips
@@ -24,7 +23,7 @@ from hvr_nb.methods.nvr.occupancy import Occupancy
 from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
 from hvr_nb.methods.nvr.samples import live_samples
 from hvr_nb.methods.nvr.warp import at_samples, pose_bank, skin_weights_at
-from hvr_nb.types import Body
+from hvr_nb.types import Body, Canonical
 
 MISFIT = 0.001  # metres out of the silhouettes from which on poses are taken for estimates
 GRAZING = 0.4  # cosine: surface seen flatter than this (66 degrees) teaches the light nothing

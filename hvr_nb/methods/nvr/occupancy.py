@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from scipy.ndimage import maximum_filter, minimum_filter
 
-from hvr_nb.canonical.big_pose import Canonical
 from hvr_nb.geometry.nearest import nearest_surface
 from hvr_nb.methods.nvr.network import AvatarField
+from hvr_nb.types import Canonical
 
 INSIDE = 0.03  # metres under the skin below which all is solid
 EMPTY, LIVE, SOLID = 0, 1, 2  # states of a cell

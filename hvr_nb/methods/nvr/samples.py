@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvr_nb.canonical.big_pose import Canonical
 from hvr_nb.methods.nvr.occupancy import EMPTY, LIVE, SOLID, LiveGrid
 from hvr_nb.methods.nvr.warp import PoseBank, at_samples, warp_rays
+from hvr_nb.types import Canonical
 
 PAD = 4096  # sample counts are rounded up to this, so that matrix kernels are reused
 

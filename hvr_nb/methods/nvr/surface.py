@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from skimage.measure import label, marching_cubes
 
-from hvr_nb.canonical.big_pose import Canonical, sample_field
+from hvr_nb.canonical.big_pose import sample_field
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.nearest import nearest_surface, on_surface
 from hvr_nb.methods.nvr.network import AvatarField
-from hvr_nb.types import Mesh
+from hvr_nb.types import Canonical, Mesh
 
 BATCH = 131072  # points evaluated at once
 

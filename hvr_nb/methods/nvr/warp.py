@@ -14,12 +14,13 @@ import numpy as np
 import torch
 
 from hvr_nb.body.model import BodyModel
-from hvr_nb.canonical.big_pose import Canonical, vertex_maps, warp_to_canonical
+from hvr_nb.canonical.big_pose import vertex_maps, warp_to_canonical
 from hvr_nb.geometry import nearest
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.nearest import on_surface, vertex_grid, vertex_rings
 from hvr_nb.methods.nvr import warp_torch
 from hvr_nb.methods.nvr.dress import Dress
+from hvr_nb.types import Canonical
 
 try:
     import numba

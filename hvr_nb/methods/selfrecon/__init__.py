@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from hvr_nb.body.model import load_body_model, posed
-from hvr_nb.canonical.big_pose import Canonical, make_canonical
+from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.geometry.camera import undistort_images
 from hvr_nb.geometry.rays import outline_gaps
 from hvr_nb.learning.train import train
@@ -69,7 +69,7 @@ def reconstruct(
     """
     clip.require(*NEEDS)
     model, body = load_body_model(model_file or None), clip.body
-    canonical = clip.load("canonical", Canonical) if clip.has("canonical") else make_canonical(body, model)
+    canonical = clip.canonical if clip.has("canonical") else make_canonical(body, model)
     if canonical.model_hash != model.hash:
         raise HvrError(
             f"the body was fitted with model {canonical.model_hash[:8]}, not {model.hash[:8]}; "
@@ -101,7 +101,7 @@ def reconstruct(
             desc="selfrecon",
         )
         avatar = _finish(fit, body, history, call, model_file)
-    avatar.save(folder)
+    clip.save_avatar("selfrecon", avatar, made_from=(*NEEDS, "canonical", "normals"))
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return avatar
 

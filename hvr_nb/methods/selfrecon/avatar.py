@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from hvr_nb.body.model import BodyModel, single_pose
-from hvr_nb.canonical.big_pose import Canonical, make_canonical
+from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.canonical.binding import Binding, bind_mesh, carried, pose_skin, skin_weights
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.nearest import nearest_surface, on_surface
@@ -21,7 +21,7 @@ from hvr_nb.methods.selfrecon.motion import bumps
 from hvr_nb.store.files import read_npz, write_json, write_npz
 from hvr_nb.surface.light import lobes
 from hvr_nb.surface.remesh import remeshed
-from hvr_nb.types import Body, Camera, HvrError, Mesh, Render
+from hvr_nb.types import Body, Camera, Canonical, HvrError, Mesh, Render
 
 SCHEMA = 2
 FINER = 2  # samples along each side of a pixel against jagged outlines

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from hvr_nb.body.kinematics import turn_joints
 from hvr_nb.body.model import BodyModel
-from hvr_nb.canonical.big_pose import Canonical
 from hvr_nb.canonical.binding import Skin, bind_mesh, carried, pose_skin, skin_weights
 from hvr_nb.canonical.loose_weights import blend_joints
 from hvr_nb.geometry.functions import robust_weight
@@ -32,7 +31,7 @@ from hvr_nb.surface.normal_maps import detailed, directions
 from hvr_nb.surface.remesh import remeshed
 from hvr_nb.surface.rim import Rim, rim, shared_edges
 from hvr_nb.surface.shading_normals import shaded_directions
-from hvr_nb.types import Body, Camera
+from hvr_nb.types import Body, Camera, Canonical
 
 ROUNDS = 6  # three on a coarse mesh, three on the fine one
 FINE_FROM = 3

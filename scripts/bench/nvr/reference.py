@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hvr_nb.canonical.big_pose import Canonical
+from hvr_nb.types import Canonical
 from scripts.bench.nvr.reference_grid import GridSizes, HashEmbedder
 
 WIDTH = 64  # of the part MLPs (3.2)

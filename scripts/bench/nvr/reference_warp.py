@@ -17,8 +17,8 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from hvr_nb.body import skinning
-from hvr_nb.canonical.big_pose import Canonical
 from hvr_nb.geometry.nearest import NEAR_RINGS, VertexGrid, nearest_vertex_kernel, vertex_grid
+from hvr_nb.types import Canonical
 
 REACH = 0.05  # metres from the body beyond which samples are dropped, ``smpl_thresh`` (3.3.2)
 SPACING = 0.025  # metres between the nodes of a frame's distance grid (1.5)

@@ -1,0 +1,58 @@
+"""Trained avatars in a clip's ``avatars/<method>/``: what each was made from, and whether its files are whole.
+
+A method writes its own files there; ``made_from.json`` beside them holds the fingerprints of the artefacts
+it was trained on and the size and digest of every file.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from hvr_nb.store.digests import file_digest
+from hvr_nb.store.files import SCHEMA, read_json, write_json
+from hvr_nb.types import HvrError
+
+RECORD = "made_from.json"
+REMEDY = "run 05_train again"
+
+
+def load_method(name: str):
+    """The module of a reconstruction method.
+
+    The methods stand above the store, so theirs is found by its name, at run time: the one call upwards.
+    """
+    return importlib.import_module("hvr_nb.methods").method(name)
+
+
+def begin_avatar(folder: Path) -> None:
+    """Say that an avatar is being written, so that one cut off half-way is not read."""
+    write_json(folder / RECORD, {"schema": SCHEMA, "complete": False})
+
+
+def finish_avatar(folder: Path, inputs: dict[str, str]) -> None:
+    """Record what an avatar was made from, artefact -> fingerprint, and its files as they are now."""
+    files = [p for p in sorted(folder.iterdir()) if p.suffix in (".npz", ".json") and p.name[0] != "."]
+    kept = {p.name: [p.stat().st_size, file_digest(p)] for p in files if p.name != RECORD}
+    write_json(folder / RECORD, {"schema": SCHEMA, "complete": True, "inputs": inputs, "files": kept})
+
+
+def avatar_inputs(folder: Path) -> dict[str, str]:
+    """What a finished avatar was made from, artefact -> fingerprint; empty where that was not recorded.
+
+    Raises:
+        HvrError: there is no avatar, its training was stopped, or a file of it has changed.
+    """
+    if not (folder / "options.json").is_file():
+        begun = " (its training was stopped)" if (folder / "checkpoint.pt").is_file() else ""
+        raise HvrError(f"{folder.parents[1]} has no finished {folder.name} avatar{begun}; run 05_train first")
+    if not (folder / RECORD).exists():  # an avatar of an earlier version
+        return {}
+    record = read_json(folder / RECORD, remedy=REMEDY)
+    if not record.get("complete"):
+        raise HvrError(f"{folder} holds an avatar that was not written to its end; {REMEDY}")
+    for name, (size, digest) in record["files"].items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != size or file_digest(path) != digest:
+            raise HvrError(f"{path} is missing or not as 05_train wrote it; {REMEDY}")
+    return record["inputs"]
