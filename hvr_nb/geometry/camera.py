@@ -37,13 +37,16 @@ def choose_camera(
     distortion=(),
     camera_file: str | Path = "",
 ) -> Camera:
-    """The best camera known: a file, a given focal, the video's metadata, or the default.
+    """The best camera known: a file, a given focal length, the video's metadata, or the default.
 
     Args:
         width, height: size of the frames, pixels.
-        focal, metadata_focal: pixels of these frames, 0 = unknown.
+        focal, metadata_focal: focal lengths in pixels of these frames, 0 = unknown.
         distortion: up to five OpenCV coefficients k1, k2, p1, p2, k3.
-        camera_file: npz with ``K`` (3, 3) and optionally ``dist``; needs no pickle.
+        camera_file: npz with ``K`` (3, 3) and optionally ``dist``, without pickled objects.
+
+    Raises:
+        HvrError: the file holds no camera matrix, or there are more than five coefficients.
     """
     camera = replace(
         default_camera(width, height, focal or metadata_focal),
@@ -56,11 +59,11 @@ def choose_camera(
         except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, BadZipFile) as error:
             raise HvrError(f"{camera_file}: no camera matrix K could be read ({error})") from error
         if K.shape != (3, 3):
-            raise HvrError(f"{camera_file}: K has shape {K.shape}, a (3, 3) matrix is wanted")
+            raise HvrError(f"{camera_file}: K has shape {K.shape}; it must be a (3, 3) matrix")
         camera, distortion = replace(camera, K=K, source="given"), dist
     dist = np.ravel(np.asarray(distortion, float))
     if len(dist) > 5:
-        raise HvrError(f"distortion has {len(dist)} coefficients; OpenCV's k1 k2 p1 p2 k3 are read")
+        raise HvrError(f"distortion has {len(dist)} coefficients; at most OpenCV's k1 k2 p1 p2 k3 are read")
     return replace(camera, dist=np.pad(dist, (0, 5 - len(dist))))
 
 
@@ -70,7 +73,10 @@ def to_camera(points: np.ndarray, camera: Camera) -> np.ndarray:
 
 
 def project(points: np.ndarray, camera: Camera) -> np.ndarray:
-    """World points (..., 3), metres, to pixels (..., 2), inf or NaN in the camera's plane; without distortion."""
+    """World points (..., 3), metres, to pixels (..., 2), without lens distortion.
+
+    Points in the plane through the camera's centre (depth 0) give inf or NaN.
+    """
     x = to_camera(points, camera)
     uv = x @ camera.K.T
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -85,7 +91,7 @@ def camera_centre(camera: Camera) -> np.ndarray:
 def look_at(eye: np.ndarray, target: np.ndarray, like: Camera, up=(0.0, 1.0, 0.0)) -> Camera:
     """The camera ``like`` moved to ``eye`` (3,) and turned to ``target`` (3,), world metres.
 
-    Looking along ``up`` itself, the image's top is turned to the world's -Z.
+    Where it looks along ``up`` itself, the top of the image points to the world's -Z.
     """
     eye, target = np.asarray(eye, float), np.asarray(target, float)
     if np.allclose(eye, target):
@@ -100,10 +106,10 @@ def look_at(eye: np.ndarray, target: np.ndarray, like: Camera, up=(0.0, 1.0, 0.0
 
 
 def orbit(camera: Camera, centre: np.ndarray, angle: float, *, axis=(0.0, 1.0, 0.0)) -> Camera:
-    """``camera`` carried about the line through ``centre`` (3,) along ``axis`` by ``angle`` radians.
+    """``camera`` moved by ``angle`` radians about the line through ``centre`` (3,) along ``axis``.
 
-    The framing stays as it is: camera and target turn together, so the same view is seen as if
-    the person had turned by ``-angle``.
+    Position and viewing direction turn together, so the picture is the one of a person who turned
+    by ``-angle``.
     """
     axis = np.asarray(axis, float) / np.linalg.norm(axis)
     turn = Rotation.from_rotvec(angle * axis).as_matrix()
@@ -139,7 +145,7 @@ def similarity(source: np.ndarray, target: np.ndarray, *, scale: bool = True):
 
 
 def undistort_images(images: np.ndarray, camera: Camera) -> tuple[np.ndarray, Camera]:
-    """Undistort frames (T, H, W, 3) uint8 with ``camera.dist``; the camera comes back with none."""
+    """Frames (T, H, W, 3) uint8 without the distortion ``camera.dist``, and the camera without it."""
     import cv2
 
     if not np.any(camera.dist):

@@ -1,4 +1,4 @@
-"""Small functions of numbers that several wings need: a smooth step and a robust cost."""
+"""Small scalar functions that several wings need: a smooth step and a robust cost."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import numpy as np
 
 
 def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
-    """(...,) values 0..1 of x (...,): 0 below ``low``, 1 above ``high``, no corner between."""
+    """(...,) smooth step of x (...,): 0 below ``low``, 1 above ``high``, a cubic between (3 t^2 - 2 t^3)."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def geman_mcclure(e: np.ndarray, cap: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Robust cost of squared residuals (...) in sigmas, at most ``cap ** 2``, and its derivative (...).
+    """Robust cost (...) of squared residuals (...) in sigmas, and its derivative (...).
 
-    The derivative, 0..1, is also the weight of a residual in iteratively reweighted least squares
-    (Geman and McClure 1987).
+    The cost is at most ``cap ** 2``. The derivative, 0..1, is also the weight of the residual in
+    iteratively reweighted least squares (Geman and McClure 1987; docs/fit.md, 2).
     """
     near = 1 + e / cap**2
     return e / near, near**-2
 
 
 def robust_weight(residual: np.ndarray, sigma: float) -> np.ndarray:
-    """(...,) weights 0..1 of residuals (...,) of usual size ``sigma``: the slope of ``geman_mcclure``."""
+    """(...,) weights 0..1 of residuals (...,) of usual size ``sigma``: derivative of ``geman_mcclure``."""
     return geman_mcclure((residual / sigma) ** 2)[1]

@@ -11,7 +11,7 @@ from hvr_nb.types import HvrError, Mesh
 
 
 def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Area-weighted (not normalised) face normals (F, 3) of vertices (V, 3), faces (F, 3)."""
+    """Face normals (F, 3) of vertices (V, 3), faces (F, 3); their length is twice the area of the face."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     return np.cross(b - a, c - a)
 
@@ -33,7 +33,11 @@ def unique_edges(faces: np.ndarray) -> np.ndarray:
 
 
 def neighbour_mean(faces: np.ndarray, count: int) -> sparse.csr_array:
-    """(V, V) float32 mean of the neighbours of every vertex of a mesh (F, 3) with ``count`` vertices."""
+    """(V, V) float32 matrix that averages the neighbours of every vertex.
+
+    Args:
+        faces: (F, 3). count: number of vertices V.
+    """
     edges = unique_edges(faces)
     pairs = np.concatenate([edges, edges[:, ::-1]])
     near = sparse.csr_array((np.ones(len(pairs), np.float32), pairs.T), shape=(count, count))
@@ -42,10 +46,12 @@ def neighbour_mean(faces: np.ndarray, count: int) -> sparse.csr_array:
 
 
 def split_seams(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One vertex for each pair of position and texture coordinates, as files with one index a corner need.
+    """One vertex for each pair of position and texture coordinates.
+
+    File formats with a single index for each corner of a face (.glb, .ply) need this.
 
     Returns:
-        (N,) which vertex of the mesh each is, (F, 3) faces among them, (N, 2) texture coordinates.
+        (N,) index of the mesh's vertex, (F, 3) faces in the new vertices, (N, 2) texture coordinates.
     """
     corners = np.stack([mesh.faces.ravel(), mesh.uv_faces.ravel()], axis=1)
     pairs, index = np.unique(corners, axis=0, return_inverse=True)
@@ -53,13 +59,13 @@ def split_seams(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def save_mesh(mesh: Mesh, path: str | Path) -> Path:
-    """Write ``mesh`` as .ply, .obj or .glb; vertex colours or texture go along.
+    """Write ``mesh`` as .ply, .obj or .glb, with its vertex colours or texture.
 
     A textured .obj comes with ``<stem>.mtl`` and ``<stem>.png`` beside it.
     """
     path = Path(path)
     if path.suffix not in (".ply", ".obj", ".glb"):
-        raise HvrError(f"{path}: a mesh is written as .ply, .obj or .glb, not {path.suffix!r}")
+        raise HvrError(f"{path}: meshes are written as .ply, .obj or .glb, not {path.suffix!r}")
     path.parent.mkdir(parents=True, exist_ok=True)
     out = _as_trimesh(mesh, path.stem)
     if path.suffix == ".obj":

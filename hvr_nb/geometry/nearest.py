@@ -1,8 +1,9 @@
-"""The nearest point on a triangle mesh: a cell grid over its vertices, searched in numba.
+"""The nearest point on a triangle mesh.
 
-The nearest vertex is found first, then the triangles around it are tested with the exact
-point-triangle distance (Ericson, "Real-Time Collision Detection", 2005, section 5.1.5). Where
-numba does not import, scipy's cKDTree and numpy give the same answer (specs/performance.md 2).
+A grid of cells over the vertices gives the nearest vertex. The triangles around it are tested
+with the exact distance of point and triangle (Ericson, "Real-Time Collision Detection", 2005,
+section 5.1.5). Compiled with numba; where numba does not import, scipy's cKDTree and numpy give
+the same result.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from hvr_nb.geometry.mesh import vertex_normals
 
 try:
     import numba
-except ImportError:  # the scipy path below serves
+except ImportError:  # then _query_scipy is used
     numba = None
 
-CELL = 0.03  # metres, side of a grid cell (specs/performance.md 2)
+CELL = 0.03  # metres, side of a grid cell
 NEAR_RINGS = 4  # shells of cells searched before a point counts as far
 
 
@@ -92,8 +93,8 @@ def _closest_on_triangle(p, a, b, c):
 def _nearest_vertex(p, guess, rings, vertices, origin, dims, start, items):
     """The vertex nearest to p; ``guess`` is any vertex, or -1.
 
-    Shells of cells about p are searched outward until no cell outside them can hold a nearer one,
-    but not more than ``rings`` of them: then the answer is -1.
+    Shells of cells about p are searched outwards until no farther cell can hold a nearer vertex.
+    After ``rings`` shells without that the result is -1.
     """
     best, best2 = guess, np.float32(1e30)
     if guess >= 0:
@@ -130,7 +131,7 @@ def _nearest_vertex(p, guess, rings, vertices, origin, dims, start, items):
                         d2 = (v[0] - p[0]) ** 2 + (v[1] - p[1]) ** 2 + (v[2] - p[2]) ** 2
                         if d2 < best2:
                             best, best2 = items[k], d2
-        # Every cell outside the searched cube is at least this far away.
+        # every cell outside the searched cube is at least this far away
         gap = np.float32(1e30)
         if x0 > 0:
             gap = min(gap, p[0] - (origin[0] + x0 * CELL))
@@ -207,7 +208,7 @@ def _closest_numpy(p, a, b, c):
 
 
 def _query_numba(points, vertices, faces, ring_start, ring_faces):
-    """Nearest face and barycentrics: cells near the mesh, scipy's tree for points far from it."""
+    """Nearest face and barycentric coordinates: cells near the mesh, scipy's tree far from it."""
     grid, vertex = vertex_grid(vertices), np.empty(len(points), np.int64)
     _vertex_loop(points, vertices, grid.origin, grid.dims, grid.start, grid.items, vertex)
     far = np.flatnonzero(vertex < 0)
@@ -219,7 +220,7 @@ def _query_numba(points, vertices, faces, ring_start, ring_faces):
 
 
 def _query_scipy(points, vertices, faces, ring_start, ring_faces):
-    """Nearest face and barycentrics without numba: cKDTree, then the ring of the nearest vertex."""
+    """The same without numba: cKDTree, then the faces around the nearest vertex."""
     vertex = cKDTree(vertices).query(points)[1]
     face, bary = np.zeros(len(points), np.int32), np.zeros((len(points), 3), np.float32)
     best = np.full(len(points), np.inf)
@@ -239,15 +240,16 @@ def nearest_surface(
 ):
     """The nearest point of a mesh for every query point.
 
-    The triangles around the nearest vertex are tested, which is exact on a mesh as even as a
-    body's up to a small part of an edge (tests/test_nearest.py states how small).
+    Only the triangles around the nearest vertex are tested. On a mesh with even triangles, such as a
+    body, the error is a small part of an edge (tests/geometry/test_nearest.py says how small).
 
     Args:
         points: (N, 3) metres. vertices: (V, 3) metres. faces: (F, 3).
         use_numba: None picks numba where it imports.
 
     Returns:
-        face (N,) int32, bary (N, 3) float32, distance (N,) float32 metres, negative inside.
+        face (N,) int32, barycentric coordinates (N, 3) float32, distance (N,) float32 metres,
+        negative inside.
     """
     points = np.ascontiguousarray(points, np.float32)
     vertices32 = np.ascontiguousarray(vertices, np.float32)
@@ -261,6 +263,6 @@ def nearest_surface(
 
 
 def on_surface(values: np.ndarray, faces: np.ndarray, face: np.ndarray, bary: np.ndarray) -> np.ndarray:
-    """Vertex values (V, C) at surface points: face (...,), bary (..., 3) -> (..., C)."""
+    """Vertex values (V, C) interpolated at surface points: face (...,), bary (..., 3) -> (..., C)."""
     corners = faces[face]
     return sum(bary[..., k, None] * values[corners[..., k]] for k in range(3))

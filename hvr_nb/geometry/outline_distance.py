@@ -1,4 +1,4 @@
-"""Signed distances to a mask's edge, and what a picture holds at projected points."""
+"""Signed distances to the outline of a mask, and values of an image at projected points."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import numpy as np
 from hvr_nb.geometry.camera import to_camera
 from hvr_nb.types import Camera
 
-FINER = 2  # the mask's edge is found on pixels this much smaller
-FARTHEST = 250.0  # pixels; distances beyond are cut
+FINER = 2  # the outline is found on an image enlarged by this
+FARTHEST = 250.0  # pixels; larger distances are clipped
 
 
 def signed_distance(alpha: np.ndarray) -> np.ndarray:
-    """Pixels to the edge of a mask (H, W) uint8 at half coverage, positive outside: (H, W) float16."""
+    """Distance in pixels to the outline (half coverage) of a mask (H, W) uint8: (H, W) float16.
+
+    Positive outside, clipped to ``FARTHEST``.
+    """
     height, width = alpha.shape
     fine = cv2.resize(alpha, (width * FINER, height * FINER), interpolation=cv2.INTER_LINEAR)
     inside = (fine > 127).astype(np.uint8)
@@ -26,7 +29,10 @@ def signed_distance(alpha: np.ndarray) -> np.ndarray:
 
 
 def lookup(image: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Bilinear values (N,) or (N, C) of an image (H, W[, C]) float32 at pixels (N, 2), edge values outside."""
+    """Bilinear values (N,) or (N, C) of an image (H, W[, C]) float32 at pixels (N, 2).
+
+    Outside the image the values of its border.
+    """
     wide = 4096
     rows = -(-len(pixels) // wide)
     at = np.zeros((rows * wide, 2), np.float32)
@@ -47,7 +53,10 @@ def lookup(image: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 
 
 def pixels_of(points: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (N, 2) and camera coordinates (N, 3), metres, of world points (N, 3)."""
+    """Pixels (N, 2) and camera coordinates (N, 3), metres, of world points (N, 3).
+
+    Depths under a millimetre count as a millimetre, so the pixels are always finite.
+    """
     x = to_camera(points, camera)
     z = np.maximum(x[:, 2:], 1e-3)
     return x[:, :2] / z @ camera.K[:2, :2].T + camera.K[:2, 2], x

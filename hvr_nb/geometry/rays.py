@@ -1,8 +1,8 @@
-"""Rays of pixels, and where along them the body's shell lies.
+"""Rays of pixels, and the depth range along them where the person can be.
 
-Near and far come from rasterising the body inflated by a margin, front and back; the far end is
-cut a little behind the first surface of the body itself, which hides all that follows
-(specs/performance.md 2). Depths are camera z, metres; pixel centres are at +0.5.
+The range is the shell around the body: near and far come from rasterising the body inflated by a
+margin, front and back. It ends a little behind the body's first surface, which hides everything
+farther away. Depths are camera z, metres; pixel centres are at +0.5.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.raster import NEAR, rasterize_pixels
 from hvr_nb.types import Camera
 
-BESIDE = 0.02  # metres from an outline within which the surface behind it is looked at too
+BESIDE = 0.02  # metres from an outline within which the surface behind it may be seen too
 
 
 def pixel_rays(camera: Camera, pixels: np.ndarray, *, offset=(0.5, 0.5)) -> tuple[np.ndarray, np.ndarray]:
@@ -23,11 +23,11 @@ def pixel_rays(camera: Camera, pixels: np.ndarray, *, offset=(0.5, 0.5)) -> tupl
 
     Args:
         pixels: (N,) flat indices, row * width + column.
-        offset: where in the pixel, right and down, 0..1; the centre by default.
+        offset: position in the pixel, right and down, 0..1; the centre by default.
 
     Returns:
-        origin (3,) world metres; directions (N, 3), float32, scaled so that ``origin + z * d`` has
-        camera depth z (their length is metres along the ray for a metre of depth).
+        origin (3,) world metres; directions (N, 3) float32, not of unit length: scaled so that
+        ``origin + z * d`` has camera depth z.
     """
     u = pixels % camera.width + offset[0]
     v = pixels // camera.width + offset[1]
@@ -39,8 +39,8 @@ def pixel_rays(camera: Camera, pixels: np.ndarray, *, offset=(0.5, 0.5)) -> tupl
 def far_depth(xy: np.ndarray, z: np.ndarray, faces: np.ndarray, height: int, width: int) -> np.ndarray:
     """(height, width) depth of the farthest surface, -inf where empty.
 
-    1/z is linear over a triangle on the image, so the z-buffer of ``1 / (c - 1/z)`` keeps the
-    farthest point where that of z keeps the nearest.
+    1/z is linear over the image of a triangle, so a z-buffer of ``1 / (c - 1/z)`` keeps the
+    farthest point where one of z keeps the nearest.
     """
     c = 2.0 / z.min()
     mirrored, _, _ = rasterize_pixels(xy, 1.0 / (c - 1.0 / z), faces, height, width)
@@ -53,19 +53,19 @@ def far_depth(xy: np.ndarray, z: np.ndarray, faces: np.ndarray, height: int, wid
 def shell(
     vertices: np.ndarray, faces: np.ndarray, camera: Camera, *, margin: float, cut: float
 ) -> np.ndarray:
-    """Where rays pass the body's shell.
+    """Depth ranges in which the ray of each pixel passes the body's shell.
 
-    Behind the first surface of the body nothing is seen, except beside its outline, where the
-    avatar may end a little earlier than the body: there a second stretch about the surface behind
-    (a hand before the hip) is passed too.
+    Behind the body's first surface nothing is seen. Beside an outline there is a second range
+    about the surface behind it (the hip behind a hand), because the avatar may end a little
+    earlier than the body.
 
     Args:
         vertices: (V, 3) world metres. margin: how far the body is inflated, metres.
-        cut: how far behind a surface of the body itself a stretch ends, metres of depth.
+        cut: how far behind a surface of the body its range ends, metres of depth.
 
     Returns:
-        (H, W, 4) camera depth, metres: near and far of the first stretch and of the second, which
-        is empty (near = far) for most; inf, -inf, inf, inf where the shell is missed.
+        (H, W, 4) camera depths, metres: near and far of the first range and of the second. The
+        second is empty (near = far) for most pixels; inf, -inf, inf, inf where the shell is missed.
     """
     out = np.full((camera.height, camera.width, 4), np.inf)
     out[..., 1] = -np.inf
@@ -95,10 +95,10 @@ def _pixels(vertices, camera):
 
 
 def fill_bounds(bounds: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Give mask pixels that miss the shell the bounds of the nearest pixel that meets it.
+    """Depth ranges (H, W, 4) for all pixels of the mask: those outside the shell take the nearest pixel's.
 
     Args:
-        bounds: (H, W, 4) metres as ``shell`` gives them. alpha: (H, W) uint8 silhouette.
+        bounds: (H, W, 4) metres from ``shell``. alpha: (H, W) uint8 silhouette.
     """
     hit = np.isfinite(bounds[..., 0])
     lack = (alpha > 0) & ~hit
@@ -111,16 +111,16 @@ def fill_bounds(bounds: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def outline_gaps(vertices: np.ndarray, faces: np.ndarray, camera: Camera, alpha: np.ndarray):
-    """How far silhouette and body reach beyond each other, metres: 98th percentiles over their pixels.
+    """How far the silhouette and the body reach beyond each other, metres: 98th percentiles over pixels.
 
-    Clothes make the silhouette stand off the body; only a wrong pose makes the body stand out of
-    the silhouette.
+    Clothes make the silhouette larger than the body. Only a wrong pose takes the body out of the
+    silhouette.
 
     Args:
         vertices: (V, 3) world metres. alpha: (H, W) uint8.
 
     Returns:
-        silhouette beyond the body, body beyond the silhouette.
+        silhouette beyond the body, body beyond the silhouette; zeros where either is empty.
     """
     xy, z = _pixels(vertices, camera)
     depth, _, _ = rasterize_pixels(xy, z, faces, camera.height, camera.width)
