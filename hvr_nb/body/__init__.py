@@ -1,19 +1,15 @@
-"""The SMPL-format body: model, skinning, kinematics, landmarks, joint sets, pose prior, motions, other worlds.
+"""The SMPL-format body: model, skinning, kinematics, landmarks, joint sets, pose prior (docs/body.md).
 
-- ``BodyModel``: An SMPL-format model as float32 torch tensors (V vertices, 24 joints).
-- ``load_body_model``: Read an SMPL-format model (.npz, or .pkl through the restricted reader).
-- ``posed``: Vertices (T, V, 3) and joints (T, 24, 3) of every frame of ``body``, world metres,
-  float32.
-- ``turn_shown``: Degrees of themselves that a person shows to the camera: 360 less the widest gap
-  between headings.
-- ``place_landmarks``: Landmarks of N posed bodies of shape ``betas`` (10,), and their derivatives.
-- ``load_pose_prior``: The prior shipped with the package.
-- ``resample``: A body known at times ``at`` (N,) brought to times ``wanted`` (M,): slerp, held at
-  both ends.
-- ``unwrap_rotations``: Rotation vectors (T, 3) with each the one, of its equals by full turns,
-  nearest to the last.
-- ``turned``: Body and camera in the world ``turn @ x``.
-- ``on_model``: ``body`` with another shape (10,), its pelvis where it was.
+- ``BodyModel``: an SMPL-format model: template, blend shapes, joint regressor, blend weights.
+- ``load_body_model``: reads a model file; without one the open body of the package.
+- ``posed``: vertices and joints of every frame of a body.
+- ``turn_shown``: how many degrees of a full turn a person shows to the camera.
+- ``place_landmarks``: a detector's landmarks on posed bodies, with their derivatives.
+- ``load_pose_prior``: the pose prior of the package, learned from motion capture.
+- ``resample``: a motion at other points in time.
+- ``unwrap_rotations``: rotation vectors that are continuous in time.
+- ``turned``: a body and its camera in a rotated world.
+- ``on_model``: a body with the shape and pelvis of another model file.
 """
 
 import lazy_loader

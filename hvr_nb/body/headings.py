@@ -1,4 +1,4 @@
-"""Which way a person faces, and how much of a turn a clip shows."""
+"""Headings: which way a person faces, and how much of a full turn a clip shows."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from scipy.spatial.transform import Rotation
 
 from hvr_nb.types import Body
 
-FULL_TURN = 270.0  # degrees of themselves from which on somebody is taken to turn right round
+FULL_TURN = 270.0  # degrees of ``turn_shown`` from which a person counts as turning right round
 
 
 def headings(body: Body) -> np.ndarray:
-    """Degrees (N,), -180 to 180, by which the pelvis is turned from facing the camera, in the valid frames."""
+    """Headings of the pelvis in the N valid frames: (N,) degrees, -180 to 180, 0 facing the camera."""
     ahead = Rotation.from_rotvec(body.global_orient[body.valid]).apply([0.0, 0.0, 1.0]) @ body.camera.R.T
     return np.degrees(np.arctan2(ahead[:, 0], -ahead[:, 2]))
 
 
 def turn_shown(body: Body) -> float:
-    """Degrees of themselves that a person shows to the camera: 360 less the widest gap between headings."""
+    """Degrees of a full turn that a person shows to the camera: 360 minus the widest gap between headings."""
     angles = np.sort(headings(body))
     if not len(angles):
         return 0.0

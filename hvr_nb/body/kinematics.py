@@ -1,8 +1,8 @@
-"""Posed joints and carried points of an SMPL body with their exact derivatives, in numpy.
+"""Forward kinematics of an SMPL body with exact derivatives, in numpy (docs/body.md, 2).
 
-Rotations are perturbed on the right, ``R_j exp(d_j)``: joint j turns everything below it about
-its own place by the world vector ``G_j d_j``, so a point p moves by ``(G_j d_j) x (p - x_j)``.
-That is all a Gauss-Newton fit needs; no automatic differentiation, float64 throughout.
+Rotations are perturbed on the right, ``R_j exp(d_j)``. Joint j then rotates everything below it
+about its own position x_j by the world vector ``G_j d_j``, so a point p moves by
+``(G_j d_j) x (p - x_j)``. A Gauss-Newton fit needs no more. No automatic differentiation; float64.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ class Rig:
     joints: np.ndarray  # (24, 3) rest joints of the mean body, metres
     directions: np.ndarray  # (24, 3, 10) metres per unit beta
     parents: tuple[int, ...]  # 24, -1 for the root
-    below: np.ndarray  # (24, 24) 1.0 where joint k is j or hangs below it, [k, j]
+    below: np.ndarray  # (24, 24) [k, j]: 1.0 where joint k is j or a descendant of j
 
     def rest(self, betas: np.ndarray) -> np.ndarray:
         """(24, 3) rest joints of a shape (10,)."""
         return self.joints + self.directions @ betas
 
     def size(self, betas: np.ndarray) -> tuple[float, np.ndarray]:
-        """Stature relative to the mean body, and its slope (10,)."""
+        """Stature relative to the mean body, and its derivative (10,) with respect to ``betas``."""
         mean = _stature(self.joints)
         return float(_stature(self.rest(betas)) / mean), _stature(self.directions) / mean
 
 
 @dataclass(frozen=True)
 class PosedRig:
-    """N posed skeletons and what the shape does to them."""
+    """N posed skeletons and their derivatives with respect to the shape."""
 
     turned: np.ndarray  # (N, 24, 3, 3) world rotations
     joints: np.ndarray  # (N, 24, 3) world, metres
@@ -49,7 +49,11 @@ def _stature(joints: np.ndarray) -> np.ndarray:
 
 
 def ancestors(parents) -> np.ndarray:
-    """(J, J) 1.0 where the column's joint is the row's or above it; parents: J, each before its children."""
+    """(J, J) matrix: 1.0 where the joint of the column is that of the row or one of its ancestors.
+
+    Args:
+        parents: J indices, each parent before its children.
+    """
     out = np.eye(len(parents))
     for joint in range(1, len(parents)):
         out[joint] += out[int(parents[joint])]
@@ -57,7 +61,7 @@ def ancestors(parents) -> np.ndarray:
 
 
 def turn_joints(poses: np.ndarray, transl: np.ndarray, turn: np.ndarray, shift: np.ndarray, parents):
-    """Poses after small world-axis turns of the joints; each turns what hangs below it.
+    """Poses after small rotations of the joints about world axes; each rotates its descendants too.
 
     Args:
         poses: (T, 72) axis-angle, radians. transl: (T, 3) metres.
@@ -111,13 +115,14 @@ def pose_body(rig: Rig, body: Body) -> PosedRig:
 
 
 def turn_slopes(rig: Rig, pose: PosedRig, parts: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """Derivative of carried points with respect to the joint rotations.
+    """Derivative of P points with respect to the joint rotations.
 
-    A carried point is a sum over joints of ``parts``, each moving rigidly with its joint.
+    A point is the sum over joints of ``parts``, each of which moves rigidly with its joint: a
+    landmark, or a vertex under linear blend skinning.
 
     Args:
-        parts: (N, P, 24, 3) the share of each joint in the point, world metres (sums to the point).
-        mass: (P, 24) or (N, P, 24) weight of the joint's own position in that share.
+        parts: (N, P, 24, 3) share of each joint in the point, world metres; they sum to the point.
+        mass: (P, 24) or (N, P, 24) weight of the joint's own position in its share.
 
     Returns:
         (N, P, 3, 72) metres per radian.
@@ -129,19 +134,19 @@ def turn_slopes(rig: Rig, pose: PosedRig, parts: np.ndarray, mass: np.ndarray) -
 
 
 def turn_slopes_along(
-    rig: Rig, pose: PosedRig, parts: np.ndarray, mass: np.ndarray, way: np.ndarray
+    rig: Rig, pose: PosedRig, parts: np.ndarray, mass: np.ndarray, direction: np.ndarray
 ) -> np.ndarray:
-    """``turn_slopes`` of one frame's points along one direction each: (P, 72).
+    """``turn_slopes`` of the points of one frame, each along one direction: (P, 72).
 
     Args:
-        pose: of a single frame. parts: (P, 24, 3). mass: (P, 24). way: (P, 3) directions.
+        pose: of a single frame. parts: (P, 24, 3). mass: (P, 24). direction: (P, 3).
     """
-    lever = np.cross(_arms(rig, pose, parts[None], mass)[0], way[:, None])
-    return np.matmul(lever.swapaxes(0, 1), pose.turned[0]).swapaxes(0, 1).reshape(len(way), 72)
+    lever = np.cross(_arms(rig, pose, parts[None], mass)[0], direction[:, None])
+    return np.matmul(lever.swapaxes(0, 1), pose.turned[0]).swapaxes(0, 1).reshape(len(direction), 72)
 
 
 def _arms(rig: Rig, pose: PosedRig, parts: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """(N, P, 24, 3) what turns with each joint, seen from the joint."""
+    """(N, P, 24, 3) lever arms: the shares that rotate with each joint, relative to the joint."""
     return rig.below.T @ parts - (mass @ rig.below)[..., None] * pose.joints[:, None]
 
 

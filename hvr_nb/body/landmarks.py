@@ -1,9 +1,9 @@
-"""Where a detector's landmarks sit on an SMPL body.
+"""A detector's landmarks on an SMPL body (docs/body.md, 3).
 
-A landmark is a mixture of joint positions plus offsets that turn with the joints,
+A landmark is a mixture of joint positions plus offsets that rotate with the joints,
 ``p_l = sum_j w_lj x_j + s sum_j G_j o_lj`` (x_j joint, G_j its world rotation, s the body's size).
-It needs no skinning, so a whole clip costs milliseconds. The BlazePose table is measured with
-`scripts/train/landmarks.py`; BODY_25 follows the body model's own definition (specs/body.md 12).
+No skinning is needed, so a whole clip takes milliseconds. `scripts/train/landmarks.py` measures the
+table of BlazePose; BODY_25 is defined by joints and vertices of the body model.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ BLAZE_NAMES = (
     "left_knee", "right_knee", "left_ankle", "right_ankle", "left_heel", "right_heel",
     "left_foot_index", "right_foot_index",
 )  # fmt: skip
-# row of BODY_25 -> the SMPL joint it is, or that carries its vertex
+# row of BODY_25 -> the SMPL joint that it is, or that its vertex moves with
 BODY25_JOINTS = {2: 17, 3: 19, 4: 21, 5: 16, 6: 18, 7: 20, 9: 2, 10: 5, 11: 8, 12: 1, 13: 4, 14: 7, 0: 15,
                  15: 15, 16: 15, 17: 15, 18: 15, 19: 10, 20: 10, 21: 7, 22: 11, 23: 11, 24: 8}  # fmt: skip
-BODY25_SIGMA = 0.025  # metres
+BODY25_SIGMA = 0.025  # metres, usual error of a BODY_25 joint
 HEAD = 15  # SMPL joint
 
 
@@ -41,7 +41,7 @@ class LandmarkTable:
     names: tuple[str, ...]  # L names
     weights: np.ndarray  # (L, 24) mixture of joint positions, rows sum to 1 (0: not used)
     offsets: np.ndarray  # (L, 24, 3) metres at the mean body's size, in the axes of each joint
-    sigma: np.ndarray  # (L,) metres, how far a measured landmark strays; inf = not used
+    sigma: np.ndarray  # (L,) metres, usual error of a detected landmark; inf = not used
 
     def rows(self, *names: str) -> list[int]:
         """Rows of landmarks by name."""
@@ -50,7 +50,7 @@ class LandmarkTable:
 
 @dataclass(frozen=True)
 class PlacedLandmarks:
-    """Landmarks of N posed bodies with their slopes."""
+    """Landmarks of N posed bodies and their derivatives with respect to rotations and shape."""
 
     points: np.ndarray  # (N, L, 3) world, metres
     d_turn: np.ndarray  # (N, L, 3, 72)
@@ -69,7 +69,7 @@ def place_landmarks(table: LandmarkTable, rig: Rig, pose: PosedRig, betas: np.nd
 
 
 def body25_table(model: BodyModel) -> LandmarkTable:
-    """BODY_25 as joints, and vertices carried rigidly by head and feet."""
+    """BODY_25: joints, and vertices that move rigidly with the head and the feet."""
     v = model.v_template.double().numpy()
     joints = model.J_regressor.double().numpy() @ v
     weights, offsets, sigma = np.zeros((25, 24)), np.zeros((25, 24, 3)), np.full(25, np.inf)
@@ -90,7 +90,7 @@ def blazepose_table() -> LandmarkTable:
 
 
 def h36m_table(model: BodyModel) -> LandmarkTable:
-    """Human3.6M's 17 joints as the lifter gives them; the head's nose and top turn with it."""
+    """Human3.6M's 17 joints, as the lifter gives them; nose and top of the head move with the head."""
     v = model.v_template.double().numpy()
     joints = model.J_regressor.double().numpy() @ v
     weights, offsets = np.zeros((17, 24)), np.zeros((17, 24, 3))
@@ -103,5 +103,5 @@ def h36m_table(model: BodyModel) -> LandmarkTable:
 
 
 def table_for(keypoints: Keypoints, model: BodyModel) -> LandmarkTable:
-    """The table that belongs to what ``keypoints`` holds: 33 landmarks or BODY_25."""
+    """The table for ``keypoints``: BlazePose where they hold its 33 landmarks, otherwise BODY_25."""
     return body25_table(model) if keypoints.landmarks is None else blazepose_table()

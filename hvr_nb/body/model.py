@@ -1,8 +1,8 @@
 """SMPL-format body models: where they are found, and the forward pass.
 
-``load_body_model()`` takes a licensed SMPL file if the user has put one into ``data/models/`` and
-the open body shipped with the package otherwise (specs/body.md). The file decides everything:
-its sha256 keys every cache and is written beside every set of parameters.
+``load_body_model()`` takes the user's licensed SMPL file from ``data/models/`` or, without one, the
+open body shipped with the package (docs/body.md, 1 and 6). Parameters belong to one model file:
+its sha256 is the key of every cache and is stored with every set of parameters.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LICENSED_NAMES = (
     "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl",
     "basicModel_neutral_lbs_10_207_0_v1.0.0.pkl",
 )
-# Vertices that smplx reads as landmarks (smplx.vertex_ids['smplh']); the open body keeps them.
+# vertices that smplx reads as landmarks (smplx.vertex_ids['smplh']); the open body has the same numbers
 LANDMARK_VERTICES = {
     "nose": 332, "right_eye": 6260, "left_eye": 2800, "right_ear": 4071, "left_ear": 583,
     "left_big_toe": 3216, "left_small_toe": 3226, "left_heel": 3387,
@@ -73,7 +73,7 @@ class BodyModel:
         return v, self.J_regressor @ v
 
     def pose(self, betas: Tensor, poses: Tensor, transl: Tensor, *, vertex_ids=None):
-        """Pose the body (SMPL equations 2-9).
+        """Pose the body (Loper et al. 2015, equations 2 to 10).
 
         Args:
             betas: (10,) one shape for the batch.
@@ -82,8 +82,8 @@ class BodyModel:
             vertex_ids: optional (N,) indices; only these vertices are skinned.
 
         Returns:
-            vertices (B, V or N, 3), joints (B, 24, 3), transforms (B, 24, 3, 4) rest-relative and
-            without ``transl``.
+            vertices (B, V or N, 3) and joints (B, 24, 3), metres; transforms (B, 24, 3, 4) relative
+            to the rest pose, without ``transl``.
         """
         rotations = skinning.axis_angle_to_matrix(poses.reshape(len(poses), 24, 3))
         return self.pose_matrices(betas, rotations, transl, vertex_ids=vertex_ids)
@@ -161,7 +161,7 @@ def _load(path: Path, _changed: int) -> BodyModel:
 
 
 def _check(raw: dict, path: Path) -> None:
-    """Refuse arrays that are missing, of the wrong shape, not finite or that point nowhere."""
+    """Refuse arrays that are missing, of the wrong shape or not finite, and indices out of range."""
     needed = ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table")
     missing = [key for key in needed if key not in raw]
     if missing:
@@ -208,7 +208,7 @@ def _from_arrays(raw: dict, digest: str, path: Path) -> BodyModel:
 
 
 def body25_regressor(J_regressor: np.ndarray) -> np.ndarray:
-    """(25, V) rows for BODY_25 from (24, V): joints, one-hot landmarks, means (specs/body.md 12)."""
+    """(25, V) regressor of BODY_25 from SMPL's (24, V): joints, means, single vertices (docs/body.md, 3)."""
     rows = np.zeros((25, J_regressor.shape[1]), np.float32)
     limbs = {2: 17, 3: 19, 4: 21, 5: 16, 6: 18, 7: 20, 9: 2, 10: 5, 11: 8, 12: 1, 13: 4, 14: 7}
     for row, joint in limbs.items():

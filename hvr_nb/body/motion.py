@@ -1,4 +1,4 @@
-"""Motions in time: continuous rotation vectors, and other frame rates."""
+"""Motions in time: rotation vectors without jumps, and other frame rates."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from hvr_nb.types import Body
 
 
 def unwrap_rotations(rotvec: np.ndarray) -> np.ndarray:
-    """Rotation vectors (T, 3) with each the one, of its equals by full turns, nearest to the last."""
+    """Rotation vectors (T, 3) that are continuous in time.
+
+    Vectors that differ by full turns are the same rotation; the one nearest to the frame before is taken.
+    """
     out = np.array(rotvec, np.float64)
     for k in range(1, len(out)):
         angle = np.linalg.norm(out[k])
-        axis = out[k] if angle > 1e-6 else out[k - 1]  # no turn has any axis: keep the last one
+        axis = out[k] if angle > 1e-6 else out[k - 1]  # no rotation, any axis: keep the last one
         axis = axis / max(np.linalg.norm(axis), 1e-12)
         turns = np.round((out[k - 1] @ axis - angle) / (2 * np.pi))
         out[k] = axis * (angle + 2 * np.pi * turns)
@@ -23,7 +26,10 @@ def unwrap_rotations(rotvec: np.ndarray) -> np.ndarray:
 
 
 def resample(body: Body, at: np.ndarray, wanted: np.ndarray) -> Body:
-    """A body known at times ``at`` (N,) brought to times ``wanted`` (M,): slerp, held at both ends."""
+    """A body known at the times ``at`` (N,), interpolated (slerp) at the times ``wanted`` (M,).
+
+    Before the first and after the last time the end pose is kept.
+    """
     wanted = np.clip(np.asarray(wanted, float), at[0], at[-1])
     if len(at) == 1:
         return body.frame(np.zeros(len(wanted), int))

@@ -1,8 +1,8 @@
-"""How likely a pose is: a Student-t density learned from motion capture, and hard joint limits.
+"""The pose prior: a Student-t density learned from motion capture, and joint limits (docs/body.md, 5).
 
-The density lives on the first two columns of the local rotation matrices (continuous, no wrap
-at pi; Zhou et al. 2019). Its heavy tails make a rare pose (a squat, a T-pose) cost a bounded
-slope instead of pulling it toward the mean. `scripts/train/pose_prior.py` makes the asset.
+The density is over the first two columns of the local rotation matrices, which are continuous
+(Zhou et al. 2019). Its tails are heavy, so that a rare pose (a squat, a T-pose) has a bounded
+gradient and is not drawn to the mean. `scripts/train/pose_prior.py` learns it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from hvr_nb.store.places import ASSETS
 from hvr_nb.types import HvrError
 
 PRIOR_FILE = ASSETS / "pose_prior.npz"
-# Joints whose rotations the motion capture knows; collars, toes and hands are held still there.
+# joints whose rotations the motion capture has; its collars, toes and hands do not move
 PRIOR_JOINTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 18, 19, 20, 21)
 STIFF_JOINTS = (10, 11, 13, 14, 22, 23)  # toes, collars, hands: near their rest rotation
 STIFF_SIGMA = np.repeat((0.15, 0.15, 0.15, 0.15, 0.05, 0.05), 3)  # radians
-HINGE_SLACK = 0.15  # sine of the hyperextension a knee or an elbow may show
+HINGE_SLACK = 0.15  # sine of the overextension that a knee or an elbow may have
 HINGE_WEIGHT = 50.0
-# (joint, row, column, sign): this entry of the local rotation, times sign, is the flexion's sine.
+# (joint, row, column, sign): this entry of the local rotation, times sign, is the sine of the flexion
 HINGES = ((4, 2, 1, 1.0), (5, 2, 1, 1.0), (18, 2, 0, 1.0), (19, 2, 0, -1.0))
 
 
@@ -44,11 +44,11 @@ class PosePrior:
         return 0.5 * (self.dof + len(self.mean)) * np.log1p(squared / self.dof)
 
     def weight(self, squared: np.ndarray) -> np.ndarray:
-        """Derivative of ``energy``: what the squares weigh in a reweighted least-squares step."""
+        """Derivative (N,) of ``energy``: the weight of the squares in a reweighted least-squares step."""
         return 0.5 * (self.dof + len(self.mean)) / (self.dof + squared)
 
     def slopes(self, rotations: np.ndarray) -> np.ndarray:
-        """Derivative (N, D, 72) of ``residual`` for right-hand turns of the local rotations."""
+        """Derivative (N, D, 72) of ``residual`` where local rotations are perturbed on the right."""
         out = np.zeros((len(rotations), len(self.mean), 72))
         for row, joint in enumerate(PRIOR_JOINTS):
             moved = np.einsum("nab,cbd->ncad", rotations[:, joint], COLUMN_TURN[:2])  # (N, 2, 3, 3)
@@ -67,13 +67,13 @@ def six_d(rotations: np.ndarray) -> np.ndarray:
 
 
 def limits(rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Knees and elbows bent the wrong way, and stray toes, collars and hands.
+    """Joint limits: overextended knees and elbows, and toes, collars and hands away from rest.
 
     Args:
         rotations: (N, 24, 3, 3) local; the body faces +z, left is +x.
 
     Returns:
-        residuals (N, 22) to be squared and summed, and their slopes (N, 22, 72).
+        residuals (N, 22) to be squared and summed, and their derivatives (N, 22, 72).
     """
     n = len(rotations)
     r, J = np.zeros((n, 22)), np.zeros((n, 22, 72))
@@ -91,7 +91,11 @@ def limits(rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.lru_cache(maxsize=1)
 def load_pose_prior() -> PosePrior:
-    """The prior shipped with the package."""
+    """The pose prior shipped with the package.
+
+    Raises:
+        HvrError: its file is missing.
+    """
     if not PRIOR_FILE.exists():
         raise HvrError(f"{PRIOR_FILE} is missing; run scripts/train/pose_prior.py")
     with np.load(PRIOR_FILE, allow_pickle=False) as file:

@@ -1,7 +1,7 @@
 """Linear blend skinning in torch: forward kinematics, rest-relative transforms, blending.
 
-Loper et al., "SMPL: A Skinned Multi-Person Linear Model", 2015, equations 2-4 and 9.
-Batch dimensions are written B; all functions are differentiable.
+Loper et al., "SMPL: A Skinned Multi-Person Linear Model", 2015, equations 1 to 4 (docs/body.md, 2).
+B is the batch; all functions are differentiable.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ BIG_POSE_HIP = math.pi / 6  # big pose: T-pose with the hips turned +-30 degrees
 
 
 def axis_angle_to_matrix(rotvec: Tensor) -> Tensor:
-    """Rotation vectors (..., 3), radians, to matrices (..., 3, 3); smooth at zero (Rodrigues)."""
+    """Rotation vectors (..., 3), radians, to matrices (..., 3, 3) by Rodrigues' formula, smooth at zero."""
     angle2 = (rotvec * rotvec).sum(-1, keepdim=True)
     small = angle2 < 1e-8
     safe = torch.where(small, torch.ones_like(angle2), angle2)
     angle = safe.sqrt()
     a = torch.where(small, 1 - angle2 / 6, torch.sin(angle) / angle)[..., None]
-    # (1 - cos) / angle^2 through the half angle: no cancellation in float32
+    # (1 - cos) / angle^2 by the half angle: no cancellation in float32
     b = torch.where(small, 0.5 - angle2 / 24, 2 * (torch.sin(angle / 2) / angle) ** 2)[..., None]
     x, y, z = rotvec.unbind(-1)
     o = torch.zeros_like(x)
@@ -51,9 +51,9 @@ def forward_kinematics(rotations: Tensor, joints: Tensor, parents) -> tuple[Tens
 
 
 def rest_relative(world_rotations: Tensor, positions: Tensor, joints: Tensor) -> Tensor:
-    """(B, J, 3, 4) transforms that carry rest-pose points along with each joint.
+    """(B, J, 3, 4) transforms of points of the rest pose with each joint.
 
-    ``A_j = [G_j | p_j - G_j joint_j]``: identity for the zero pose (SMPL equation 4).
+    ``A_j = [G_j | p_j - G_j joint_j]``, the identity for the zero pose (Loper et al. 2015, equation 3).
     """
     joints = joints.expand(positions.shape[0], -1, 3)
     shift = positions - (world_rotations @ joints[..., None])[..., 0]
@@ -67,12 +67,12 @@ def blend_transforms(transforms: Tensor, weights: Tensor) -> Tensor:
 
 
 def transform_points(transforms: Tensor, points: Tensor) -> Tensor:
-    """Affine (..., N, 3, 4) on points (..., N, 3) -> (..., N, 3)."""
+    """Affine transforms (..., N, 3, 4) applied to points (..., N, 3): (..., N, 3)."""
     return (transforms[..., :3] @ points[..., None])[..., 0] + transforms[..., 3]
 
 
 def invert_transforms(transforms: Tensor) -> Tensor:
-    """Inverse of affine (..., 3, 4), by cofactors (no LAPACK call per matrix)."""
+    """Inverses (..., 3, 4) of affine transforms (..., 3, 4), by cofactors: no LAPACK call per matrix."""
     m = transforms[..., :3]
     rows = torch.stack(
         [
@@ -88,7 +88,7 @@ def invert_transforms(transforms: Tensor) -> Tensor:
 
 
 def big_pose_rotations(joints: int = 24) -> Tensor:
-    """(1, J, 3, 3) local rotations of the big pose: hips +-30 degrees about z (specs/nvr.md 1.5)."""
+    """(1, J, 3, 3) local rotations of the big pose: hips +-30 degrees about z (docs/body.md, 9)."""
     pose = torch.zeros(1, joints, 3)
     pose[0, 1, 2], pose[0, 2, 2] = BIG_POSE_HIP, -BIG_POSE_HIP
     return axis_angle_to_matrix(pose)

@@ -1,7 +1,7 @@
-"""Bodies that come with another world, or with the shape of another model file, in ours.
+"""Bodies of other data sets: another world, EasyMocap's parameters, or the shape of another model file.
 
-Data sets state poses for the licensed SMPL. Joint rotations carry over to the open body, `betas` do
-not (specs/body.md): there the shape is found again from the skeleton or the height that came along.
+Data sets give their poses for the licensed SMPL. Joint rotations carry over to the open body, `betas`
+do not: the shape is found again from the skeleton or the height in the data (docs/body.md, 7).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hvr_nb.body.kinematics import rig_of
 from hvr_nb.body.model import BodyModel
 from hvr_nb.types import Body, Camera
 
-STIFFNESS = 1e-3  # metres of skeleton error that one unit of beta may cost
+STIFFNESS = 1e-3  # metres of error in the skeleton that weigh as much as one unit of beta
 
 
 def turned_camera(camera: Camera, turn: np.ndarray) -> Camera:
@@ -41,7 +41,7 @@ def turned(body: Body, turn: np.ndarray, pelvis: np.ndarray) -> Body:
 
 
 def upright_turn(joints: np.ndarray) -> np.ndarray:
-    """(3, 3) the quarter or half turn that brings the axis nearest to the person's own up to +Y.
+    """(3, 3) quarter or half turn that takes the axis nearest to the person's own up direction to +Y.
 
     Args:
         joints: (T, 24, 3) SMPL joints, metres, in any world.
@@ -60,7 +60,7 @@ def upright_turn(joints: np.ndarray) -> np.ndarray:
 
 
 def shape_from_joints(model: BodyModel, joints: np.ndarray) -> np.ndarray:
-    """(10,) betas whose rest skeleton comes nearest to ``joints`` (24, 3), metres, place left out."""
+    """(10,) betas whose rest skeleton is nearest to ``joints`` (24, 3), metres, up to a translation."""
     rig = rig_of(model)
     slopes = (rig.directions - rig.directions[0]).reshape(72, 10)
     wanted = ((joints - joints[0]) - (rig.joints - rig.joints[0])).reshape(72)
@@ -69,7 +69,7 @@ def shape_from_joints(model: BodyModel, joints: np.ndarray) -> np.ndarray:
 
 
 def shape_from_height(model: BodyModel, height: float) -> np.ndarray:
-    """(10,) the smallest betas with which the body at rest is ``height`` metres tall."""
+    """(10,) smallest betas with which the body in the rest pose is ``height`` metres tall."""
     y = model.v_template[:, 1]
     top, bottom = int(y.argmax()), int(y.argmin())
     slope = (model.shapedirs[top, 1] - model.shapedirs[bottom, 1]).double().numpy()
@@ -77,25 +77,29 @@ def shape_from_height(model: BodyModel, height: float) -> np.ndarray:
 
 
 def on_model(body: Body, model: BodyModel, betas: np.ndarray, pelvis: np.ndarray) -> Body:
-    """``body`` with another shape (10,), its pelvis where it was.
+    """``body`` with the shape ``betas`` (10,) of ``model``; its pelvis stays where it was.
 
     Args:
-        pelvis: (3,) at rest of the model the body was made for, metres.
+        pelvis: (3,) rest pelvis of the model that the body was made for, metres.
     """
     moved = body.transl + pelvis - rest_pelvis(model, betas)
     return replace(body, betas=betas, transl=moved, model_hash=model.hash)
 
 
 def rest_pelvis(model: BodyModel, betas: np.ndarray) -> np.ndarray:
-    """(3,) the pelvis of the shape in the rest pose, metres."""
+    """(3,) pelvis of the shape in the rest pose, metres."""
     return model.shaped(torch.as_tensor(betas, dtype=torch.float32))[1][0].double().numpy()
 
 
 def to_standard(Rh: np.ndarray, Th: np.ndarray, pelvis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """EasyMocap's (T, 3) rotation vector and translation to global_orient and transl."""
+    """``global_orient`` and ``transl`` (T, 3) of EasyMocap's ``Rh`` and ``Th`` (T, 3).
+
+    Args:
+        pelvis: (3,) rest pelvis, metres.
+    """
     return Rh.copy(), Th + Rotation.from_rotvec(Rh).apply(pelvis) - pelvis
 
 
 def from_standard(global_orient: np.ndarray, transl: np.ndarray, pelvis: np.ndarray):
-    """global_orient and transl (T, 3) to EasyMocap's Rh, Th."""
+    """EasyMocap's ``Rh`` and ``Th`` (T, 3) of ``global_orient`` and ``transl`` (T, 3)."""
     return global_orient.copy(), transl + pelvis - Rotation.from_rotvec(global_orient).apply(pelvis)

@@ -142,7 +142,7 @@ def test_pose_correctives_exist_and_stay_small(model):
 
 
 def test_correctives_bring_skinning_near_delta_mush(model, monkeypatch):
-    """What they were fitted for: several joints at once, poses never seen (specs/body.md 2.10)."""
+    """What they were fitted for (docs/body.md, 6): several joints at once, in poses not used for the fit."""
     from scripts.assets.open_body.learn import DeltaMush
 
     rest = model.v_template.numpy().astype(float)
@@ -357,7 +357,7 @@ def test_where_models_are_looked_for(tmp_path, monkeypatch):
 
 
 def test_near_the_reference_body(model, shared_data):
-    """The recipe of specs/body.md built twice: same size, proportions and shape space."""
+    """The recipe of docs/body.md, 6, built twice: same size, proportions and shape space."""
     path = shared_data / "body" / "open_body_reference.npz"
     if not path.exists():
         pytest.skip(f"no reference body at {path}")
