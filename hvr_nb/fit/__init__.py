@@ -1,10 +1,9 @@
-"""03: SMPL of a whole clip by Gauss-Newton.
+"""03: SMPL of a whole clip by Gauss-Newton (docs/fit.md).
 
-- ``fit_body``: Fit one SMPL body to a clip.
-- ``fit_report``: What a fit explains of what was seen, as plain numbers.
-- ``level_body``: The same body and camera in a world whose Y axis is up.
-- ``landmark_skeleton``: The detector's 33 world landmarks put into the scene: a skeleton without a
-  body model.
+- ``fit_body``: fits one SMPL body to all frames of a clip.
+- ``fit_report``: how well a body explains landmarks and masks, in numbers.
+- ``level_body``: a body and its camera in a world whose Y axis is up.
+- ``landmark_skeleton``: the detector's 33 landmarks placed in the world, without a body model.
 """
 
 import lazy_loader

@@ -1,8 +1,9 @@
-"""Bones of a skeleton as evidence of a monocular fit: the lifter's, a second opinion on the pose to start from.
+"""The term for bone directions: the body's bones compared with those of a skeleton (docs/fit.md, 2 and 7).
 
-The detector judges depth by the picture of every frame, the lifter by the way 2D joints move; it learned
-that from motion capture. Bones are compared, not places, so that an error at the hips is not carried to the
-hands and feet; across the view the 2D landmarks know better, so only the bones' depths count.
+The skeleton is the lifter's, or the body's own before silhouettes are fitted. The detector judges
+depth from the picture of each frame; the lifter judges it from the motion of 2D joints, which it
+learned from motion capture. Bones are compared, not positions, so that an error at the hips does not
+reach hands and feet. Across the view the 2D landmarks are more exact, so mostly depths count.
 """
 
 from __future__ import annotations
@@ -19,30 +20,36 @@ from hvr_nb.fit.terms import Posed, State, TermWeights, add
 from hvr_nb.geometry.functions import geman_mcclure
 from hvr_nb.types import Camera, HvrError, Joints3D
 
-_BONES = np.eye(17)[1:] - np.eye(17)[list(H36M17_PARENTS[1:])]  # (16, 17) joints less their parents
+_BONES = np.eye(17)[1:] - np.eye(17)[list(H36M17_PARENTS[1:])]  # (16, 17) each joint minus its parent
 
 
 def opinion_of(lifted: Joints3D, frames: np.ndarray, model: BodyModel) -> Opinion:
-    """A lifted skeleton, Human3.6M's 17 joints of T frames in world axes, as evidence in frames (N,).
+    """A lifted skeleton as evidence for a fit.
+
+    Args:
+        lifted: Human3.6M's 17 joints of T frames, world axes. frames: (N,) indices of the frames fitted.
 
     Raises:
-        HvrError: other joints, or fewer frames.
+        HvrError: other joints, or too few frames.
     """
     if tuple(lifted.names) != H36M17_NAMES or len(lifted.points) <= frames.max():
-        raise HvrError(f"{lifted} is no lifted skeleton of this clip; lift the clip's own keypoints")
+        raise HvrError(f"{lifted} is not a lifted skeleton of this clip; lift the clip's own keypoints")
     points = np.asarray(lifted.points, np.float64)[frames]
     known = np.isfinite(points).all((1, 2)) & np.asarray(lifted.valid, bool)[frames]
     return Opinion(h36m_table(model), np.where(known[:, None, None], points, 0.0), known.astype(np.float64))
 
 
 def own_bones(state: State, rig: Rig, model: BodyModel) -> Opinion:
-    """The bones of a state of N frames as evidence: to hold them where they are."""
+    """The bones of a state of N frames as evidence, which keeps them as they are."""
     table, pose = h36m_table(model), pose_rig(rig, state.rotations, state.transl, state.betas)
     return Opinion(table, place_landmarks(table, rig, pose, state.betas).points, np.ones(len(state.transl)))
 
 
 def bone_misses(posed: Posed, opinion: Opinion, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 16, 3) bones at the opinion's size, and their distance from its own, metres, camera axes."""
+    """The body's bones (N, 16, 3) at the size of ``opinion``, and how far its bones are from them (N, 16, 3).
+
+    Metres, camera axes.
+    """
     R = camera.R * np.exp(-posed.state.log_bones)
     bones = _BONES @ posed.joints.points @ R.T
     return bones, bones - _BONES @ opinion.points @ camera.R.T
@@ -51,7 +58,7 @@ def bone_misses(posed: Posed, opinion: Opinion, camera: Camera) -> tuple[np.ndar
 def bone_depths(
     posed: Posed, opinion: Opinion, camera: Camera, weights: TermWeights, normal: Normal | None
 ) -> float:
-    """Robust distance of the body's bones from an opinion's, at its size: along the view and across it."""
+    """Robust distance of the body's bones from those of ``opinion``, along and across the view."""
     R = camera.R * (np.exp(-posed.state.log_bones) / weights.sigma_bone)
     bones, miss = (x / weights.sigma_bone for x in bone_misses(posed, opinion, camera))
     along, slope_along = geman_mcclure(miss[..., 2] ** 2, weights.cap)

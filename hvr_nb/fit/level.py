@@ -1,9 +1,9 @@
-"""The world of a filmed body laid level: people who turn round stand upright on average, whatever the camera does.
+"""Levelling: the up direction of a person who turns right round (docs/fit.md, 9).
 
-A single camera does not know which way is down, so a body is fitted in a world that has the camera's own axes:
-seen by a camera that looks down, everybody leans towards it. Who stands keeps the trunk above the feet, and who
-turns right round leans equally often to all sides: the mean, over all headings, of the way from the feet to the
-trunk is up.
+A single camera does not know which way is down. A body is therefore fitted in a world that has the
+camera's axes, and before a camera that looks down everybody seems to lean. A standing person keeps the
+trunk above the feet, and a person who turns right round leans equally often to all sides. So the mean
+over all headings of the direction from the feet to the trunk is up.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from hvr_nb.body.worlds import rest_pelvis, turned
 from hvr_nb.lift.floor import PITCH, ROLL, Floor
 from hvr_nb.types import Body
 
-SECTORS = 12  # of the headings, each of which counts alike however long somebody faces that way
-FEWEST = 8  # sectors with frames
-ERROR = np.tan(np.radians([1.0, 3.0]))  # of the mean direction: to the side, in depth
+SECTORS = 12  # sectors of headings; each counts the same, however long the person faces that way
+FEWEST = 8  # sectors that must have frames
+ERROR = np.tan(np.radians([1.0, 3.0]))  # of the mean direction: sideways, in depth
 TRUNK, ANKLES = (0, 12), (7, 8)
 
 
 def level_body(body: Body, model: BodyModel) -> Body:
-    """The same body and camera in a world whose Y axis is up; the pictures they give stay as they are.
+    """The same body and camera in a world whose Y axis is up; the camera sees the same picture.
 
-    What the body says is weighed against cameras being held about level (``floor.PITCH`` and ``floor.ROLL``).
-    A person who does not turn right round (``FULL_TURN``) says nothing about the camera: the body comes back as
-    it is.
+    The direction that the body shows is weighed against the prior that cameras are held about level
+    (``floor.PITCH`` and ``floor.ROLL``). A person who does not turn right round (``FULL_TURN``) says
+    nothing about the camera, and the body is returned unchanged.
     """
     turn = tilt(body, model)
     return body if turn is None else turned(body, turn, rest_pelvis(model, body.betas))
 
 
 def tilt(body: Body, model: BodyModel) -> np.ndarray | None:
-    """The turn (3, 3) that takes the world of ``body`` to a level one; None where it cannot be told."""
+    """The rotation (3, 3) from the world of ``body`` to a level one; None where it is not known."""
     if turn_shown(body) < FULL_TURN:
         return None
     seen = body.frame(np.flatnonzero(body.valid))

@@ -1,7 +1,7 @@
-"""Normal equations of a problem along a time line: banded in the frames, bordered by shared unknowns.
+"""Normal equations of a whole clip: banded in the frames, with a border of shared unknowns (docs/fit.md, 3).
 
-N frames of D unknowns each, S unknowns common to all, and residuals that see one frame or the
-second difference of three. Solved by a banded Cholesky factor and a Schur complement.
+N frames have D unknowns each, and S unknowns are shared by all. A residual depends on one frame or on a
+difference of up to three neighbours. Solved by a banded Cholesky factor and a Schur complement.
 """
 
 from __future__ import annotations
@@ -27,7 +27,12 @@ class Normal:
         shared: np.ndarray | None = None,
         at: slice = slice(None),
     ) -> None:
-        """Residuals of the frames ``at``: J (N, M, D), r (N, M), weights w (N, M), shared (N, M, S)."""
+        """Add M residuals for each of the frames ``at``.
+
+        Args:
+            J: (N, M, D) derivatives. r: (N, M) residuals. w: (N, M) weights.
+            shared: (N, M, S) derivatives with respect to the shared unknowns.
+        """
         WJ = J * w[..., None]
         self.bands[0][at] += np.swapaxes(WJ, 1, 2) @ J
         self.gradient[at] += np.einsum("nmd,nm->nd", WJ, r)
@@ -46,9 +51,12 @@ class Normal:
         *,
         factors: tuple[float, ...] = (1.0, -2.0, 1.0),
     ) -> None:
-        """Residuals ``r_n``, a sum of neighbouring g times K factors; g's slopes J (N, M, D), r and w (N - K + 1, M).
+        """Add residuals that are differences of neighbouring frames, ``r_n = sum_k factors[k] g_(n + k)``.
 
-        The factors are those of a second difference; two make a first one.
+        Args:
+            J: (N, M, D) derivatives of g. r, w: (N - K + 1, M) residuals and weights, K factors.
+            shared: (N, M, S) derivatives of g with respect to the shared unknowns.
+            factors: the default is a second difference, (-1, 1) a first one.
         """
         reach = len(factors)
         if len(J) < reach:
@@ -67,7 +75,11 @@ class Normal:
             self.common_gradient += np.einsum("nms,nm->s", change, w * r)
 
     def solve(self, damping: float) -> tuple[np.ndarray, np.ndarray]:
-        """Step (N, D) and shared step (S,) with every diagonal entry raised by ``damping`` of itself."""
+        """The Gauss-Newton step: (N, D) and shared (S,).
+
+        Args:
+            damping: every entry of the diagonal is raised by this share of itself (Levenberg-Marquardt).
+        """
         n, d = self.gradient.shape
         size = n * d
         lower = np.zeros((3 * d, size))

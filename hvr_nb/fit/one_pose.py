@@ -1,8 +1,8 @@
-"""Who turns round in one pose has one pose, not as many as there are frames.
+"""The term for one pose: a person who turns right round in one pose gets one pose (docs/fit.md, 8).
 
-A detector misjudges how far limbs point towards the camera, differently in every view; in a clip filmed to
-make an avatar the arms would wander although they are held still. Where the clip shows that somebody turns right
-round and stands, all frames are drawn to the pose that most of them agree on.
+A detector misjudges how far limbs point towards the camera, differently in every view. In a clip filmed
+for an avatar the arms would drift although the person holds them still. Where the clip shows a person
+who stands and turns right round, all frames are drawn to the pose that most of them agree on.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from hvr_nb.fit.terms import FRAME, Posed, TermWeights, add
 from hvr_nb.geometry.functions import geman_mcclure
 from hvr_nb.types import Body
 
-SIGMA = 0.6  # radians from the usual pose beyond which a frame is left alone
-STILL = np.radians(10.0)  # root mean square by which joints may stray from the usual pose
+SIGMA = 0.6  # radians from the usual pose; frames much farther away are hardly drawn to it
+STILL = np.radians(10.0)  # root mean square angle from the usual pose that still counts as one pose
 LEGS, ARMS = (1, 2, 4, 5), (16, 17, 18, 19)  # joints: hips and knees, shoulders and elbows
 
 
 def usual_pose(rotations: np.ndarray, *, steps: int = 30) -> np.ndarray:
-    """(23, 3, 3) the local rotations that most of the frames (N, 24, 3, 3) have, the root's left out.
+    """(23, 3, 3) local rotations that most of the frames (N, 24, 3, 3) agree on, without the root.
 
-    A minimum of Geman and McClure's price on the angles to the frames, from their chordal mean on.
+    Minimises Geman and McClure's function of the angles to all frames, starting at their chordal mean.
     """
-    usual = Rotation.from_matrix(rotations[:, 1:].mean(0)).as_matrix()  # which makes means orthogonal
+    usual = Rotation.from_matrix(rotations[:, 1:].mean(0)).as_matrix()  # the nearest rotation to the mean
     for _ in range(steps):
         away = strays(rotations, usual)
         weight = geman_mcclure((away**2).sum(-1) / SIGMA**2, 1.0)[1][..., None]
@@ -35,13 +35,13 @@ def usual_pose(rotations: np.ndarray, *, steps: int = 30) -> np.ndarray:
 
 
 def strays(rotations: np.ndarray, usual: np.ndarray) -> np.ndarray:
-    """(N, 23, 3) rotation vectors, radians, from the usual pose (23, 3, 3) to the frames' (N, 24, 3, 3)."""
+    """(N, 23, 3) rotation vectors, radians, from the usual pose (23, 3, 3) to the frames (N, 24, 3, 3)."""
     apart = np.swapaxes(usual, -1, -2) @ rotations[:, 1:]
     return Rotation.from_matrix(apart.reshape(-1, 3, 3)).as_rotvec().reshape(len(rotations), 23, 3)
 
 
 def one_pose_term(posed: Posed, weights: TermWeights, normal: Normal | None) -> float:
-    """Robust distance of all joint rotations from the usual pose, which follows the frames."""
+    """Robust distance of all joint rotations from the usual pose, computed anew from the frames."""
     if not weights.one_pose:
         return 0.0
     rotations = posed.state.rotations
@@ -55,20 +55,23 @@ def one_pose_term(posed: Posed, weights: TermWeights, normal: Normal | None) -> 
 
 
 def may_hold_one_pose(body: Body, rotations: np.ndarray) -> bool:
-    """Whether a person as found so far turns right round on legs that stand; rotations (N, 24, 3, 3), local."""
+    """Whether the person turns right round on legs that hold still; local rotations (N, 24, 3, 3)."""
     return turn_shown(body) >= FULL_TURN and straying(rotations, LEGS) < STILL
 
 
 def holds_one_pose(rotations: np.ndarray) -> bool:
-    """Whether who is drawn to one pose, rotations (N, 24, 3, 3), takes it: arms that really move stray all the same."""
+    """Whether local rotations (N, 24, 3, 3) that were drawn to one pose took it.
+
+    Arms that really move stay away from it all the same.
+    """
     return straying(rotations, ARMS) < STILL
 
 
 def straying(rotations: np.ndarray, joints: tuple[int, ...]) -> float:
-    """Largest root mean square angle, radians, by which a pair of joints strays from the usual pose.
+    """Root mean square angle from the usual pose, radians, of the pair of joints that is farthest from it.
 
     Args:
-        rotations: (N, 24, 3, 3), local. joints: left and right in turn.
+        rotations: (N, 24, 3, 3), local. joints: pairs, left and right in turn.
     """
     away = strays(rotations, usual_pose(rotations))[:, np.array(joints) - 1]
     pairs = (away**2).sum(-1).mean(0).reshape(-1, 2).mean(1)  # left and right together

@@ -1,8 +1,8 @@
-"""Silhouettes of a body and how far they are from a mask's: contours, pairs, a smooth distance.
+"""The silhouette term: the occluding contour of the body against the outline of the mask (docs/fit.md, 6).
 
-Contours are paired in both directions (rim of the body to the mask's edge and back) like an
-iterated closest point in the image; each pair pulls along the mask's normal only. Clothes and
-hair lie outside the body, so a mask outside the body costs less than a body outside the mask.
+An iterated closest point in the image. Contours are paired in both directions, body to mask and mask to
+body, and each pair counts along the normal of the mask only. Clothes and hair lie outside the body, so
+a mask that reaches beyond the body costs less than a body that reaches beyond the mask.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import torch
 from scipy.spatial import cKDTree
 from skimage.measure import find_contours
 
-from hvr_nb.body import model as body_model
 from hvr_nb.body.kinematics import PosedRig, Rig, turn_slopes_along
-from hvr_nb.body.model import BodyModel
+from hvr_nb.body.model import BodyModel, posed
 from hvr_nb.fit.normal_equations import Normal
 from hvr_nb.fit.terms import SHARED, Posed, State, TermWeights, image_rows
 from hvr_nb.geometry.camera import project, to_camera
@@ -26,27 +25,27 @@ from hvr_nb.geometry.raster import rasterize
 from hvr_nb.types import Body, Camera
 
 SIDE = 384  # pixels, the larger side at which contours are compared
-SPACING = 4.0  # pixels between mask edge points
-RIM = 2.5  # pixels from the body's own edge within which a vertex belongs to its rim
-CELL = 0.03  # metres, one vertex of the body per such cube takes part
-SIGMA = 0.02  # metres, usual distance between the edges
-INSIDE = 0.7  # weight of a body inside the mask (clothes), against 1 for a body outside it
-REACH = 0.25  # metres; edges further apart are not a pair
+SPACING = 4.0  # pixels between points of a mask's outline
+RIM = 2.5  # pixels from the body's own contour within which a vertex belongs to its rim
+CELL = 0.03  # metres; one vertex of the body in each cube of this side takes part
+SIGMA = 0.02  # metres, usual distance between the two contours
+INSIDE = 0.7  # weight where the body lies inside the mask (clothes); outside it is 1
+REACH = 0.25  # metres; points farther apart are not paired
 
 
 @dataclass(frozen=True)
 class Outline:
-    """Edge points of one mask, in pixels of the small image (centres at +0.5)."""
+    """Points of the outline of one mask, in pixels of the reduced image (centres at +0.5)."""
 
     points: np.ndarray  # (P, 2)
-    normals: np.ndarray  # (P, 2) unit, pointing out of the person
+    normals: np.ndarray  # (P, 2) unit, outwards
 
 
 @dataclass(frozen=True)
 class SkinSamples:
-    """The vertices that may form a rim, and what moves them (float64)."""
+    """The vertices that may lie on the rim, and the arrays that pose them (float64)."""
 
-    ids: np.ndarray  # (S,) vertices spread over the body, one per ``CELL``
+    ids: np.ndarray  # (S,) vertices spread over the body, one in each cube of side ``CELL``
     rest: np.ndarray  # (V, 3) mean body, metres
     shapes: np.ndarray  # (V, 3, 10) metres per unit beta
     weights: np.ndarray  # (V, 24) skinning weights
@@ -54,17 +53,17 @@ class SkinSamples:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Rim vertices of one posed frame and the mask edge points they should lie on, K pairs."""
+    """K pairs of one frame: rim vertices, and the points of the mask's outline they should lie on."""
 
-    local: np.ndarray  # (K, 3) pose-dependent offset of each vertex from the shaped rest body, metres
+    local: np.ndarray  # (K, 3) pose corrective of each vertex, metres
     vertex: np.ndarray  # (K,) vertex of the body model
     target: np.ndarray  # (K, 2) on the plane at depth 1 of the given camera
     normal: np.ndarray  # (K, 2) unit, out of the mask
-    weight: np.ndarray  # (K,) each direction of search sums to 1
+    weight: np.ndarray  # (K,) sums to 1 for each direction of search
 
 
 def contour(image: np.ndarray) -> Outline:
-    """Edge of a silhouette (H, W) in 0..1 at level 0.5, sub-pixel, with outward normals."""
+    """Contour of a silhouette (H, W) in 0..1 at level 0.5, sub-pixel, with outward normals."""
     lines = [line for line in find_contours(image, 0.5) if len(line) >= 12]
     if not lines:
         return Outline(np.zeros((0, 2)), np.zeros((0, 2)))
@@ -79,7 +78,7 @@ def contour(image: np.ndarray) -> Outline:
 
 
 def outlines(alpha: np.ndarray, camera: Camera) -> list[Outline]:
-    """Edges of masks (N, H, W) uint8, thinned to about one point every ``SPACING`` pixels."""
+    """Outlines of masks (N, H, W) uint8, thinned to about one point every ``SPACING`` pixels."""
     small = small_camera(camera)
     out = []
     for mask in alpha:
@@ -104,7 +103,7 @@ def thin(points: np.ndarray, cell: float) -> np.ndarray:
 
 
 def skin_of(model: BodyModel) -> SkinSamples:
-    """The parts of ``model`` that silhouettes need."""
+    """The arrays of ``model`` that the silhouette term needs."""
     rest, shapes, weights = (x.double().numpy() for x in (model.v_template, model.shapedirs, model.weights))
     return SkinSamples(thin(rest, CELL), rest, shapes, weights)
 
@@ -117,18 +116,18 @@ def refocused(camera: Camera, log_focal: float) -> Camera:
 
 
 def body_silhouettes(body: Body, model: BodyModel) -> np.ndarray:
-    """(T, H, W) bool, the fitted body drawn with the body's own camera."""
-    vertices, _ = body_model.posed(model, body)
+    """(T, H, W) bool silhouettes of the fitted body, seen by its own camera."""
+    vertices, _ = posed(model, body)
     return np.stack([rasterize(v, model.faces, body.camera)[1] >= 0 for v in vertices])
 
 
 def correspond(
     model: BodyModel, skin: SkinSamples, state: State, edges: list[Outline], camera: Camera
 ) -> list[Pairs]:
-    """Pair the rim of the posed body with the mask edges of every frame, in both directions.
+    """Pair the rim of the posed body with the outline of the mask in every frame, in both directions.
 
     Args:
-        state: N frames. edges: N outlines of ``outlines``. camera: the clip's, unrefined.
+        state: N frames. edges: N outlines from ``outlines``. camera: the clip's, unrefined.
     """
     small = small_camera(refocused(camera, state.log_focal))
     given = small_camera(camera)
@@ -158,19 +157,19 @@ def _pair_frame(vertices, ids, faces, edge: Outline, camera: Camera):
     rim = np.flatnonzero(gap < RIM)
     if not len(rim):
         return none
-    points, normals = own.points[nearest[rim]], own.normals[nearest[rim]]  # on the body's edge
+    points, normals = own.points[nearest[rim]], own.normals[nearest[rim]]  # on the body's contour
     reach = REACH * camera.K[0, 0] / np.median(to_camera(vertices[ids[rim]], camera)[:, 2])
     forth, hit = _match(points, normals, edge.points, edge.normals, reach)
     back, rim_hit = _match(edge.points, edge.normals, points, normals, reach)
     pick, q = np.concatenate([forth, rim_hit]), np.concatenate([hit, back])
-    # The vertex stands for the point of the body's edge nearest to it: aim that far short.
+    # a vertex stands for the nearest point of the body's contour, so it aims that far short of the outline
     target = edge.points[q] - (points[pick] - pixels[rim[pick]])
     weight = np.concatenate([np.full(len(k), 1 / max(len(k), 1)) for k in (forth, back)])
     return ids[rim[pick]], target, edge.normals[q], weight
 
 
 def _match(p, pn, q, qn, reach, *, tries: int = 8):
-    """Index pairs (into p, into q): nearest q within reach whose normal agrees."""
+    """Pairs of indices (into p, into q): for each p the nearest q within ``reach`` whose normal agrees."""
     k = min(tries, len(q))
     gap, near = cKDTree(q).query(p, k=k, distance_upper_bound=reach)
     gap, near = gap.reshape(len(p), k), np.minimum(near.reshape(len(p), k), len(q) - 1)
@@ -190,7 +189,7 @@ def distance(
     weights: TermWeights,
     normal: Normal | None,
 ) -> float:
-    """Robust distance of the paired edges along the mask's normals, metres at ``depth`` (N,)."""
+    """Robust distance of the pairs along the normals of the mask, metres at ``depth`` (N,)."""
     cost = 0.0
     for n, pair in enumerate(pairs):
         if not len(pair.vertex):
@@ -206,17 +205,20 @@ def distance(
         cost += float((gain * value).sum())
         if normal is None:
             continue
-        way = np.einsum("ki,kid->kd", pair.normal, across) / SIGMA
-        J = np.concatenate([turn_slopes_along(rig, one, parts, mass, way), way], 1)
+        direction = np.einsum("ki,kid->kd", pair.normal, across) / SIGMA
+        J = np.concatenate([turn_slopes_along(rig, one, parts, mass, direction), direction], 1)
         border = np.zeros((len(r), SHARED))
-        border[:, :10] = np.einsum("ka,kas->ks", way, vertex_shape_slopes(skin, rig, one, pair, mass))
+        border[:, :10] = np.einsum("ka,kas->ks", direction, vertex_shape_slopes(skin, rig, one, pair, mass))
         border[:, 11] = (aim * pair.normal).sum(1) / SIGMA
         normal.add(J[None], r[None], (gain * slope)[None], border[None], at=slice(n, n + 1))
     return cost
 
 
 def vertex_shares(skin: SkinSamples, rig: Rig, pose: PosedRig, betas: np.ndarray, pair: Pairs):
-    """Skinned vertices of one frame as shares of the joints (K, 24, 3) and skin weights (K, 24)."""
+    """The paired vertices of one frame, skinned: shares of the joints (K, 24, 3) and blend weights (K, 24).
+
+    The shares of a vertex sum to its position, see ``kinematics.turn_slopes``.
+    """
     rest = skin.rest[pair.vertex] + skin.shapes[pair.vertex] @ betas + pair.local
     arm = rest[:, None] - rig.rest(betas)
     carried = np.matmul(arm.swapaxes(0, 1), pose.turned[0].swapaxes(1, 2)).swapaxes(0, 1) + pose.joints[0]
@@ -227,7 +229,7 @@ def vertex_shares(skin: SkinSamples, rig: Rig, pose: PosedRig, betas: np.ndarray
 def vertex_shape_slopes(
     skin: SkinSamples, rig: Rig, pose: PosedRig, pair: Pairs, mass: np.ndarray
 ) -> np.ndarray:
-    """Derivative of those vertices with respect to the betas: (K, 3, 10)."""
+    """Derivative of the paired vertices with respect to the betas: (K, 3, 10)."""
     shapes = skin.shapes[pair.vertex]
     turned = (mass @ pose.turned[0].reshape(24, 9)).reshape(-1, 3, 3)
     joints = pose.d_betas[0] - pose.turned[0] @ rig.directions

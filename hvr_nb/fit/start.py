@@ -1,6 +1,6 @@
-"""First guess of a monocular fit: what was observed, which way the person faces, and where.
+"""The start of a monocular fit: observations, orientation of the root, translation (docs/fit.md, 4).
 
-Source: specs/nvr.md 1.2 (InitTranslation) and specs/perception.md 1 (world landmarks).
+Also the exchanged legs of a detector, which have to be found before the fit (docs/fit.md, 5).
 """
 
 from __future__ import annotations
@@ -22,34 +22,38 @@ LEG_PARTS = ("knee", "ankle", "heel", "foot_index", "toe")
 
 @dataclass(frozen=True)
 class Opinion:
-    """A 3D skeleton of unknown place and size in N frames that a body's bones are compared with."""
+    """A 3D skeleton of N frames, of unknown position and size, to compare the body's bones with."""
 
-    table: LandmarkTable  # what its J points are on the body
-    points: np.ndarray  # (N, J, 3) metres of its own size, world axes
-    known: np.ndarray  # (N,) 1.0, or 0.0 in frames it says nothing about
+    table: LandmarkTable  # its J points on the body
+    points: np.ndarray  # (N, J, 3) metres at its own size, world axes
+    known: np.ndarray  # (N,) 1.0, or 0.0 in frames without a skeleton
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the detector says on the N frames in which the person was found."""
+    """What was observed in the N frames in which the person was found."""
 
     frames: np.ndarray  # (N,) indices into the clip
     rays: np.ndarray  # (N, L, 2) landmarks on the plane at depth 1 of the clip's camera
     conf: np.ndarray  # (N, L) 0..1, 0 where a landmark is not used
-    world: np.ndarray | None  # (N, L, 3) metres of a canonical-size body, world axes, mid-hip origin
+    world: np.ndarray | None  # (N, L, 3) metres at the detector's canonical size, world axes, mid-hip origin
     dt: float  # seconds between frames
     table: LandmarkTable
-    bones: Opinion | None = None  # what a lifter says about the bones, see ``fit_bones``
+    bones: Opinion | None = None  # a lifted skeleton, see hvr_nb.fit.bones
 
     @property
     def unbroken(self) -> np.ndarray:
-        """(N - 2,) 1.0 where three samples in a row are consecutive frames, else 0.0."""
+        """(N - 2,) 1.0 where three entries in a row are consecutive frames of the clip, else 0.0."""
         step = np.diff(self.frames) == 1
         return (step[1:] & step[:-1]).astype(np.float64)
 
 
 def gather(keypoints: Keypoints, camera: Camera, table: LandmarkTable, fps: float) -> Evidence:
-    """Pick the usable frames and bring the landmarks to the camera's normalised plane."""
+    """Choose the usable frames and undistort the landmarks to the plane at depth 1.
+
+    Raises:
+        HvrError: no frame has six joints.
+    """
     points = keypoints.points if keypoints.landmarks is None else keypoints.landmarks
     conf = np.where(np.isfinite(points).all(-1), points[..., 2], 0.0) * np.isfinite(table.sigma)
     frames = np.flatnonzero(keypoints.found & ((conf > 0.1).sum(1) >= 6))
@@ -66,7 +70,10 @@ def gather(keypoints: Keypoints, camera: Camera, table: LandmarkTable, fps: floa
 
 
 def _along_the_ray(world: np.ndarray, rays: np.ndarray, table: LandmarkTable) -> np.ndarray:
-    """Turn world landmarks from the axes of the ray to the hips (the detector's crop) to the camera's."""
+    """World landmarks (N, L, 3) in the camera's axes: the detector gives them in those of its crop.
+
+    The axis of the crop is the ray to the hips.
+    """
     hips = rays[:, table.rows("left_hip", "right_hip")].mean(1)
     z = np.concatenate([hips, np.ones((len(hips), 1))], 1)
     z /= np.linalg.norm(z, axis=1, keepdims=True)
@@ -77,13 +84,16 @@ def _along_the_ray(world: np.ndarray, rays: np.ndarray, table: LandmarkTable) ->
 
 
 def rest_landmarks(rig: Rig, table: LandmarkTable) -> np.ndarray:
-    """(L, 3) landmarks of the mean body in its rest pose, metres."""
+    """(L, 3) landmarks of the mean body in the rest pose, metres."""
     pose = pose_rig(rig, np.broadcast_to(np.eye(3), (1, 24, 3, 3)), np.zeros((1, 3)), np.zeros(10))
     return place_landmarks(table, rig, pose, np.zeros(10)).points[0]
 
 
 def torso_orientation(evidence: Evidence, rig: Rig) -> np.ndarray:
-    """(N, 3, 3) rotation of the pelvis per frame: the rest torso laid onto the detector's or the lifter's."""
+    """(N, 3, 3) rotation of the pelvis in every frame, by aligning shoulders and hips (Umeyama 1991).
+
+    They are aligned with the detector's 3D landmarks or, without those, with the lifter's.
+    """
     own = evidence.world is not None
     table, points = (evidence.table, evidence.world) if own else (evidence.bones.table, evidence.bones.points)
     rows = table.rows(*TORSO)
@@ -93,7 +103,12 @@ def torso_orientation(evidence: Evidence, rig: Rig) -> np.ndarray:
 
 
 def without_outliers(R: np.ndarray, frames: np.ndarray, *, reach: int = 3, limit: float = 1.2) -> np.ndarray:
-    """Replace rotations (N, 3, 3) far (``limit`` radians) from the mean of their neighbours by it."""
+    """Rotations (N, 3, 3) with outliers replaced by the mean of their neighbours.
+
+    Args:
+        frames: (N,) indices into the clip. reach: frames to either side that count as neighbours.
+        limit: radians from the mean beyond which a frame is an outlier, if the neighbours agree.
+    """
     turned = Rotation.from_matrix(R)
     out = R.copy()
     for k in range(len(R)):
@@ -107,10 +122,10 @@ def without_outliers(R: np.ndarray, frames: np.ndarray, *, reach: int = 3, limit
 
 
 def facing_from_2d(evidence: Evidence, rig: Rig, camera: Camera, *, steps: int = 24) -> np.ndarray:
-    """(N, 3, 3) pelvis rotation from 2D alone: the best smooth path over ``steps`` upright headings.
+    """(N, 3, 3) rotation of the pelvis from 2D alone: the best smooth path over ``steps`` upright headings.
 
-    A mean body is laid over every frame at every heading; face and feet tell front from back and
-    left from right, and turning by more than 60 degrees in one step is dear (Viterbi).
+    A mean body is aligned with every frame at every heading. Face and feet tell front from back and
+    left from right. Viterbi's algorithm finds the path; more than 60 degrees between frames are penalised.
     """
     rest, up = rest_landmarks(rig, evidence.table), camera.R @ [0.0, 1.0, 0.0]
     upright = _frame_with_up(up)
@@ -127,7 +142,7 @@ def facing_from_2d(evidence: Evidence, rig: Rig, camera: Camera, *, steps: int =
 
 
 def _frame_with_up(up: np.ndarray) -> np.ndarray:
-    """Rotation whose y axis is ``up`` (camera axes) and whose z axis faces the camera."""
+    """(3, 3) rotation whose y axis is ``up`` (camera axes) and whose z axis faces the camera."""
     y = up / np.linalg.norm(up)
     x = np.cross(y, [0.0, 0.0, -1.0])
     x /= np.linalg.norm(x)
@@ -135,7 +150,7 @@ def _frame_with_up(up: np.ndarray) -> np.ndarray:
 
 
 def _laid_over(shape: np.ndarray, rays: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """(N,) mean robust distance of a body (L, 3) laid onto rays (N, L, 2) by shift and scale in 2D."""
+    """(N,) mean robust distance of a body (L, 3) from rays (N, L, 2) after the best shift and scale."""
     w = weight / np.maximum(weight.sum(1, keepdims=True), 1e-6)
     a = shape[None, :, :2] - np.einsum("nl,ld->nd", w, shape[:, :2])[:, None]
     b = rays - np.einsum("nl,nld->nd", w, rays)[:, None]
@@ -158,15 +173,18 @@ def _viterbi(unary: np.ndarray, pair: np.ndarray) -> np.ndarray:
 
 
 def solve_translation(points: np.ndarray, evidence: Evidence, R: np.ndarray) -> np.ndarray:
-    """Least-squares translation of every frame (InitTranslation, specs/nvr.md 1.2).
+    """Least-squares translation of every frame that brings the landmarks onto their rays (docs/fit.md, 4).
 
     Args:
-        points: (N, L, 3) landmarks of the body about its own origin, world axes, metres.
+        points: (N, L, 3) landmarks about the body's own origin, world axes, metres.
         R: (3, 3) world to camera.
 
     Returns:
-        (N, 3) shift in camera axes, metres, so that the landmarks fall on their rays. Frames
-        with too little evidence take the nearest frame's.
+        (N, 3) translations in camera axes, metres. Frames with too few landmarks take that of the
+        nearest frame.
+
+    Raises:
+        HvrError: no frame has enough landmarks.
     """
     p, x = points @ R.T, evidence.rays
     w = (evidence.conf / np.minimum(evidence.table.sigma, 1e3)) ** 2
@@ -182,16 +200,19 @@ def solve_translation(points: np.ndarray, evidence: Evidence, R: np.ndarray) -> 
 
 
 def landmark_skeleton(keypoints: Keypoints, camera: Camera) -> Joints3D:
-    """The detector's 33 world landmarks put into the scene: a skeleton without a body model.
+    """The detector's 33 world landmarks placed in the world: a skeleton without a body model.
 
-    Each frame is shifted so that its landmarks fall on their rays. Its size is the detector's
-    canonical one, so depth is only right up to the person's true stature.
+    Each frame is translated so that its landmarks lie on their rays. The skeleton has the detector's
+    canonical size, so its distance is only right for a person of that size.
 
     Args:
         keypoints: with ``landmarks`` and ``world``. camera: the clip's.
 
     Returns:
-        Joints3D (T, 33, 3) in world metres, held over frames without the person (valid False).
+        Joints3D (T, 33, 3) in world metres. Frames without the person (valid False) repeat the nearest one.
+
+    Raises:
+        HvrError: the keypoints have no 3D landmarks.
     """
     if keypoints.landmarks is None or keypoints.world is None:
         raise HvrError("these keypoints have no 3D landmarks (imported 2D?); lift them or fit a body instead")
@@ -207,7 +228,7 @@ def landmark_skeleton(keypoints: Keypoints, camera: Camera) -> Joints3D:
 
 
 def leg_order(table: LandmarkTable) -> np.ndarray:
-    """(L,) rows with those of left and right leg landmarks (hips stay) exchanged."""
+    """(L,) order of the rows that exchanges the landmarks of the left and right leg; the hips stay."""
     names, order = table.names, np.arange(len(table.names))
     for row, name in enumerate(names):
         if any(part in name for part in LEG_PARTS):
@@ -217,7 +238,7 @@ def leg_order(table: LandmarkTable) -> np.ndarray:
 
 
 def swap_legs(evidence: Evidence, where: np.ndarray) -> Evidence:
-    """The same evidence with the names of left and right leg landmarks exchanged in frames ``where`` (N,)."""
+    """The same evidence with the landmarks of left and right leg exchanged in the frames ``where`` (N,)."""
 
     def change(x, table=evidence.table):
         order = leg_order(table)
@@ -236,14 +257,14 @@ def swap_legs(evidence: Evidence, where: np.ndarray) -> Evidence:
 
 
 def leg_segments(evidence: Evidence, *, jump: float = 0.03) -> np.ndarray:
-    """(N,) bool, toggling wherever the legs jump less if their names are exchanged.
+    """(N,) bool that changes wherever the legs jump less if left and right are exchanged.
 
-    The detector sometimes exchanges the legs for a while (specs/perception.md 1). Which of the two
-    kinds of segment is wrong is not known here; all False where nothing jumps. Judged in 3D where
-    there is 3D: legs that cross in the picture still differ in depth.
+    The detector sometimes exchanges the legs for a while (docs/fit.md, 5). Which of the two kinds of
+    segment is wrong is not known here. All False where nothing jumps. Judged in 3D where there is 3D,
+    because legs that cross in the picture still differ in depth.
 
     Args:
-        jump: how much less, in body lengths.
+        jump: by how much less they must jump, in body lengths.
     """
     order = leg_order(evidence.table)
     seen = evidence.rays if evidence.world is None else evidence.world

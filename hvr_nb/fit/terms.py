@@ -1,10 +1,11 @@
-"""The energy of a monocular fit, term by term (specs/nvr.md 1.2, with robust and metric scales).
+"""The energy of a monocular fit, term by term (docs/fit.md, 1 and 2).
 
-Every residual is in metres (pixels are carried to the body's depth, so near and far frames count
-alike), divided by what it usually is and, where outliers occur, capped by Geman-McClure. Each
-term returns its cost and adds its reweighted squares to the normal equations if there are any.
-Unknowns of a frame: 72 joint turns, 3 metres of translation; shared: 10 betas, logarithms of the detector's size, of
-the focal length and of the size of the bones compared with.
+Residuals are in metres, divided by their usual size. Pixels become metres at the body's depth, so near
+and far frames count the same. Where outliers occur, Geman and McClure's function caps the cost. Each
+term returns its cost and, if normal equations are given, adds its reweighted squares to them.
+
+A frame has 75 unknowns: 72 for the joint rotations, 3 for the translation. Shared by all frames are 13:
+10 betas, and the logarithms of the detector's size, of the focal length and of the size of the bones.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from hvr_nb.geometry.functions import geman_mcclure
 from hvr_nb.types import Camera
 
 FRAME, SHARED = 75, 13
-SIGMA_DEPTH = (0.01, 0.1)  # metres, range of the error of world landmarks relative to the hips
+SIGMA_DEPTH = (0.01, 0.1)  # metres, least and largest usual error of world landmarks about the hips
 SIGMA_ACCELERATION = 6.0  # m / s^2
 SIGMA_TURN = 60.0  # rad / s^2
-SIGMA_HOLD = 0.4  # rad / s: a joint that turns much faster is moved, one that turns slower is held still
-DEPTH_STIFFNESS = 2.0  # accelerations away from the camera are this much rarer than others
+SIGMA_HOLD = 0.4  # rad / s; a joint that rotates much faster really moves, a slower one is held still
+DEPTH_STIFFNESS = 2.0  # accelerations along the viewing direction are smaller by this factor
 
 
 @dataclass(frozen=True)
 class TermWeights:
-    """How much each term counts; residuals are already in units of their usual size."""
+    """The weight of each term; residuals are already divided by their usual size."""
 
     reproject: float = 1.0
     depth: float = 0.1  # world landmarks along the viewing direction
@@ -41,32 +42,32 @@ class TermWeights:
     prior: float = 0.8
     smooth: float = 0.25  # acceleration of the joints
     turn: float = 0.03  # acceleration of the joint rotations
-    hold: float = 2.0  # slow turns of the joints: who holds a pose while turning round has one pose, not many
-    one_pose: float = 0.0  # the pose that most frames agree on, see ``fit_still``
-    stature: float = 4.0  # the first beta: depth and size cannot be told apart by one camera
-    betas: float = 0.3  # the others
+    hold: float = 2.0  # speed of the joint rotations, see ``holding``
+    one_pose: float = 0.0  # distance from the pose that most frames agree on, see hvr_nb.fit.one_pose
+    stature: float = 4.0  # the first beta: one camera cannot tell size from depth
+    betas: float = 0.3  # the other betas
     focal: float = 0.0  # stiffness of the focal length; 0 keeps it fixed
     silhouette: float = 0.0
     sigma_depth: float = SIGMA_DEPTH[1]  # metres, see ``depth_spread``
-    bone_depth: float = 0.0  # lifted or earlier bones along the viewing direction
+    bone_depth: float = 0.0  # bones against a skeleton, along the viewing direction; see hvr_nb.fit.bones
     bone_across: float = 0.0  # the same across it
     sigma_bone: float = 0.05  # metres
-    cap: float = 3.0  # Geman-McClure: residuals beyond this many sigmas stop to count
+    cap: float = 3.0  # Geman and McClure's function: residuals of many more sigmas no longer count
 
 
 @dataclass(frozen=True)
 class State:
-    """What is solved for, N frames."""
+    """The unknowns of N frames."""
 
     rotations: np.ndarray  # (N, 24, 3, 3) local
     transl: np.ndarray  # (N, 3) world, metres
     betas: np.ndarray  # (10,)
-    log_scale: float = 0.0  # log of true over canonical size of the world landmarks
-    log_focal: float = 0.0  # log of true over given focal length
-    log_bones: float = 0.0  # log of true size over that of the bones compared with
+    log_scale: float = 0.0  # logarithm of true over canonical size of the world landmarks
+    log_focal: float = 0.0  # logarithm of true over given focal length
+    log_bones: float = 0.0  # logarithm of the true size over that of the skeleton in ``Evidence.bones``
 
     def moved(self, step: np.ndarray, shared: np.ndarray) -> State:
-        """The state after a step (N, 75) and a shared step (12,)."""
+        """The state after a step (N, 75) of the frames and a step (13,) of the shared unknowns."""
         turn = Rotation.from_rotvec(step[:, :72].reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
         return replace(
             self,
@@ -81,36 +82,41 @@ class State:
 
 @dataclass(frozen=True)
 class Posed:
-    """A state's skeleton and landmarks."""
+    """A state with its posed skeleton and landmarks."""
 
     state: State
     pose: PosedRig
     landmarks: PlacedLandmarks
-    joints: PlacedLandmarks | None  # Human3.6M's joints, where there are bones to compare with
+    joints: PlacedLandmarks | None  # Human3.6M's joints, where ``Evidence.bones`` is given
 
     @functools.cached_property
     def steps(self) -> np.ndarray:
-        """(N - 1, 24, 3) radians by which the joints turn from frame to frame."""
+        """(N - 1, 24, 3) rotation vectors, radians, of the joints from frame to frame."""
         R = self.state.rotations
         step = np.swapaxes(R[:-1], -1, -2) @ R[1:]
         return Rotation.from_matrix(step.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 24, 3)
 
 
 def pose_state(state: State, rig: Rig, evidence: Evidence) -> Posed:
-    """Joints and landmarks of a state, and the joints of the bones compared with."""
+    """Forward kinematics of a state: joints, landmarks and, where they are compared, Human3.6M's joints."""
     pose = pose_rig(rig, state.rotations, state.transl, state.betas)
     bones = evidence.bones and place_landmarks(evidence.bones.table, rig, pose, state.betas)
     return Posed(state, pose, place_landmarks(evidence.table, rig, pose, state.betas), bones)
 
 
 def with_shift(turn: np.ndarray) -> np.ndarray:
-    """Slopes (N, P, 3, 72) of points with those of the translation added: (N, P, 3, 75)."""
+    """Derivatives by rotations (N, P, 3, 72) with those by the translation added: (N, P, 3, 75)."""
     shift = np.broadcast_to(np.eye(3), (*turn.shape[:2], 3, 3))
     return np.concatenate([turn, shift], -1)
 
 
 def add(normal: Normal, J: np.ndarray, r: np.ndarray, w: np.ndarray, shared: dict | None = None) -> None:
-    """Add residuals r (N, ...), weights w, slopes J (N, ..., D), shared {first column: (N, ..., k)}."""
+    """Add residuals to the normal equations.
+
+    Args:
+        J: (N, ..., D) derivatives; columns after D are zero. r: (N, ...). w: (N, ...) weights.
+        shared: first column among the shared unknowns -> derivatives (N, ..., k).
+    """
     n, m = len(r), int(np.prod(r.shape[1:]))
     full = np.zeros((n, m, FRAME))
     full[..., : J.shape[-1]] = J.reshape(n, m, -1)
@@ -124,15 +130,16 @@ def add(normal: Normal, J: np.ndarray, r: np.ndarray, w: np.ndarray, shared: dic
 
 
 def image_rows(x: np.ndarray, depth: np.ndarray, R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points on the plane at depth 1, times a fixed depth, and their slopes.
+    """Points projected to the plane at depth 1, times a fixed depth, and their derivatives.
 
-    Holding the depth that turns pixels into metres fixed keeps the cost from shrinking the body.
+    The depth that turns pixels into metres is fixed: with the running depth the cost could be lowered
+    by shrinking the body.
 
     Args:
         x: (N, P, 3) in camera axes. depth: (N,) metres. R: (3, 3) world to camera.
 
     Returns:
-        (N, P, 2) metres, and (N, P, 2, 3) per metre of world movement.
+        (N, P, 2) metres, and (N, P, 2, 3) their derivatives with respect to the world position.
     """
     z = np.maximum(x[..., 2:], 0.1)
     u = x[..., :2] / z
@@ -147,7 +154,7 @@ def reprojection(
     weights: TermWeights,
     normal: Normal | None,
 ) -> float:
-    """Robust distance of landmarks from their rays, in metres across the view at ``depth`` (N,)."""
+    """Robust distance of landmarks from their rays, metres at ``depth`` (N,) across the viewing direction."""
     placed = posed.landmarks
     at, across = image_rows(placed.points @ camera.R.T + camera.t, depth, camera.R)
     seen = evidence.rays * (np.exp(-posed.state.log_focal) * depth[:, None, None])
@@ -169,10 +176,10 @@ def reprojection(
 
 
 def world_misses(posed: Posed, evidence: Evidence, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Landmarks about the hips at the detector's body size, and their distance from the detector's.
+    """Landmarks relative to the hips at the detector's size, and their distance from the detector's.
 
     Returns:
-        (N, L, 3) and (N, L, 3), canonical metres in camera axes.
+        (N, L, 3) and (N, L, 3), metres at the detector's size, camera axes.
     """
     R = camera.R * np.exp(-posed.state.log_scale)
     shape = about_hips(posed.landmarks.points, evidence) @ R.T
@@ -180,12 +187,12 @@ def world_misses(posed: Posed, evidence: Evidence, camera: Camera) -> tuple[np.n
 
 
 def about_hips(x: np.ndarray, evidence: Evidence) -> np.ndarray:
-    """Values (N, L, ...) less their mean over the two hips."""
+    """Values (N, L, ...) minus their mean over the two hips."""
     return x - x[:, evidence.table.rows("left_hip", "right_hip")].mean(1, keepdims=True)
 
 
 def depth_spread(posed: Posed, evidence: Evidence, camera: Camera) -> float:
-    """How far the detector's depths are from a fit's, metres (robust, within ``SIGMA_DEPTH``)."""
+    """Robust standard deviation of the detector's depths about a fit's, metres, clipped to ``SIGMA_DEPTH``."""
     miss = np.abs(world_misses(posed, evidence, camera)[1][..., 2])
     used = (evidence.conf > 0) & np.isfinite(evidence.table.sigma)
     return float(np.clip(1.5 * 1.48 * np.median(miss[used]), *SIGMA_DEPTH))
@@ -194,7 +201,7 @@ def depth_spread(posed: Posed, evidence: Evidence, camera: Camera) -> float:
 def world_landmarks(
     posed: Posed, evidence: Evidence, camera: Camera, weights: TermWeights, normal: Normal | None
 ) -> float:
-    """Robust distance from the detector's 3D landmarks, at their size: along the view and across it."""
+    """Robust distance from the detector's 3D landmarks at their size, along and across the view."""
     own, sigma = posed.landmarks, weights.sigma_depth
     R = camera.R * (np.exp(-posed.state.log_scale) / sigma)
     shape, miss = (x / sigma for x in world_misses(posed, evidence, camera))
@@ -216,7 +223,7 @@ def world_landmarks(
 def smoothness(
     posed: Posed, evidence: Evidence, rig: Rig, camera: Camera, weights: TermWeights, normal: Normal | None
 ) -> float:
-    """Acceleration of joints (stiffer along the view) and of the joint rotations."""
+    """Acceleration of the joints (stiffer along the viewing direction) and of the joint rotations."""
     pose, n = posed.pose, len(posed.pose.joints)
     if n < 3:
         return 0.0
@@ -241,10 +248,11 @@ def smoothness(
 
 
 def holding(posed: Posed, evidence: Evidence, weights: TermWeights, normal: Normal | None) -> float:
-    """Robust speed of the joint rotations: what turns slowly in the body is taken for still.
+    """Robust speed of the joint rotations without the root: slow rotations are held still (docs/fit.md, 8).
 
-    Depth is misjudged alike in views from the same side, and so otherwise in those from another: without this
-    term somebody who turns round in one pose leans towards the camera all the time. Fast motion costs a constant.
+    The detector misjudges depth alike in all views from one side, and differently from another side.
+    Without this term a person who turns round in one pose seems to lean towards the camera all the time.
+    Fast motion costs a constant.
     """
     n = len(posed.state.rotations)
     if n < 2:
@@ -275,7 +283,7 @@ def plausibility(posed: Posed, prior: PosePrior, weights: TermWeights, normal: N
 
 
 def shared_priors(state: State, weights: TermWeights, normal: Normal | None) -> float:
-    """Betas near zero and focal near the given one; per frame, so that long clips do not outvote them."""
+    """Betas near zero, focal near the given one; times the frames, so long clips do not outvote them."""
     n = len(state.transl)
     stiff = np.zeros(SHARED)
     stiff[0], stiff[1:10] = weights.stature * n, weights.betas * n

@@ -13,13 +13,9 @@ from hvr_nb.body.landmarks import blazepose_table, body25_table, h36m_table, pla
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.body.motion import resample, unwrap_rotations
 from hvr_nb.body.pose_prior import limits, load_pose_prior
-from hvr_nb.fit import bones as fit_bones
-from hvr_nb.fit import one_pose as fit_still
-from hvr_nb.fit import outlines as silhouette
-from hvr_nb.fit import start as fit_init
-from hvr_nb.fit import terms as fit_terms
+from hvr_nb.fit import bones, one_pose, outlines, start, terms
 from hvr_nb.fit.normal_equations import Normal
-from hvr_nb.fit.solve import Problem, fit_body, fit_report, start, total
+from hvr_nb.fit.solve import Problem, fit_body, fit_report, initial_state, total
 from hvr_nb.fit.terms import FRAME, SHARED, State, TermWeights
 from hvr_nb.geometry.camera import default_camera, project, to_camera
 from hvr_nb.geometry.functions import geman_mcclure
@@ -156,19 +152,19 @@ def test_a_lifted_skeleton_starts_the_pose_beside_the_detectors(model, rig):
     truth = motion(model, 16, turn=np.pi)
     keypoints = seen(truth, rig, model)
     keypoints.world[..., 2] *= 0.5  # a detector that sees half of the depth there is
-    evidence = fit_init.gather(keypoints, truth.camera, blazepose_table(), FPS)
-    bones = fit_bones.opinion_of(elsewhere(model, truth), evidence.frames, model)
+    evidence = start.gather(keypoints, truth.camera, blazepose_table(), FPS)
+    lifted = bones.opinion_of(elsewhere(model, truth), evidence.frames, model)
     true, off = posed(model, truth)[1], []
-    for opinion in (None, bones):
+    for opinion in (None, lifted):
         setup = Problem(
             model,
             rig,
-            silhouette.skin_of(model),
+            outlines.skin_of(model),
             load_pose_prior(),
             replace(evidence, bones=opinion),
             truth.camera,
         )
-        state = start(setup, 12, SimpleNamespace(update=lambda: None))
+        state = initial_state(setup, 12, SimpleNamespace(update=lambda: None))
         off.append(mpjpe(pose_rig(rig, state.rotations, state.transl, state.betas).joints, true))
     assert off[1] < 0.9 * off[0]
 
@@ -178,7 +174,7 @@ def test_a_skeleton_that_was_not_lifted_here_is_refused(model, rig):
     keypoints, lifted = seen(truth, rig, model), lifted_from(model, truth)
     short = replace(lifted, points=lifted.points[:3], valid=lifted.valid[:3])
     for wrong in (short, Joints3D(posed(model, truth)[1], lifted.valid)):
-        with pytest.raises(HvrError, match="no lifted skeleton"):
+        with pytest.raises(HvrError, match="not a lifted skeleton"):
             fit_body(keypoints, None, truth.camera, fps=FPS, model=model, lifted=wrong)
 
 
@@ -189,7 +185,7 @@ def test_who_turns_round_in_one_pose_does_not_lean_towards_the_camera(model, rig
     lean = Rotation.from_rotvec([0.2, 0, 0]).as_matrix()  # the detector's error, the same in all views
     keypoints = replace(keypoints, world=keypoints.world @ lean.T)
     held = errors(model, fit_body(keypoints, None, truth.camera, fps=FPS, model=model), truth)
-    monkeypatch.setattr(fit_terms, "holding", lambda *_: 0.0)
+    monkeypatch.setattr(terms, "holding", lambda *_: 0.0)
     free = errors(model, fit_body(keypoints, None, truth.camera, fps=FPS, model=model, one_pose=False), truth)
     assert held[1] < 0.6 * free[1]
 
@@ -227,10 +223,10 @@ def test_the_usual_pose_is_that_of_most_frames():
     rng = np.random.default_rng(0)
     turns = Rotation.from_rotvec(0.02 * rng.standard_normal((40 * 24, 3))).as_matrix().reshape(40, 24, 3, 3)
     turns[:8, 18] = Rotation.from_rotvec([0, 1.5, 0]).as_matrix()  # an elbow bent for a while
-    away = fit_still.strays(turns, fit_still.usual_pose(turns))
+    away = one_pose.strays(turns, one_pose.usual_pose(turns))
     assert np.abs(away[8:].mean(0)).max() < 0.02
     np.testing.assert_allclose(away[:8, 17], np.tile([0, 1.5, 0], (8, 1)), atol=0.03)
-    weight = 1 / (1 + (away**2).sum(-1, keepdims=True) / fit_still.SIGMA**2) ** 2
+    weight = 1 / (1 + (away**2).sum(-1, keepdims=True) / one_pose.SIGMA**2) ** 2
     np.testing.assert_allclose((weight * away).sum(0), 0, atol=1e-9)  # a minimum
 
 
@@ -249,7 +245,7 @@ def test_exchanged_legs_are_put_right(model, rig):
     truth = motion(model, 24, turn=0.5)
     keypoints = seen(truth, rig, model)
     plain = fit_body(keypoints, None, truth.camera, fps=FPS, model=model)
-    order = fit_init.leg_order(blazepose_table())
+    order = start.leg_order(blazepose_table())
     for array in (keypoints.landmarks, keypoints.world):
         array[9:16] = array[9:16][:, order]
     fit = fit_body(keypoints, None, truth.camera, fps=FPS, model=model)
@@ -257,7 +253,7 @@ def test_exchanged_legs_are_put_right(model, rig):
     assert fit_report(fit, keypoints, None, model)["legs_exchanged"] == 7
     lifted = lifted_from(model, truth)
     right = fit_body(seen(truth, rig, model), None, truth.camera, fps=FPS, model=model, lifted=lifted)
-    lifted.points[9:16] = lifted.points[9:16][:, fit_init.leg_order(h36m_table(model))]
+    lifted.points[9:16] = lifted.points[9:16][:, start.leg_order(h36m_table(model))]
     fit = fit_body(keypoints, None, truth.camera, fps=FPS, model=model, lifted=lifted)
     np.testing.assert_allclose(fit.body_pose, right.body_pose, atol=1e-9)
 
@@ -280,7 +276,7 @@ def test_silhouettes_shape_the_body_and_the_report_says_so(model, rig):
     truth = motion(model, 6, turn=0.6)
     stout = replace(truth, betas=np.r_[0.0, 0.0, -2.0, np.zeros(7)])
     keypoints = seen(truth, rig, model)
-    masks = Masks((255 * silhouette.body_silhouettes(stout, model)).astype(np.uint8))
+    masks = Masks((255 * outlines.body_silhouettes(stout, model)).astype(np.uint8))
     without = fit_body(keypoints, None, truth.camera, fps=FPS, model=model, iters=(8, 10, 0))
     fitted = fit_body(keypoints, masks, truth.camera, fps=FPS, model=model, iters=(8, 10, 8))
     before, after = (fit_report(b, keypoints, masks, model) for b in (without, fitted))
@@ -328,14 +324,14 @@ def test_bad_input_is_named(model, rig):
     with pytest.raises(HvrError, match="no person"):
         fit_body(replace(keypoints, found=np.zeros(3, bool)), None, truth.camera, fps=FPS, model=model)
     with pytest.raises(HvrError, match="no 3D"):
-        fit_init.landmark_skeleton(replace(keypoints, world=None), truth.camera)
+        start.landmark_skeleton(replace(keypoints, world=None), truth.camera)
 
 
 def test_landmark_skeleton_stands_where_the_body_does(model, rig):
     truth = motion(model, 4)
     keypoints = seen(truth, rig, model)
     keypoints.found[2] = False
-    skeleton = fit_init.landmark_skeleton(keypoints, truth.camera)
+    skeleton = start.landmark_skeleton(keypoints, truth.camera)
     assert skeleton.points.shape == (4, 33, 3) and skeleton.valid.tolist() == [True, True, False, True]
     drawn = project(skeleton.points[[0, 1, 3]], truth.camera)
     assert np.abs(drawn - keypoints.landmarks[[0, 1, 3], :, :2]).max() < 1.5
@@ -347,10 +343,10 @@ def test_landmark_skeleton_stands_where_the_body_does(model, rig):
 @pytest.fixture(scope="module")
 def problem(model, rig):
     truth = motion(model, 4, turn=1.0)
-    evidence = fit_init.gather(seen(truth, rig, model), truth.camera, blazepose_table(), FPS)
+    evidence = start.gather(seen(truth, rig, model), truth.camera, blazepose_table(), FPS)
     other = lifted_from(model, motion(model, 4, turn=1.2, start=0.2), scale=0.9)
-    evidence = replace(evidence, bones=fit_bones.opinion_of(other, evidence.frames, model))
-    return Problem(model, rig, silhouette.skin_of(model), load_pose_prior(), evidence, truth.camera), truth
+    evidence = replace(evidence, bones=bones.opinion_of(other, evidence.frames, model))
+    return Problem(model, rig, outlines.skin_of(model), load_pose_prior(), evidence, truth.camera), truth
 
 
 def nearby(truth, seed=0):
@@ -389,13 +385,13 @@ def slope_pair(problem, state, weights, pairs, seed=1):
 def test_every_term_has_the_right_gradient(problem, model, name):
     setup, truth = problem
     state, pairs = nearby(truth), None
-    none = {"reproject": 0.0, "depth": 0.0, "across": 0.0, "prior": 0.0, "smooth": 0.0, "turn": 0.0, "hold": 0.0,
-            "bone_depth": 0.0, "bone_across": 0.0, "betas": 0.0, "stature": 0.0, "silhouette": 0.0,
+    none = {"reproject": 0.0, "depth": 0.0, "across": 0.0, "prior": 0.0, "smooth": 0.0, "turn": 0.0,
+            "hold": 0.0, "bone_depth": 0.0, "bone_across": 0.0, "betas": 0.0, "stature": 0.0, "silhouette": 0.0,
             "focal": 1e-3}  # fmt: skip
     if name == "silhouette":
-        alpha = (255 * silhouette.body_silhouettes(truth, model)).astype(np.uint8)
-        edges = silhouette.outlines(alpha, truth.camera)
-        pairs = silhouette.correspond(model, setup.skin, state, edges, truth.camera)
+        alpha = (255 * outlines.body_silhouettes(truth, model)).astype(np.uint8)
+        edges = outlines.outlines(alpha, truth.camera)
+        pairs = outlines.correspond(model, setup.skin, state, edges, truth.camera)
         assert sum(len(pair.vertex) for pair in pairs) > 200
     weights = TermWeights(**{**none, name: 1.0}, cap=8.0)
     numeric, exact = slope_pair(setup, state, weights, pairs)
@@ -439,7 +435,7 @@ def test_normal_equations_equal_the_dense_ones():
 def test_contour_is_subpixel_with_outward_normals():
     y, x = np.mgrid[:64, :64] + 0.5
     image = 1 / (1 + np.exp(np.hypot(x - 30, y - 34) - 20.3))
-    edge = silhouette.contour(image)
+    edge = outlines.contour(image)
     np.testing.assert_allclose(np.linalg.norm(edge.points - [30, 34], axis=1), 20.3, atol=0.05)
     out = (edge.points - [30, 34]) / 20.3
     assert ((out * edge.normals).sum(1) > 0.98).all()
