@@ -1,6 +1,7 @@
 """The order of the house: floors, names, sizes, docstrings, thin notebooks, equal pins."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -15,20 +16,14 @@ PACKAGE = ROOT / "hvr_nb"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEADINGS = ["Goal", "Parameters", "Load", "Do", "Look", "Check", "Save & next", "Exercises"]
-# A wing imports only from wings of a lower floor, never from one of its own floor (docs/house.md).
-FLOORS = (
-    {"types", "threads"},
-    {"store", "geometry"},
-    {"keypoints"},
-    {"body", "masks", "metrics", "learning", "batch"},
-    {"lift", "canonical", "subject", "drawing"},
-    {"fit", "surface", "formats", "viewing"},
-    {"methods", "render", "export"},
-    {"evaluate"},
-    {"report"},
-    {"cli"},
-    {"__main__"},
-)
+# docs/house.md: (floor, wing, caption, verbs) a row
+MAP = [
+    (int(floor), wing.rstrip("/").removesuffix(".py"), caption, re.findall(r"`(\w+)`", verbs))
+    for floor, wing, caption, verbs in re.findall(
+        r"^\| (\d+) \| `([\w/.]+)` \| (.+?) \| ?(.*?) ?\|$", (ROOT / "docs" / "house.md").read_text(), re.M
+    )
+]
+FLOOR = {wing: floor for floor, wing, _, _ in MAP}
 # what only one wing may import
 HOMES = {
     "k3d": "viewing",
@@ -41,9 +36,9 @@ HOMES = {
 
 def floor_of(module: str) -> int:
     """Floor of "hvr_nb.<wing>[.x]", 1 at the bottom."""
-    found = [k for k, wings in enumerate(FLOORS, 1) if module.split(".")[0] in wings]
-    assert found, f"hvr_nb/{module} stands on no floor; add it to tests/test_house.py and docs/house.md"
-    return found[0]
+    wing = module.split(".")[0]
+    assert wing in FLOOR, f"hvr_nb/{wing} stands on no floor; add it to the table of docs/house.md"
+    return FLOOR[wing]
 
 
 def imports_of(path: Path) -> set[str]:
@@ -59,6 +54,33 @@ def imports_of(path: Path) -> set[str]:
         elif isinstance(node, ast.Import):
             out |= {a.name.removeprefix("hvr_nb.") for a in node.names if a.name.startswith("hvr_nb.")}
     return out - {""}
+
+
+def test_the_map_shows_the_house():
+    """docs/house.md names every wing with its caption and its verbs."""
+    wings = {p.parent.name for p in PACKAGE.glob("*/__init__.py")}
+    files = {p.stem for p in PACKAGE.glob("*.py")} - {"__init__"}
+    assert set(FLOOR) == wings | files
+    for _, wing, caption, verbs in MAP:
+        home = PACKAGE / wing / "__init__.py" if wing in wings else PACKAGE / f"{wing}.py"
+        doc = ast.get_docstring(ast.parse(home.read_text()))
+        assert caption == doc.splitlines()[0], f"docs/house.md says of {wing}: {caption}"
+        offered = re.findall(r"^- ``(\w+)``", doc, re.M)
+        assert verbs == offered, f"docs/house.md and {wing}/__init__.py differ: {set(verbs) ^ set(offered)}"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda p: str(p.parent.relative_to(ROOT))
+)
+def test_a_wing_describes_what_it_offers(path):
+    """What ``from hvr_nb.wing import ...`` gives is listed with a line each in the wing's docstring, and exists."""
+    if path.parent == PACKAGE or PACKAGE / "methods" in path.parents:
+        return
+    module = importlib.import_module(".".join(path.parent.relative_to(ROOT).parts))
+    listed = re.findall(r"^- ``(\w+)``", module.__doc__, re.M)
+    assert sorted(listed) == sorted(getattr(module, "__all__", [])), path
+    for name in listed:
+        assert getattr(module, name) is not None
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -130,8 +152,7 @@ def test_no_public_name_twice():
     contract = {"reconstruct", "load", "Options"}
     twice = {name: where for name, where in homes.items() if len(where) > 1 and name not in contract}
     assert not twice, twice
-    wings = {name for floor in FLOORS for name in floor}
-    assert not wings & set(homes), f"a verb bears a wing's name: {wings & set(homes)}"
+    assert not set(FLOOR) & set(homes), f"a verb bears a wing's name: {set(FLOOR) & set(homes)}"
 
 
 def test_import_is_light():
