@@ -62,7 +62,7 @@ _PUBLIC = {
     "Masks": "types",
     "Mesh": "types",
     "method": "methods",
-    "novel_poses": "render.novel_poses",
+    "novel_poses": "render.posing",
     "novel_view_quality": "evaluate.stages",
     "over": "drawing.pictures",
     "parse_person": "masks.parsing",

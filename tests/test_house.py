@@ -79,6 +79,8 @@ def test_a_wing_describes_what_it_offers(path):
     module = importlib.import_module(".".join(path.parent.relative_to(ROOT).parts))
     listed = re.findall(r"^- ``(\w+)``", module.__doc__, re.M)
     assert sorted(listed) == sorted(getattr(module, "__all__", [])), path
+    modules = {p.stem for p in path.parent.glob("*.py")}
+    assert not modules & set(listed), f"a verb bears the name of its module: {modules & set(listed)}"
     for name in listed:
         assert getattr(module, name) is not None
 

@@ -1,13 +1,1 @@
-"""The command line.
-
-- ``main``: Run a command line.
-"""
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "main": ["main"],
-    },
-)
+"""The command line: `python -m hvr_nb`."""

@@ -12,7 +12,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "train": ["train", "save_checkpoint", "load_checkpoint"],
+        "loop": ["train", "save_checkpoint", "load_checkpoint"],
         "lpips": ["lpips_missing"],
     },
 )

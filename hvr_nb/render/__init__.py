@@ -23,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "cameras": ["portrait", "turntable", "whole_frame"],
         "pictures": ["load_pictures", "render_pictures"],
-        "novel_poses": ["novel_poses"],
+        "posing": ["novel_poses"],
         "coverage": ["coverage_map", "coverage_quality", "surface_coverage"],
         "slices": ["distance_slices"],
     },

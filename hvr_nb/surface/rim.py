@@ -27,7 +27,7 @@ class Rim:
     trust: np.ndarray  # (K,) 0..1, how surely it is the outline itself
 
 
-def rim(
+def find_rim(
     vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray, camera: Camera, distance: np.ndarray
 ) -> Rim:
     """The vertices that form the outline of a posed mesh, and how far outside the mask each lies.

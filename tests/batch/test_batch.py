@@ -23,8 +23,8 @@ from hvr_nb.types import HvrError
 VIDEO = """
 import numpy as np
 from pathlib import Path
-from hvr_nb.clip import Clip
-from hvr_nb.geometry import default_camera
+from hvr_nb.store.clip import Clip
+from hvr_nb.geometry.camera import default_camera
 print("a line")
 assert Path(video).read_text() != "broken", "the video is broken"
 value = int(Path(video).read_text())
@@ -34,7 +34,7 @@ c.save("camera", default_camera(8, 8))
 """
 KEYPOINTS = """
 import numpy as np
-from hvr_nb.clip import Clip
+from hvr_nb.store.clip import Clip
 from hvr_nb.types import Keypoints
 c = Clip.open(clip)
 points, filled = np.full((2, 25, 3), scale), np.zeros((2, 25), bool)

@@ -10,7 +10,7 @@ from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.formats.motion.bvh import name_parts, read_bvh, smpl_joints, write_bvh
 from hvr_nb.formats.motion.bvh_file import Bvh, format_bvh, parse_bvh
 from hvr_nb.geometry.camera import default_camera
-from hvr_nb.render.novel_poses import novel_poses
+from hvr_nb.render.posing import novel_poses
 from hvr_nb.types import SMPL_JOINT_NAMES, Body, HvrError
 
 THREE = """HIERARCHY

@@ -16,7 +16,7 @@ import torch
 
 from hvr_nb.body.model import load_body_model
 from hvr_nb.canonical.big_pose import make_canonical
-from hvr_nb.learning.train import train
+from hvr_nb.learning.loop import train
 from hvr_nb.methods.nvr.avatar import RadianceAvatar, half_precision, load, pick_device
 from hvr_nb.methods.nvr.data import load_training_pictures, outline_fit, trained_frames
 from hvr_nb.methods.nvr.dress import carve_dress

@@ -148,7 +148,7 @@ def make_step(
     options: TrainOptions,
     device: torch.device,
 ):
-    """The step of ``hvr_nb.learning.train.train`` and the state it changes."""
+    """The step of ``hvr_nb.learning.loop.train`` and the state it changes."""
     tables = [field.grid.table, field.motion_grid.table]
     nets = [p for p in field.parameters() if not any(p is t for t in tables) and p is not field.codes]
     by_row = RowAdam(

@@ -19,7 +19,7 @@ from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.geometry.camera import undistort_images
 from hvr_nb.geometry.rays import outline_gaps
-from hvr_nb.learning.train import train
+from hvr_nb.learning.loop import train
 from hvr_nb.methods.selfrecon.avatar import MeshAvatar, Surface, load
 from hvr_nb.methods.selfrecon.fit import ROUNDS, Fit, FitOptions, Footage, colours, footage
 from hvr_nb.surface.normal_maps import as_picture

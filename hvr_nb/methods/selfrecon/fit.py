@@ -29,7 +29,7 @@ from hvr_nb.surface.displace import consensus, relaxed, unfolded
 from hvr_nb.surface.light import lobes
 from hvr_nb.surface.normal_maps import detailed, directions
 from hvr_nb.surface.remesh import remeshed
-from hvr_nb.surface.rim import Rim, rim, shared_edges
+from hvr_nb.surface.rim import Rim, find_rim, shared_edges
 from hvr_nb.surface.shading_normals import shaded_directions
 from hvr_nb.types import Body, Camera, Canonical
 
@@ -197,7 +197,7 @@ class Fit:
         rims, normals = [], []
         for k, distance in zip(self.film.which, self.film.distances, strict=True):
             x = carried(bound, faces, skin.vertices[k], skin.world[k]).astype(np.float64)
-            rims.append(rim(x, self.faces, edges, self.film.camera, distance))
+            rims.append(find_rim(x, self.faces, edges, self.film.camera, distance))
             normals.append(vertex_normals(x, self.faces))
         return rims, normals, skin_weights(bound)
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from hvr_nb.drawing import plots
 from hvr_nb.drawing.pictures import to_uint8
 from hvr_nb.evaluate.stages import find_truth, novel_view_quality
-from hvr_nb.learning.train import step_rng
+from hvr_nb.learning.loop import step_rng
 from hvr_nb.metrics.images import image_quality
 from scripts.bench.nvr.ours import as_avatar, start_ours, wait
 

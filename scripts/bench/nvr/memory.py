@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hvr_nb.learning.train import save_checkpoint, step_rng
+from hvr_nb.learning.loop import save_checkpoint, step_rng
 from scripts.bench.nvr.ours import Ours, as_avatar, start_ours, warm_up, with_rays
 from scripts.bench.nvr.reference_step import make_reference
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import torch
 
-from hvr_nb.learning.train import step_rng
+from hvr_nb.learning.loop import step_rng
 from hvr_nb.methods.nvr.avatar import RadianceAvatar, pick_device
 from hvr_nb.methods.nvr.data import outline_fit
 from hvr_nb.methods.nvr.fit import Moving, TrainOptions, make_step, pose_rate

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hvr_nb.learning.train import step_rng
+from hvr_nb.learning.loop import step_rng
 from scripts.bench.nvr.memory import rays_for, side_for
 from scripts.bench.nvr.ours import Ours, wait, with_rays
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from hvr_nb.methods.nvr import hash_grid
 from hvr_nb.methods.nvr.hash_grid import (
     HashGrid,
     RowAdam,
@@ -92,11 +93,9 @@ def test_row_adam_equals_adam_where_every_row_has_gradient():
 
 
 def test_row_adam_skips_rows_without_gradient_and_clears_the_rest(monkeypatch):
-    import hvr_nb.fields
-
     results = []
-    for numba_module in (hvr_nb.methods.nvr.hash_grid.numba, None):
-        monkeypatch.setattr(hvr_nb.methods.nvr.hash_grid, "numba", numba_module)
+    for numba_module in (hash_grid.numba, None):
+        monkeypatch.setattr(hash_grid, "numba", numba_module)
         p = torch.nn.Parameter(torch.ones(6, 2))
         optimiser = RowAdam([p], lr=0.1)
         for rows in ([1, 4], [4]):

@@ -461,8 +461,8 @@ def test_a_step_with_the_search_in_torch_has_the_same_loss(clip, monkeypatch):
     plain = train(clip, iters=1)
     monkeypatch.setattr(warp, "TORCH_DEVICES", ("cpu",))
     calls = []
-    search = warp.warp_torch.warp_rays
-    monkeypatch.setattr(warp.warp_torch, "warp_rays", lambda *a: calls.append(len(a[0])) or search(*a))
+    search = warp.warp_torch.warp_rays_torch
+    monkeypatch.setattr(warp.warp_torch, "warp_rays_torch", lambda *a: calls.append(len(a[0])) or search(*a))
     in_torch = train(clip, iters=1)
     assert calls == [252]  # 42 rays of each of the 6 frames
     for name in ("loss", "psnr_body", "live"):

@@ -287,7 +287,7 @@ def test_the_rim_of_a_ball_and_the_consensus_that_grows_it():
     y, x = np.mgrid[:128, :128] + 0.5
     wanted = focal * np.tan(np.arcsin(0.55 / 2))  # a ball of 0.55 m
     alpha = (255 * np.clip(wanted - np.hypot(x - 64, y - 64) + 0.5, 0, 1)).astype(np.uint8)
-    rims = silhouettes.rim(
+    rims = silhouettes.find_rim(
         vertices, faces, silhouettes.shared_edges(faces), camera, mask_distance.signed_distance(alpha)
     )
     assert len(rims.vertex) > 20 and rims.trust.max() <= 1

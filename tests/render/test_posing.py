@@ -6,7 +6,7 @@ import pytest
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.formats.motion.amass import write_motion
 from hvr_nb.geometry.camera import default_camera
-from hvr_nb.render.novel_poses import novel_poses
+from hvr_nb.render.posing import novel_poses
 from hvr_nb.types import Body, HvrError
 
 

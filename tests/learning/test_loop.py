@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from hvr_nb.learning.train import load_checkpoint, save_checkpoint, step_rng, train
+from hvr_nb.learning.loop import load_checkpoint, save_checkpoint, step_rng, train
 from hvr_nb.methods.nvr.hash_grid import HashGrid, RowAdam
 from hvr_nb.types import HvrError
 
