@@ -176,7 +176,7 @@ def reprojection(
 
 
 def world_misses(posed: Posed, evidence: Evidence, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Landmarks relative to the hips at the detector's size, and their distance from the detector's.
+    """Landmarks about the hips at the detector's size, and their distance from the detector's.
 
     Returns:
         (N, L, 3) and (N, L, 3), metres at the detector's size, camera axes.

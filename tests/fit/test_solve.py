@@ -386,8 +386,8 @@ def test_every_term_has_the_right_gradient(problem, model, name):
     setup, truth = problem
     state, pairs = nearby(truth), None
     none = {"reproject": 0.0, "depth": 0.0, "across": 0.0, "prior": 0.0, "smooth": 0.0, "turn": 0.0,
-            "hold": 0.0, "bone_depth": 0.0, "bone_across": 0.0, "betas": 0.0, "stature": 0.0, "silhouette": 0.0,
-            "focal": 1e-3}  # fmt: skip
+            "hold": 0.0, "bone_depth": 0.0, "bone_across": 0.0, "betas": 0.0, "stature": 0.0,
+            "silhouette": 0.0, "focal": 1e-3}  # fmt: skip
     if name == "silhouette":
         alpha = (255 * outlines.body_silhouettes(truth, model)).astype(np.uint8)
         edges = outlines.outlines(alpha, truth.camera)
