@@ -1,18 +1,14 @@
-"""03: 2D joints to 3D skeletons in one world.
+"""03: 2D joints to 3D skeletons in one world (docs/perception.md, 8 to 10).
 
-- ``Lifted``: A skeleton a frame, without its place in the room.
-- ``can_lift``: (T,) bool, frames of 2D joints (as of ``lift_keypoints``) that show enough of a
-  person to be lifted.
-- ``lift_keypoints``: The 3D skeletons of one person's 2D joints.
-- ``to_world``: The same skeletons in world axes, hips at the origin.
-- ``load_lifter_checkpoint``: A network from a file: VideoPose3D, P-STMO or the project's own, its
-  sizes read from its tensors.
-- ``lift_people``: The 3D skeletons of several people of one clip, on one floor.
-- ``lift_skeleton``: The lifted skeleton of one person in the clip's own world: where the camera
-  sees its joints.
-- ``place_in_world``: Put root-relative joints into the world.
-- ``place_people``: Put several people of one clip into one world, on one floor: ``place_in_world``
-  for each.
+- ``Lifted``: a 3D skeleton for each frame, relative to the hips.
+- ``can_lift``: which frames show enough 2D joints to be lifted.
+- ``lift_keypoints``: the 3D skeletons of one person's 2D joints.
+- ``to_world``: lifted skeletons in world axes, hips at the origin.
+- ``load_lifter_checkpoint``: a lifting network from a file: VideoPose3D, P-STMO or the project's own.
+- ``lift_people``: the 3D skeletons of several people of one clip, on one floor.
+- ``lift_skeleton``: the 3D skeleton of one person, placed where the camera sees it.
+- ``place_in_world``: root-relative joints in metres, placed in a level world, feet on the floor.
+- ``place_people``: the same for several people on one floor.
 """
 
 import lazy_loader

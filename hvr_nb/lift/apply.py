@@ -1,4 +1,4 @@
-"""2D joints of a clip to a 3D skeleton a frame; `specs/pose3d_pamir.md` A4, A9."""
+"""Lifting: 2D joints of a clip to a 3D skeleton for each frame (docs/perception.md, 8)."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from hvr_nb.threads import one_thread
 from hvr_nb.types import COCO17_FROM_BODY25, Camera, HvrError, Joints3D
 
 KNOWN = 0.05  # confidence from which a joint counts as seen
-LEAST_JOINTS = 4  # of the twelve limb joints, for a frame to be valid
-NEAR = 0.25  # seconds around a frame in which they must be seen
-_WINDOWS = 64  # of P-STMO at a time
+LEAST_JOINTS = 4  # of the twelve limb joints that must be seen for a frame to be valid
+NEAR = 0.25  # seconds around a frame within which they must be seen
+_WINDOWS = 64  # windows that P-STMO takes at a time
 
 
 @dataclass(frozen=True)
 class Lifted:
-    """A skeleton a frame, without its place in the room."""
+    """A 3D skeleton for each frame, relative to the hips."""
 
-    joints: np.ndarray  # (T, 17, 3) metres from the middle of the hips, camera axes (x right, y down, z away)
-    confidence: np.ndarray  # (T,) 0..1, mean of the twelve limb joints' confidence
+    joints: np.ndarray  # (T, 17, 3) metres from the middle of the hips, OpenCV camera axes
+    confidence: np.ndarray  # (T,) 0..1, mean confidence of the twelve limb joints
     valid: np.ndarray  # (T,) bool, False where too little was seen and the pose is a guess
     names: tuple[str, ...] = H36M17_NAMES
-    source: str = ""  # the weights
+    source: str = ""  # name of the weights
 
     def __repr__(self) -> str:
         return f"Lifted({len(self.joints)} frames, {int(self.valid.sum())} valid, by {self.source})"
@@ -51,15 +51,15 @@ def lift_keypoints(
     """The 3D skeletons of one person's 2D joints.
 
     Args:
-        points: (T, 25, 3) BODY_25 or (T, 17, 3) COCO, x, y in pixels and confidence 0..1; joints with
-            confidence 0 or NaN are missing. Without confidence, (T, 17 or 25, 2), what is finite is sure.
+        points: (T, 25, 3) BODY_25 or (T, 17, 3) COCO: x, y in pixels and confidence 0..1. Joints with
+            confidence 0 or NaN are missing. In (T, 17 or 25, 2) every finite joint has confidence 1.
         fps: frames per second.
-        camera: of the picture; None takes the person for one filmed from the usual distance.
-        flip: lift the mirror image too and average.
-        weights: None takes the project's own; else a checkpoint as ``load_checkpoint`` reads it.
+        camera: the camera of the clip; None assumes a camera that films the person from a usual distance.
+        flip: lift the mirrored joints too and take the mean (test-time augmentation).
+        weights: None takes the project's own; otherwise a file that ``load_lifter_checkpoint`` reads.
 
     Raises:
-        HvrError: wrong shapes, an impossible rate, or nobody to be seen in any frame.
+        HvrError: wrong shapes, an impossible frame rate, or nobody to be seen in any frame.
     """
     xy, conf = _check(points, fps)
     seen = _enough(conf)
@@ -83,7 +83,7 @@ def to_world(lifted: Lifted, camera: Camera) -> Joints3D:
 
 
 def can_lift(points: np.ndarray) -> np.ndarray:
-    """(T,) bool, frames of 2D joints (as of ``lift_keypoints``) that show enough of a person to be lifted."""
+    """(T,) bool: which frames show enough joints to be lifted; 2D joints as for ``lift_keypoints``."""
     return _enough(_split(points)[1])
 
 
@@ -95,7 +95,7 @@ def _split(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (T, 17, 2), finite, and confidence (T, 17), 0 where missing."""
     points = np.asarray(points, np.float64)
     if points.ndim != 3 or points.shape[1] not in (17, 25) or points.shape[2] not in (2, 3):
-        raise HvrError(f"2D joints are (T, 17, 3) COCO or (T, 25, 3) BODY_25, not {points.shape}")
+        raise HvrError(f"2D joints must be (T, 17, 3) COCO or (T, 25, 3) BODY_25, not {points.shape}")
     points = points[:, COCO17_FROM_BODY25] if points.shape[1] == 25 else points
     xy = points[..., :2]
     conf = points[..., 2] if points.shape[2] == 3 else np.ones(xy.shape[:2])
@@ -104,7 +104,7 @@ def _split(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check(points: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels and confidence of 2D joints that can be lifted."""
+    """Pixels and confidence of 2D joints; an error where none can be lifted."""
     xy, conf = _split(points)
     if not (np.isfinite(fps) and fps > 0):
         raise HvrError(f"fps is {fps}; it must be positive")
@@ -124,7 +124,7 @@ def _model(path: Path, _changed: int) -> Lifter | TemporalModel | Stmo:
 def _lift_own(
     model: Lifter, xy: np.ndarray, conf: np.ndarray, fps: float, camera: Camera | None, flip: bool
 ) -> np.ndarray:
-    """(T, 17, 3) camera axes. A fast clip is lifted as several slow ones, one for each phase."""
+    """(T, 17, 3) camera axes. Clips of high frame rates are lifted as several slow ones, one a phase."""
     frames, step = len(xy), max(1, round(fps / PACE))
     conf_t = torch.from_numpy(conf).float()[None]
     rays = usual_rays(torch.from_numpy(xy).float()[None], conf_t) if camera is None else _rays(xy, camera)
@@ -138,20 +138,20 @@ def _lift_own(
 
 
 def _rays(xy: np.ndarray, camera: Camera) -> Tensor:
-    """(1, T, 17, 2) on the plane at depth 1."""
+    """(1, T, 17, 2) undistorted points on the plane at depth 1."""
     rays = cv2.undistortPoints(xy.reshape(-1, 1, 2), camera.K, np.asarray(camera.dist, np.float64))
     return torch.from_numpy(np.nan_to_num(rays.reshape(1, *xy.shape))).float().clamp(-10, 10)
 
 
 def _phases(x: Tensor, step: int) -> Tensor:
-    """(1, T, ...) to (step, T / step, ...), the last frame repeated to fill up."""
+    """(1, T, ...) to (step, T / step, ...); the last frame is repeated where frames are missing."""
     missing = -x.shape[1] % step
     x = torch.cat([x[0], x[0, -1:].expand(missing, *x.shape[2:])])
     return x.unflatten(0, (-1, step)).transpose(0, 1).contiguous()
 
 
 def _blend(joints: np.ndarray, step: int) -> np.ndarray:
-    """Even out the phases: a weighted mean over neighbouring frames (T, 17, 3)."""
+    """Joints (T, 17, 3) averaged over neighbouring frames, because each phase was lifted separately."""
     if step == 1 or len(joints) < 2:
         return joints
     taps = np.convolve(np.ones(step), np.ones(step))
@@ -163,9 +163,9 @@ def _blend(joints: np.ndarray, step: int) -> np.ndarray:
 def _lift_screen(
     model: TemporalModel | Stmo, xy: np.ndarray, conf: np.ndarray, camera: Camera | None, flip: bool
 ) -> np.ndarray:
-    """(T, 17, 3) by a network on screen coordinates: the longer side is -1 to 1, gaps are interpolated."""
+    """(T, 17, 3) by a published network: screen coordinates, longer side -1 to 1, gaps interpolated."""
     if camera is None:
-        raise HvrError("these weights want to know the picture's size; give the camera")
+        raise HvrError("these weights need the size of the picture; give the camera")
     half = max(camera.width, camera.height) / 2
     flat = (_fill_gaps(xy, conf) - [camera.width / 2, camera.height / 2]) / half
     x = torch.from_numpy(flat).float()[None]
@@ -178,7 +178,7 @@ def _lift_screen(
 
 
 def _run_stmo(model: Stmo, x: Tensor) -> Tensor:
-    """(1, T, 17, 2) to (1, T, 17, 3), a window a frame."""
+    """(1, T, 17, 2) to (1, T, 17, 3): one window of P-STMO for each frame."""
     reach = model.frames // 2
     padded = torch.cat([x[:, :1].expand(-1, reach, -1, -1), x, x[:, -1:].expand(-1, reach, -1, -1)], 1)[0]
     windows = padded.unfold(0, model.frames, 1).permute(0, 2, 3, 1)[..., None]  # (T, 2, F, 17, 1)
@@ -187,7 +187,7 @@ def _run_stmo(model: Stmo, x: Tensor) -> Tensor:
 
 
 def _fill_gaps(xy: np.ndarray, conf: np.ndarray) -> np.ndarray:
-    """Pixels (T, 17, 2) with missing joints interpolated in time; a joint never seen sits amid the others."""
+    """Pixels (T, 17, 2) with missing joints interpolated in time; one never seen lies amid the others."""
     out, time = xy.copy(), np.arange(len(xy))
     known = conf > KNOWN
     middle = np.array([row[k].mean(0) for row, k in zip(xy, known, strict=True) if k.any()])

@@ -1,6 +1,6 @@
-"""Bones: their lengths over a clip, one length for each, and the size of a person they tell.
+"""Bone lengths of a clip, and the size of a person from a height or bone lengths (docs/perception.md, 10).
 
-Joints are Human3.6M's 17 where nothing else is said.
+Joints are Human3.6M's 17 unless another tree is given.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 from hvr_nb.body.joint_sets import H36M17_PARENTS
 from hvr_nb.types import HvrError
 
-ANKLE = 0.039  # of the height: ankle above the floor (Winter, Biomechanics and Motor Control, 2009)
+ANKLE = 0.039  # height of the ankle as a share of the stature (Winter, Biomechanics and Motor Control, 2009)
 
 
 def metric_scale(
@@ -20,12 +20,15 @@ def metric_scale(
     height: float = 0.0,
     lengths: np.ndarray | None = None,
 ) -> float:
-    """What joints (T, J, 3) must be multiplied by to be metres; 1.0 where nothing is known.
+    """The factor that brings joints (T, J, 3) to metres; 1.0 where nothing is known.
 
     Args:
-        height: metres; compared with legs, trunk and head of Human3.6M's 17 joints, which reach from the
-            ankles (0.039 of the height above the floor) to the top of the head.
+        height: stature in metres. It is compared with legs, trunk and head of Human3.6M's 17 joints,
+            from the ankles (0.039 of the stature above the floor) to the top of the head.
         lengths: (J,) metres of the bones that end in the joints, NaN where unknown.
+
+    Raises:
+        HvrError: negative values, no known length, or a height with another skeleton.
     """
     if height < 0 or (lengths is not None and (np.asarray(lengths) < 0).any()):
         raise HvrError("the height and the bone lengths must be positive, in metres")
@@ -39,7 +42,7 @@ def metric_scale(
         return 1.0
     if tuple(parents) != H36M17_PARENTS:
         raise HvrError(
-            "the height is only understood of Human3.6M's 17 joints; give lengths= of another skeleton"
+            "a height can only be used with Human3.6M's 17 joints; for another skeleton give lengths="
         )
     legs = mine[[2, 3, 5, 6]].sum() / 2
     head = np.nanmedian(np.linalg.norm(joints[:, 10] - joints[:, 8], axis=-1))
@@ -47,19 +50,19 @@ def metric_scale(
 
 
 def median_lengths(joints: np.ndarray, parents: tuple[int, ...] = H36M17_PARENTS) -> np.ndarray:
-    """(J,) median length over the frames of the bone that ends in each joint of (T, J, 3); 0 for the root."""
+    """(J,) median length of the bone that ends in each joint of (T, J, 3); 0 for the root."""
     up = [p if p >= 0 else j for j, p in enumerate(parents)]
     lengths = np.linalg.norm(joints - joints[:, up], axis=-1)
     known = np.isfinite(lengths).all(1)
     if not known.any():
-        raise HvrError("no frame has all joints; there is nothing to measure bones on")
+        raise HvrError("no frame has all joints; bone lengths cannot be measured")
     return np.median(lengths[known], axis=0)
 
 
 def fix_bone_lengths(
     joints: np.ndarray, parents: tuple[int, ...] = H36M17_PARENTS, lengths: np.ndarray | None = None
 ) -> np.ndarray:
-    """Joints (T, J, 3) whose bones keep their direction but have one length over the clip, from the root out.
+    """Joints (T, J, 3) whose bones keep their directions but have the same length in all frames.
 
     Args:
         lengths: (J,) metres of the bones that end in the joints; None takes their medians.

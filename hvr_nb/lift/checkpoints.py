@@ -1,7 +1,7 @@
-"""Weights of the lifters: the project's own, and files of VideoPose3D and P-STMO that a user owns.
+"""Weights of the lifters: the project's own, and files of VideoPose3D and P-STMO (docs/perception.md, 9).
 
-Sizes are read from the tensors (`specs/pose3d_pamir.md` A8, A11). Nothing of a file is run: tensors come
-through torch's restricted loader, and the random states that old files carry are thrown away unread.
+Sizes are read from the tensors. Nothing in a file is executed: tensors are read by torch's restricted
+loader, and the random states in old files are discarded unread.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from hvr_nb.types import HvrError
 
 LIFTER_FILE = ASSETS / "lifter.npz"
 WANTED = (
-    "wanted is VideoPose3D's pretrained_h36m_detectron_coco.bin, P-STMO's PSTMOS_no_refine_48_5137_in_the_wild.pth "
-    "(both take COCO joints), or a lifter .npz of this project"
+    "wanted is VideoPose3D's pretrained_h36m_detectron_coco.bin, P-STMO's "
+    "PSTMOS_no_refine_48_5137_in_the_wild.pth (both take COCO joints), or a lifter .npz of this project"
 )
 _FORMAT = "hvr-lifter-2"
 _HALVED = 1024  # tensors with more values are stored as float16
 _STRIDES = {243: (3, 3, 3, 3, 3), 81: (3, 3, 3, 3), 27: (3, 3, 3), 9: (1, 3, 3), 351: (3, 9, 13)}
-_OTHER_INPUT = re.compile(r"cpn-ft|h36m_cpn|h36m_gt|3dhp|humaneva", re.I)  # files that take other joints
+_OTHER_INPUT = re.compile(r"cpn-ft|h36m_cpn|h36m_gt|3dhp|humaneva", re.I)  # names of files for other joints
 _RANDOM_STATE = [
     f"numpy.{name}"
     for name in (
@@ -51,7 +51,7 @@ _RANDOM_STATE = [
 
 
 class _Ignored:
-    """Stands in for whatever is no tensor."""
+    """Takes the place of anything in a file that is not a tensor."""
 
     def __init__(self, *_args, **_kwargs):
         pass
@@ -61,7 +61,7 @@ class _Ignored:
 
 
 def save_lifter(path: str | Path, model: Lifter) -> Path:
-    """Write a network as npz: large tensors float16, the statistics float32."""
+    """Write a network as npz: large tensors as float16, statistics as float32."""
     arrays = {
         key: value.detach().cpu().numpy()
         for key, value in model.state_dict().items()
@@ -89,7 +89,7 @@ def load_lifter(path: str | Path = LIFTER_FILE) -> Lifter:
     except (ValueError, OSError, EOFError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise HvrError(f"{path} cannot be read as a lifter ({error}); {WANTED}") from error
     if str(arrays.pop("format", "")) != _FORMAT or "dilations" not in arrays:
-        raise HvrError(f"{path} is an npz, but no lifter of this version; {WANTED}")
+        raise HvrError(f"{path} is an npz, but no lifter of this version of hvr_nb; {WANTED}")
     dilations = tuple(int(d) for d in arrays.pop("dilations"))
     try:
         model = Lifter(
@@ -105,15 +105,17 @@ def load_lifter(path: str | Path = LIFTER_FILE) -> Lifter:
 def load_lifter_checkpoint(
     path: str | Path, *, part: Literal["pose", "trajectory"] = "pose", causal: bool = False
 ) -> Lifter | TemporalModel | Stmo:
-    """A network from a file: VideoPose3D, P-STMO or the project's own, its sizes read from its tensors.
+    """A lifting network from a file: VideoPose3D, P-STMO or the project's own.
+
+    Its sizes are read from the tensors.
 
     Args:
         path: .bin (a dictionary with ``model_pos``), .pth (tensors, perhaps prefixed ``module.``) or .npz.
-        part: "trajectory" takes the root's network of a semi-supervised VideoPose3D file.
-        causal: the VideoPose3D file was trained so (the tensors do not say).
+        part: "trajectory" takes the trajectory network of a semi-supervised VideoPose3D file.
+        causal: whether the VideoPose3D network was trained as causal, which its tensors do not say.
 
     Raises:
-        HvrError: the file is missing, holds code, or is another network; the message names the file wanted.
+        HvrError: the file is missing, holds code, or is another network; the message names the right file.
     """
     path = Path(path)
     if path.suffix == ".npz":
@@ -135,16 +137,16 @@ def load_lifter_checkpoint(
 
 
 def _tensors(path: Path) -> dict:
-    """A torch file's dictionary, read without running anything of it."""
+    """The dictionary in a torch file, read without executing anything in it."""
     if not path.is_file():
         raise HvrError(f"{path} is missing; {WANTED}")
     try:
         with torch.serialization.safe_globals([(_Ignored, name) for name in _RANDOM_STATE]):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch reports a wrong file by many types
+    except Exception as error:  # torch raises many types for a wrong file
         raise HvrError(f"{path} is no checkpoint of tensors ({type(error).__name__}); {WANTED}") from error
     if not isinstance(content, dict):
-        raise HvrError(f"{path} holds a {type(content).__name__}, no network; {WANTED}")
+        raise HvrError(f"{path} holds a {type(content).__name__}, not a network; {WANTED}")
     return content
 
 
@@ -162,7 +164,7 @@ def _temporal(state: dict, path: Path, *, causal: bool) -> TemporalModel:
         widths = (first, *(state[f"layers_conv.{2 * i}.weight"].shape[2] for i in range(blocks)))
         joints_out = state["shrink.weight"].shape[0] // 3
     except (KeyError, ValueError, IndexError) as error:
-        raise HvrError(f"{path} is no temporal convolution network ({error}); {WANTED}") from error
+        raise HvrError(f"{path} is not a temporal convolution network ({error}); {WANTED}") from error
     if values == 51:
         raise HvrError(f"{path} takes three values a joint (an old d-pt-243.bin does); {WANTED}")
     if values != 34:
@@ -183,7 +185,7 @@ def _stmo(state: dict, path: Path) -> Stmo:
     layers = len({key.split(".")[3] for key in state if key.startswith("Transformer.model.layers.")})
     if frames not in _STRIDES or values != 34 or channels % 8:
         raise HvrError(
-            f"{path}: {frames} frames of {values} values in {channels} channels are unknown; {WANTED}"
+            f"{path}: no known network has {frames} frames, {values} values and {channels} channels; {WANTED}"
         )
     model = Stmo(
         frames, layers, channels=channels, hidden=hidden, strides=_STRIDES[frames], joints_out=joints_out
@@ -197,6 +199,6 @@ def _fill(model, state: dict, path: Path):
         model.load_state_dict(state | counters, strict=True)
     except RuntimeError as error:
         raise HvrError(
-            f"{path} does not fit its own sizes ({' '.join(str(error).split())[:300]}); {WANTED}"
+            f"{path}: its tensors do not fit together ({' '.join(str(error).split())[:300]}); {WANTED}"
         ) from error
     return model.eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Feet and the floor: when a foot stands, the plane it stands on, and the world laid level with it."""
+"""Foot contacts, the floor plane, and the world with a level floor (docs/perception.md, 10)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from scipy.spatial.transform import Rotation
 from hvr_nb.geometry.camera import camera_centre
 from hvr_nb.types import Camera
 
-STILL = 0.3  # m/s, a standing foot's joint rolls no faster in the picture
-ROLLING = 0.5  # m/s, nor in a 3D pose with its noise
-LOW = 0.12  # metres that a standing foot may be above the lower one
-WINDOW, WIDE_WINDOW = 0.07, 0.2  # seconds over which a foot's place is averaged, in the picture and in 3D
-SHORTEST = 0.1  # seconds of a step
-ROLL, PITCH = np.tan(np.radians([2.0, 8.0]))  # how far a camera is off level, standard deviations
-_ROUGH = 0.03  # metres a resting foot's joint strays from the plane
+STILL = 0.3  # m/s, largest speed of a standing foot, measured in the picture
+ROLLING = 0.5  # m/s, the same measured in 3D, which has more noise
+LOW = 0.12  # metres by which a standing foot may be above the lowest foot
+WINDOW, WIDE_WINDOW = (
+    0.07,
+    0.2,
+)  # seconds over which positions of a foot are averaged, in the picture and in 3D
+SHORTEST = 0.1  # seconds, shortest contact
+ROLL, PITCH = np.tan(np.radians([2.0, 8.0]))  # standard deviations of a held camera from level
+_ROUGH = 0.03  # metres, usual distance of a standing foot's joint from the plane
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Floor:
     offset: float  # metres
 
     def level(self) -> tuple[np.ndarray, np.ndarray]:
-        """R (3, 3), t (3,) of ``R x + t``: the normal turned to Y, the plane to height 0."""
+        """R (3, 3), t (3,) of ``R x + t``, which rotates the normal to Y and moves the plane to height 0."""
         axis = np.cross(self.normal, [0, 1.0, 0])
         size = np.linalg.norm(axis)
         angle = np.arctan2(size, self.normal[1])
@@ -36,18 +39,18 @@ class Floor:
         return R, np.array([0, -self.offset, 0])
 
     def back(self) -> tuple[np.ndarray, np.ndarray]:
-        """R, t of the way back from the level world."""
+        """R (3, 3), t (3,) of the inverse of ``level``."""
         R, t = self.level()
         return R.T, -R.T @ t
 
 
 def foot_contacts(feet: np.ndarray, *, fps: float, across: np.ndarray | None = None) -> np.ndarray:
-    """(T, F) bool, where feet stand: slow, low and for a tenth of a second.
+    """(T, F) bool: when feet stand, that is slow and low for a tenth of a second or longer.
 
     Args:
         feet: (T, F, 3) world metres, Y up. fps: frames per second.
-        across: (T, F) m/s across the line of sight, as the picture shows it: much surer than ``feet``.
-            NaN where it does not.
+        across: (T, F) m/s across the line of sight, measured in the picture, which is more exact than
+            ``feet``; NaN where not known.
     """
     if len(feet) < 3:
         return np.zeros(feet.shape[:2], bool)
@@ -67,22 +70,22 @@ def foot_contacts(feet: np.ndarray, *, fps: float, across: np.ndarray | None = N
 
 
 def moving(places: np.ndarray, fps: float, window: float = WINDOW) -> np.ndarray:
-    """(T, F) speed of places (T, F, D) a second, averaged over ``window`` seconds; T 2 or more."""
+    """(T, F) speed per second of positions (T, F, D) averaged over ``window`` seconds; T is 2 or more."""
     smooth = uniform_filter1d(places, max(1, round(window * fps)), axis=0, mode="nearest")
     return np.linalg.norm(np.gradient(smooth, axis=0), axis=2) * fps
 
 
 def fit_floor(points: np.ndarray, camera: Camera) -> Floor:
-    """The plane through resting feet (N, 3), world metres and Y nearly up, as ``camera`` saw them.
+    """The plane through standing feet (N, 3), world metres with Y nearly up, seen by ``camera``.
 
-    Robust least squares in which a camera held about level is the more likely one, and one that is not
-    rolled still more; where somebody stands in one place only, the plane is level.
+    Robust least squares with a prior: cameras are held about level, with less roll than pitch. Where a
+    person stands in one place only, the prior decides and the plane is level.
     """
     at = points - camera_centre(camera)
     right = np.array([camera.R[0, 0], camera.R[0, 2]])
     right = right / np.linalg.norm(right) if right.any() else np.array([1.0, 0.0])
-    ways = np.stack([right, [-right[1], right[0]]])  # to the right and ahead, on the ground
-    ground = at[:, [0, 2]] @ ways.T
+    axes = np.stack([right, [-right[1], right[0]]])  # right and forward, on the ground
+    ground = at[:, [0, 2]] @ axes.T
     columns = np.column_stack([np.ones(len(at)), ground - ground.mean(0)])
     prior = np.diag([0.0, ROLL**-2, PITCH**-2])
     weight = np.ones(len(at))
@@ -91,7 +94,7 @@ def fit_floor(points: np.ndarray, camera: Camera) -> Floor:
         solution = np.linalg.solve(rows.T @ columns + prior, rows.T @ at[:, 1])
         off = np.abs(columns @ solution - at[:, 1])
         weight = 1 / np.maximum(1.0, off / _ROUGH) ** 2
-    slope = solution[1:] @ ways
+    slope = solution[1:] @ axes
     normal = np.array([-slope[0], 1.0, -slope[1]])
     size = np.linalg.norm(normal)
     middle = np.array([at[:, 0].mean(), solution[0], at[:, 2].mean()]) + camera_centre(camera)
@@ -99,17 +102,17 @@ def fit_floor(points: np.ndarray, camera: Camera) -> Floor:
 
 
 def _correlated(count: int) -> float:
-    """By how much ``count`` feet of neighbouring frames say less than as many independent ones."""
+    """Factor by which ``count`` feet of neighbouring frames count less than as many independent ones."""
     return max(1.0, min(count, 60) / 6)
 
 
 def ankle_height(
     joints: np.ndarray, parents: tuple[int, ...], feet: tuple[int, ...], *, part: float
 ) -> float:
-    """Metres of an ankle above the floor, from the legs of joints (T, J, 3).
+    """Height of an ankle above the floor, metres, from the lengths of the legs in joints (T, J, 3).
 
     Args:
-        part: of the person's height; a leg from hip to ankle is 0.491 of it (Winter 2009).
+        part: that height as a share of the stature, of which a leg from hip to ankle is 0.491 (Winter 2009).
     """
     legs = [[foot, parents[foot], parents[parents[foot]]] for foot in feet]
     lengths = [np.nanmedian(np.linalg.norm(np.diff(joints[:, leg], axis=1), axis=2).sum(1)) for leg in legs]
@@ -117,6 +120,6 @@ def ankle_height(
 
 
 def on_floor(joints: np.ndarray, floor: Floor) -> np.ndarray:
-    """Joints (T, J, 3) in the world whose floor is level, at height 0."""
+    """Joints (T, J, 3) in the world in which the floor is level at height 0."""
     R, t = floor.level()
     return joints @ R.T + t

@@ -1,10 +1,10 @@
-"""The project's own lifter: what a frame shows, what happens around it, and a skeleton on the rays of its joints.
+"""The project's own lifter: temporal convolutions whose joints lie on their camera rays (docs/lifter.md).
 
-Convolutions over time as in Pavllo et al., CVPR 2019, with three differences. The joints seen are not learned
-to be copied: each lies on its own ray (`look_straight`) at a depth that is learned, beside a learned step away
-from it, and a learned trust says how much the ray counts. Four seconds around a frame say how large the person
-is and how it is made (a mean over time, as in squeeze-and-excitation, Hu et al., CVPR 2018). And a clip needs
-no padding: what lies outside is zero and the network has learned from clips of every length.
+Temporal convolutions as in Pavllo et al., CVPR 2019, with three differences. Each joint seen lies on its
+own ray (`look_straight`): the network predicts a depth, a step away from the ray, and a trust that says how
+much the ray counts. The mean over four seconds around a frame tells the size and proportions of the person
+(as in squeeze-and-excitation, Hu et al., CVPR 2018). And a clip needs no padding: frames outside it are
+zero, and the network was trained on clips of every length.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from hvr_nb.lift.view import FEATURES, USUAL_SIZE
 
-ROWS, JOINTS = 18, 17  # of the input (17 joints and one row of sizes), of the skeleton
-AROUND = 30  # frames to either side that tell how the person is made
-_SPREAD = 0.42  # metres, what a person's spread is usually
-# COCO joints whose mean is each Human3.6M joint's ray
+ROWS, JOINTS = 18, 17  # rows of the input (17 joints and one row of sizes), joints of the skeleton
+AROUND = 30  # frames to either side whose mean tells the proportions of the person
+_SPREAD = 0.42  # metres, usual spread of a person's joints
+# COCO joints whose mean gives the ray of each Human3.6M joint
 _RAYS = ((11, 12), (12,), (14,), (16,), (11,), (13,), (15,), (5, 6, 11, 12), (5, 6), (0,), (1, 2, 3, 4),
          (5,), (7,), (9,), (6,), (8,), (10,))  # fmt: skip
 
@@ -26,8 +26,8 @@ class Lifter(nn.Module):
     """2D joints of a clip of any length to 3D.
 
     Args:
-        channels: width of the hidden layers. dilations: of the blocks, 0 for one that sees a single frame.
-        context: values that a clip's mean says.
+        channels: width of the hidden layers. dilations: of the blocks; 0 for a block of single frames.
+        context: channels of the mean over time.
     """
 
     def __init__(self, *, channels: int = 512, dilations: tuple[int, ...] = (0, 3, 9, 0), context: int = 128):
@@ -39,14 +39,14 @@ class Lifter(nn.Module):
         self.say, self.hear = nn.Conv1d(channels, context, 1), nn.Conv1d(context, channels, 1)
         self.out = nn.Conv1d(channels, 4 * JOINTS + 1, 1)
         with torch.no_grad():
-            self.out.weight.mul_(0.1)  # start near the mean pose
+            self.out.weight.mul_(0.1)  # training starts near the mean pose
         rays = torch.zeros(JOINTS, JOINTS)
         for joint, seen in enumerate(_RAYS):
             rays[joint, list(seen)] = 1 / len(seen)
         self.register_buffer("rays", rays, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Frames (B, T, 18, 3) as of ``look_straight`` to joints (B, T, 17, 3), metres from the hips' middle."""
+        """Input (B, T, 18, 3) from ``look_straight`` to joints (B, T, 17, 3), metres from the mid-hip."""
         hidden = torch.relu(self.expand_bn(self.expand(x.flatten(2).transpose(1, 2))))
         for number, block in enumerate(self.blocks):
             if number == len(self.blocks) // 2:
@@ -60,7 +60,7 @@ class Lifter(nn.Module):
     def _on_rays(self, x: Tensor, step: Tensor, trust: Tensor, scale: Tensor) -> Tensor:
         flat = self.rays @ x[:, :, :JOINTS, :2]
         known = self.rays @ (x[:, :, :JOINTS, 2:] > 0).float()
-        size = (x[:, :, JOINTS:, :1] + USUAL_SIZE).exp()  # radians a unit
+        size = (x[:, :, JOINTS:, :1] + USUAL_SIZE).exp()  # radians per unit of the input
         metres = _SPREAD * (0.2 * scale).exp()[..., None] + size * step[..., 2:]
         joints = torch.cat(
             [known * torch.sigmoid(trust + 2)[..., None] * metres * flat, step[..., :1] * 0], -1
@@ -70,7 +70,7 @@ class Lifter(nn.Module):
 
 
 class _Block(nn.Module):
-    """A residual step: three frames (or one) and then every channel by itself."""
+    """A residual block: a convolution over three frames (or one), then a 1x1 convolution."""
 
     def __init__(self, channels: int, dilation: int):
         super().__init__()
@@ -87,6 +87,6 @@ class _Block(nn.Module):
 
 
 def _mean_around(x: Tensor) -> Tensor:
-    """Means (B, C, T) over ``AROUND`` frames to both sides, fewer at the ends."""
+    """Means (B, C, T) over ``AROUND`` frames to either side, fewer at the ends."""
     reach = min(AROUND, x.shape[2] - 1)
     return nn.functional.avg_pool1d(x, 2 * reach + 1, 1, reach, count_include_pad=False)

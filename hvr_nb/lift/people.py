@@ -1,4 +1,4 @@
-"""Everybody of a clip in 3D at once: 2D joints of each to skeletons in one world (specs/pose3d_pamir.md A15, A17)."""
+"""Several people of a clip in 3D: their 2D joints to skeletons in one world (docs/perception.md, 10)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from hvr_nb.types import Camera, HvrError, Joints3D, Keypoints
 
 @dataclass(frozen=True)
 class Person3D:
-    """One person of a clip, from the picture to the world; T frames, whether the person is in them or not."""
+    """One person of a clip, from the picture to the world; all T frames of the clip."""
 
-    number: int  # place in the list of people it was lifted from
-    keypoints: Keypoints  # what was seen
-    lifted: Lifted  # about the hips, camera axes
+    number: int  # index in the list of people that was lifted
+    keypoints: Keypoints  # 2D joints
+    lifted: Lifted  # relative to the hips, camera axes
     placed: Placement  # in the world that all people of the clip share
-    joints: Joints3D  # ``placed`` where the person was seen, NaN elsewhere
+    joints: Joints3D  # ``placed`` where the person was seen, NaN in other frames
 
     def __repr__(self) -> str:
         return f"Person3D({self.number}: {int(self.joints.valid.sum())} of {len(self.joints.valid)} frames)"
@@ -39,23 +39,23 @@ def lift_people(
     """The 3D skeletons of several people of one clip, on one floor.
 
     Args:
-        people: 2D joints of each, T frames. camera: what filmed them. fps: frames per second.
-        heights: of the people, metres, 0 where not known.
-        weights: of another lifter, as ``lift_keypoints`` takes them.
+        people: 2D joints of each, T frames. camera: the camera of the clip. fps: frames per second.
+        heights: statures in metres, 0 where not known.
+        weights: weights of another lifter, as for ``lift_keypoints``.
 
     Returns:
-        one each of those of whom enough was seen, in the order of ``people``.
+        one for each person of whom enough was seen, in the order of ``people``.
 
     Raises:
-        HvrError: of nobody enough was seen, lengths that differ, or weights that cannot be read.
+        HvrError: not enough is seen of anybody, lengths that differ, or weights that cannot be read.
     """
     if len({len(person.points) for person in people}) > 1:
-        raise HvrError("the people's 2D joints have different numbers of frames; give those of one clip")
+        raise HvrError("the people have different numbers of frames; give the 2D joints of one clip")
     numbers = [n for n, person in enumerate(people) if can_lift(person.points).any()]
     if not numbers:
         raise HvrError(
             f"none of {len(people)} people shows four of shoulders, elbows, wrists, hips, knees and ankles "
-            "in any frame; look at the 2D joints"
+            "in any frame; check the 2D joints"
         )
     chosen = [people[n] for n in numbers]
     lifted = [lift_keypoints(p.points, fps=fps, camera=camera, weights=weights) for p in chosen]
@@ -72,17 +72,17 @@ def lift_people(
 def lift_skeleton(
     keypoints: Keypoints, camera: Camera, *, fps: float, weights: str | Path | None = None
 ) -> Joints3D:
-    """The lifted skeleton of one person in the clip's own world: where the camera sees its joints.
+    """The lifted skeleton of one person, placed in the world of the clip where the camera sees it.
 
     Args:
         keypoints: 2D joints of T frames. camera, fps: the clip's.
-        weights: of another lifter, as ``lift_keypoints`` takes them.
+        weights: weights of another lifter, as for ``lift_keypoints``.
 
     Returns:
-        Joints3D (T, 17, 3), Human3.6M's joints in metres; ``valid`` False where too little was seen.
+        Joints3D (T, 17, 3), Human3.6M's joints in metres; ``valid`` is False where too little was seen.
 
     Raises:
-        HvrError: nobody to be seen in any frame.
+        HvrError: nobody is seen in any frame.
     """
     lifted = lift_keypoints(keypoints.points, fps=fps, camera=camera, weights=weights)
     root = root_trajectory(lifted.joints, h36m_points(keypoints.coco), camera, fps=fps)

@@ -1,8 +1,8 @@
-"""From a root-relative 3D pose to a person who walks through the world in metres, feet on the floor.
+"""Root-relative 3D joints placed in the world, in metres, feet on the floor (docs/perception.md, 10).
 
-The root's way is what brings the 3D joints onto their 2D points, smoothly (a lifter only knows the pose about
-the hips); the size comes from a known height or bones; the floor from where feet rest. `specs/pose3d_pamir.md`
-A7 (why a trajectory is wanted), A13 and A17; joints are Human3.6M's 17 where nothing else is said.
+A lifter gives the pose about the hips only. The trajectory of the root brings the 3D joints onto their 2D
+points, smoothly. The size comes from a known height or from bone lengths, the floor from standing feet.
+Joints are Human3.6M's 17 unless another tree is given.
 """
 
 from __future__ import annotations
@@ -19,26 +19,27 @@ from hvr_nb.lift.floor import Floor, ankle_height, fit_floor, foot_contacts, mov
 from hvr_nb.lift.root import bending, rays_of, root_trajectory, solve_chain
 from hvr_nb.types import Camera
 
-_ACROSS, _ALONG = 0.02, 0.1  # metres the feet may move the root across and along the line of sight
-_SLIDE, _LIFT = 0.15, 0.03  # m/s a standing foot may slide; metres it may be above or below the floor
-_BEND = 3.6  # m/s^2 of the correction
-_NEAR_FLOOR = 0.1  # metres from the floor at which a foot may stand
+_ACROSS, _ALONG = 0.02, 0.1  # metres by which pinning may shift a frame across and along the line of sight
+_SLIDE, _LIFT = 0.15, 0.03  # m/s that a standing foot may slide; metres that it may be off the floor
+_BEND = 3.6  # m/s^2, usual acceleration of that shift
+_NEAR_FLOOR = 0.1  # metres from the floor within which a foot may stand
 
 
 @dataclass(frozen=True)
 class Placement:
-    """A person in the world: Y up, floor at 0 where it could be found."""
+    """A person in the world: Y up, the floor at height 0 where one was found."""
 
     joints: np.ndarray  # (T, J, 3) world metres
     root: np.ndarray  # (T, 3) world metres, the pelvis
-    camera: Camera  # the camera in this world: it sees the joints on their 2D points
+    camera: Camera  # the camera in this world: it projects the joints onto their 2D points
     contacts: np.ndarray  # (T, F) bool, which foot stands
-    scale: float  # what the root-relative joints were multiplied by
-    floor: Floor | None  # in the axes of the camera's own world; None where no foot ever rests
+    scale: float  # factor by which the root-relative joints were multiplied
+    floor: Floor | None  # in the world of the given camera; None where no foot ever stands
 
     def __repr__(self) -> str:
-        way = float(np.nansum(np.linalg.norm(np.diff(self.root[:, [0, 2]], axis=0), axis=1)))
-        return f"Placed({len(self.root)} frames, walks {way:.2f} m, feet stand {100 * self.contacts.mean():.0f} %)"
+        path = float(np.nansum(np.linalg.norm(np.diff(self.root[:, [0, 2]], axis=0), axis=1)))
+        stand = 100 * self.contacts.mean()
+        return f"Placement({len(self.root)} frames, walks {path:.2f} m, feet stand {stand:.0f} %)"
 
 
 def place_in_world(
@@ -52,16 +53,17 @@ def place_in_world(
     parents: tuple[int, ...] = H36M17_PARENTS,
     feet: tuple[int, ...] = H36M17_FEET,
 ) -> Placement:
-    """Put root-relative joints into the world.
+    """Place root-relative joints in a level world, feet on the floor.
 
     Args:
-        joints: (T, J, 3) metres about joint 0, in camera axes (x right, y down, z forward).
+        joints: (T, J, 3) metres about joint 0, OpenCV camera axes.
         points: (T, J, 3) the same joints in the picture, pixels and confidence (0 = not known).
-        camera: what filmed them; its focal decides the distances.
+        camera: the camera of the clip; distances depend on its focal length.
         fps: frames per second.
-        height: of the person, metres, where it is known. lengths: (J,) known bone lengths, metres, of the
-            bone that ends in each joint, NaN where unknown. With neither the joints' own size is believed.
-        parents, feet: the skeleton's tree and the joints that rest on the floor.
+        height: stature in metres, 0 where not known.
+        lengths: (J,) known lengths, metres, of the bones that end in the joints, NaN where unknown. With
+            neither height nor lengths the size of ``joints`` is kept.
+        parents, feet: the tree of the skeleton, and the joints that stand on the floor.
 
     Raises:
         HvrError: shapes that do not fit, or no frame with enough points.
@@ -78,10 +80,10 @@ def place_people(
     fps: float,
     heights: list[float] | None = None,
 ) -> list[Placement]:
-    """Put several people of one clip into one world, on one floor: ``place_in_world`` for each.
+    """Place several people of one clip in one world, on one floor; see ``place_in_world``.
 
     Args:
-        joints, points: of each person (T, 17, 3), Human3.6M order. heights: metres, 0 where not known.
+        joints, points: (T, 17, 3) of each person, Human3.6M order. heights: metres, 0 where not known.
     """
     heights = heights or [0.0] * len(joints)
     loose = [
@@ -94,12 +96,12 @@ def place_people(
 
 @dataclass(frozen=True)
 class _Loose:
-    """A person in the camera's own world, before there is a floor."""
+    """A person in the world of the given camera, before the floor is known."""
 
     world: np.ndarray  # (T, J, 3)
     contacts: np.ndarray  # (T, F)
     scale: float
-    ankle: float  # metres of a standing foot's joint above the floor
+    ankle: float  # metres, height of a standing foot's joint above the floor
     fps: float
 
 
@@ -119,7 +121,7 @@ def _place_loosely(
     known = median_lengths(joints, parents) * scale
     if lengths is not None:
         known = np.where(np.isfinite(lengths), lengths, known)
-    joints = fix_bone_lengths(joints * scale, parents, known)  # later: noise makes bones long, so people far
+    joints = fix_bone_lengths(joints * scale, parents, known)  # after the root: noise makes bones long
     world = (joints + root[:, None] - camera.t) @ camera.R
     across = _speed_across(points[:, list(feet)], root[:, 2], camera, fps)
     contacts = foot_contacts(world[:, list(feet)], fps=fps, across=across)
@@ -127,7 +129,7 @@ def _place_loosely(
 
 
 def _common_floor(people: list[_Loose], camera: Camera, feet: tuple[int, ...]) -> Floor | None:
-    """The floor under everybody's standing feet; None where no foot stands."""
+    """The floor under the standing feet of all people; None where no foot stands."""
     soles = [p.world[:, list(feet)][p.contacts] - [0, p.ankle, 0] for p in people]
     return fit_floor(np.concatenate(soles), camera) if any(len(s) for s in soles) else None
 
@@ -150,15 +152,15 @@ def pin_feet(
     feet: tuple[int, ...] = H36M17_FEET,
     above: float = 0.0,
 ) -> np.ndarray:
-    """Joints (T, J, 3) in the world, moved as a whole in each frame so that standing feet stay where they are.
+    """Joints (T, J, 3) shifted as a whole in each frame so that standing feet do not slide.
 
-    The whole way is solved at once: it bends little, and it hardly leaves the line of sight, along which
-    pictures say least.
+    The shifts of all frames are solved at once. They change smoothly, and they are mostly along the line
+    of sight, where the picture says least.
 
     Args:
-        contacts: (T, F) bool, which of ``feet`` stands. camera: where the frames were seen from, in this world.
+        contacts: (T, F) bool, which of ``feet`` stands. camera: the camera of the clip in this world.
         fps: frames per second.
-        above: metres of a standing foot's joint above the floor, which is at y = 0.
+        above: metres, height of a standing foot's joint above the floor, which is at y = 0.
     """
     usable = np.isfinite(joints).all((1, 2))
     safe = np.where(usable[:, None, None], joints, 0.0)
@@ -188,7 +190,7 @@ def pin_feet(
 
 
 def _speed_across(points: np.ndarray, depth: np.ndarray, camera: Camera, fps: float) -> np.ndarray:
-    """(T, F) m/s of points (T, F, 3) of the picture at the person's depth (T,); NaN where not known."""
+    """(T, F) speed in m/s of image points (T, F, 3) at the person's depth (T,); NaN where not known."""
     known = np.isfinite(points).all(2) & (points[..., 2] > 0)
     if len(points) < 2:
         return np.full(known.shape, np.nan)

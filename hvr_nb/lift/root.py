@@ -1,4 +1,4 @@
-"""Where the root of a 3D pose was, by what the picture shows of its joints (specs/pose3d_pamir.md A7)."""
+"""The trajectory of the root, which brings 3D joints onto their 2D points (docs/perception.md, 10)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from scipy.sparse.linalg import spsolve
 
 from hvr_nb.types import Camera, HvrError
 
-LEAST_NOISE = 0.2  # pixels of a picture whose larger side is 1000: points are not better than that
-ACCELERATION = 3.0  # m/s^2 of a root, standard deviation
-_ROUNDS = 5  # of reweighting
+LEAST_NOISE = 0.2  # pixels of a picture whose larger side is 1000; 2D points are not more exact than that
+ACCELERATION = 3.0  # m/s^2, standard deviation of the root's acceleration
+_ROUNDS = 5  # rounds of reweighting
 
 
 def root_trajectory(joints: np.ndarray, points: np.ndarray, camera: Camera, *, fps: float) -> np.ndarray:
-    """(T, 3) the root's place in camera axes, metres, that brings the joints onto their points.
+    """(T, 3) positions of the root in camera axes, metres, that bring the joints onto their points.
 
-    Least squares of all frames together: distances in the picture against their own spread, the root's
-    acceleration against a walking person's; points far off count less (Huber 1964). Frames without
-    points are bridged.
+    Least squares over all frames: distances in the picture over their measured spread, accelerations over
+    those of a walking person, Huber weights (Huber 1964). Frames without points are interpolated.
 
     Args:
         joints: (T, J, 3) metres about the root, camera axes. points: (T, J, 3) pixels and confidence.
@@ -33,11 +32,11 @@ def root_trajectory(joints: np.ndarray, points: np.ndarray, camera: Camera, *, f
     known = np.isfinite(joints).all(2) & np.isfinite(points).all(2) & (points[..., 2] > 0)
     if not (known.sum(1) >= 2).any():
         raise HvrError(
-            "no frame has two joints with both a 3D place and a 2D point; the root cannot be placed"
+            "no frame has two joints with both a 3D position and a 2D point; the root cannot be placed"
         )
     rays = rays_of(points, camera, known)
     joints = np.where(known[..., None], joints, 0.0)
-    least = LEAST_NOISE * max(camera.width, camera.height) / 1000 / camera.K[0, 0]  # of a ray
+    least = LEAST_NOISE * max(camera.width, camera.height) / 1000 / camera.K[0, 0]  # at depth 1
     sure = np.where(known, points[..., 2].clip(0, 1), 0.0)
     root = _first_guess(joints, rays, sure)
     for _ in range(_ROUNDS):
@@ -73,7 +72,7 @@ def _normal(joints: np.ndarray, rays: np.ndarray, weight: np.ndarray) -> tuple[n
 
 
 def _first_guess(joints: np.ndarray, rays: np.ndarray, sure: np.ndarray) -> np.ndarray:
-    """(T, 3) each frame by itself, at the clip's median depth, 0.5 m or more."""
+    """(T, 3) start: on the optical axis, at the median depth of frames solved one by one, 0.5 m or more."""
     matrix, vector = _normal(joints, rays, sure)
     enough = (sure > 0).sum(1) >= 2
     alone = np.linalg.solve(matrix[enough] + 1e-9 * np.eye(3), vector[enough][..., None])[..., 0]
@@ -81,13 +80,13 @@ def _first_guess(joints: np.ndarray, rays: np.ndarray, sure: np.ndarray) -> np.n
 
 
 def _smooth(matrix: np.ndarray, vector: np.ndarray, fps: float) -> np.ndarray:
-    """(T, 3) minimum of the frames' quadratics (T, 3, 3), (T, 3) and of the acceleration."""
+    """(T, 3) minimum of the frames' normal equations (T, 3, 3), (T, 3) plus the acceleration."""
     bend = bending(len(matrix)) * (fps**2 / ACCELERATION) ** 2
     return solve_chain(matrix, vector, bend)
 
 
 def bending(frames: int) -> sparse.csr_matrix:
-    """(T, T) sum of squared second differences; none for less than three frames."""
+    """(T, T) matrix of the sum of squared second differences; zero for fewer than three frames."""
     if frames < 3:
         return sparse.csr_matrix((frames, frames))
     second = sparse.diags([1.0, -2.0, 1.0], [0, 1, 2], shape=(frames - 2, frames))
@@ -95,7 +94,7 @@ def bending(frames: int) -> sparse.csr_matrix:
 
 
 def solve_chain(matrix: np.ndarray, vector: np.ndarray, chain: sparse.spmatrix) -> np.ndarray:
-    """(T, 3) solution of blocks (T, 3, 3) plus a coupling (T, T) of the frames, alike in x, y and z."""
+    """(T, 3) solution of blocks (T, 3, 3), (T, 3) and a coupling (T, T) of the frames in x, y and z alike."""
     blocks = sparse.block_diag([b + 1e-9 * np.eye(3) for b in matrix], format="csr")
     system = blocks + sparse.kron(chain, sparse.identity(3))
     return spsolve(sparse.csc_matrix(system), vector.ravel()).reshape(-1, 3)

@@ -1,9 +1,9 @@
-"""Spatial-temporal many-to-one lifting with masked pre-training.
+"""P-STMO: spatial-temporal many-to-one lifting with masked pre-training (docs/perception.md, 8).
 
 Shan et al., "P-STMO: Pre-trained spatial temporal many-to-one model for 3D human pose estimation",
-ECCV 2022, written from `specs/pose3d_pamir.md` A10; tensor names are the published files' (A11).
-A clip is (B, 2, F, J, 1); every frame goes through a perceptron, the frames through a transformer,
-and a strided transformer folds them into one.
+ECCV 2022. Tensor names are those of the published files (docs/perception.md, 9). A clip is
+(B, 2, F, J, 1): a perceptron encodes every frame, a transformer relates the frames, and a strided
+transformer reduces them to one.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Encoder(nn.Module):
 
 
 class StridedEncoder(nn.Module):
-    """One layer per stride, with learned positions before the first three."""
+    """One transformer layer for each stride, with learned positions before the first three."""
 
     def __init__(self, frames: int, size: int, hidden: int, heads: int, strides: tuple[int, ...]):
         super().__init__()
@@ -133,7 +133,7 @@ class StridedEncoder(nn.Module):
 
 
 class _Transformer(nn.Module):
-    """The encoder under the name the files give it, ``model``, with learned positions where wanted."""
+    """The encoder under the name that the files give it, ``model``; with learned positions if asked for."""
 
     def __init__(self, model: nn.Module, frames: int = 0, size: int = 0):
         super().__init__()
@@ -143,7 +143,7 @@ class _Transformer(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two 1x1 convolutions with normalisation and leaky ReLU, added to what came in."""
+    """A residual block: two 1x1 convolutions with normalisation and leaky ReLU."""
 
     def __init__(self, size: int):
         super().__init__()
@@ -158,7 +158,7 @@ class Residual(nn.Module):
 
 
 class FrameEncoder(nn.Module):
-    """Each frame by itself: ``values`` numbers to ``size`` features."""
+    """Encodes each frame separately: ``values`` numbers to ``size`` features."""
 
     def __init__(self, values: int, hidden: int, size: int):
         super().__init__()
@@ -184,7 +184,7 @@ def _head(size: int, values: int) -> nn.Sequential:
 
 
 def _values(x: Tensor) -> Tensor:
-    """(B, C, F, J, 1) to (B, J C, F), a joint's values side by side."""
+    """(B, C, F, J, 1) to (B, J C, F), the values of a joint side by side."""
     return x[..., 0].permute(0, 3, 1, 2).flatten(1, 2)
 
 
@@ -218,7 +218,7 @@ class Stmo(nn.Module):
         super().__init__()
         if math.prod(strides) != frames:
             raise HvrError(
-                f"strides {tuple(strides)} fold {math.prod(strides)} frames into one, not {frames}"
+                f"strides {tuple(strides)} reduce {math.prod(strides)} frames to one, not {frames}"
             )
         self.frames = frames
         self.encoder = FrameEncoder(2 * joints_in, hidden, channels)
@@ -230,7 +230,7 @@ class Stmo(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """2D (B, 2, F, J, 1) to 3D of the middle frame (B, 3, 1, J, 1) and of all (B, 3, F, J, 1)."""
         if x.shape[2] != self.frames:
-            raise HvrError(f"a window of {x.shape[2]} frames, the network sees {self.frames}; pad the clip")
+            raise HvrError(f"a window has {x.shape[2]} frames, the network takes {self.frames}; pad the clip")
         x = self.encoder(_values(x))
         x = self.Transformer.model(x + self.Transformer.pos_embedding)
         every = _clip(self.fcn_1(x.transpose(1, 2)), 3)
@@ -239,9 +239,9 @@ class Stmo(nn.Module):
 
 
 class MaskedStmo(nn.Module):
-    """Stage I: frames and joints are hidden and must be told from the rest (masked pose modelling).
+    """Stage I, masked pose modelling: hidden frames and joints are predicted from the others.
 
-    What it shares with ``Stmo`` (``encoder``, ``Transformer``) is handed over by ``start_from``.
+    ``start_from`` copies the tensors that it shares with ``Stmo`` (``encoder``, ``Transformer``).
     """
 
     def __init__(
@@ -268,15 +268,15 @@ class MaskedStmo(nn.Module):
         self.fcn_dec = _head(half, 2 * joints_in)
 
     def forward(self, x: Tensor, frames: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
-        """Rebuild hidden 2D frames.
+        """Predict hidden 2D frames.
 
         Args:
             x: (B, 2, F, J, 1) clean 2D. frames: (F,) bool, hidden frames.
-            joints: (F, J) bool, joints hidden inside each frame.
+            joints: (F, J) bool, joints hidden in each frame.
 
         Returns:
-            (B, 2, F, J, 1) rebuilt, the visible frames first and then the hidden ones, and the
-            clean ones in that order.
+            (B, 2, F, J, 1) predicted, visible frames first and then the hidden ones, and the clean 2D
+            in the same order.
         """
         hidden = joints[None, None, :, :, None]
         token = self.spatial_mask_token.view(1, 2, 1, 1, 1)
@@ -291,7 +291,7 @@ class MaskedStmo(nn.Module):
 
 
 class Refine(nn.Module):
-    """Stage III: weigh the estimate against the measured joints put at its depth (A10; names are ours)."""
+    """Stage III: weighs the estimate against the 2D joints at its depths. Tensor names are ours."""
 
     def __init__(self, joints: int = 17, hidden: int = 1024):
         super().__init__()
@@ -299,7 +299,7 @@ class Refine(nn.Module):
         self.drop = nn.Dropout(0.5)
 
     def forward(self, estimate: Tensor, measured: Tensor) -> Tensor:
-        """Both (B, J, 3): the network's joints, and the 2D joints at their depths, to (B, J, 3)."""
+        """Joints (B, J, 3) of the network and the 2D joints at their depths (B, J, 3), to (B, J, 3)."""
         both = torch.cat([estimate.flatten(1), measured.flatten(1)], 1)
         share = torch.sigmoid(self.fc_2(self.drop(torch.relu(self.fc_1(both))))).unflatten(1, (-1, 2))
         flat = share * estimate[..., :2] + (1 - share) * measured[..., :2]
@@ -307,7 +307,7 @@ class Refine(nn.Module):
 
 
 def start_from(model: Stmo, trained: MaskedStmo) -> list[str]:
-    """Copy what pre-training learned (every tensor both networks have) and give the names."""
+    """Copy every tensor that both networks have from the pre-trained one; returns their names."""
     ours, theirs = model.state_dict(), trained.state_dict()
     shared = [k for k in ours if k in theirs and ours[k].shape == theirs[k].shape]
     model.load_state_dict({k: theirs[k] for k in shared}, strict=False)
@@ -315,7 +315,7 @@ def start_from(model: Stmo, trained: MaskedStmo) -> list[str]:
 
 
 def draw_masks(frames: int, joints: int, *, share: float, per_frame: int, generator: torch.Generator):
-    """Random (F,) hidden frames and (F, J) hidden joints for one batch; every joint may be drawn."""
+    """Random hidden frames (F,) and hidden joints (F, J) for one batch."""
     rows = torch.zeros(frames, dtype=torch.bool)
     rows[torch.randperm(frames, generator=generator)[: int(frames * share)]] = True
     cells = torch.zeros(frames, joints, dtype=torch.bool)

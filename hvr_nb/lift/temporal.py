@@ -1,9 +1,8 @@
-"""A temporal convolution network from 2D to 3D joints, whole clips or frame by frame.
+"""VideoPose3D: temporal convolutions from 2D to 3D joints, whole clips or frame by frame.
 
 Pavllo et al., "3D human pose estimation in video with temporal convolutions and semi-supervised
-training", CVPR 2019, written from `specs/pose3d_pamir.md` A5. Tensor names are the published
-checkpoints' (A8), so that a file a user owns can be loaded. With ``joints_out=1`` it is the
-trajectory network of A7.
+training", CVPR 2019 (docs/perception.md, 8). Tensor names are those of the published checkpoints, so
+that a user's own file can be loaded. With ``joints_out=1`` it is their trajectory network.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class TemporalModel(nn.Module):
         joints_out: joints of a 3D frame.
         widths: odd kernel widths; the receptive field is their product.
         channels: width of the hidden layers. dropout: share of dropped activations in training.
-        causal: outputs see only frames before them (the newest of the window is theirs).
+        causal: an output depends on its own frame and earlier ones only.
     """
 
     def __init__(
@@ -41,7 +40,7 @@ class TemporalModel(nn.Module):
     ):
         super().__init__()
         if not widths or any(w < 1 or w % 2 == 0 for w in widths):
-            raise HvrError(f"kernel widths are odd numbers, not {tuple(widths)}; for example 3, 3, 3")
+            raise HvrError(f"kernel widths must be odd numbers, not {tuple(widths)}; for example 3, 3, 3")
         self.widths, self.causal = tuple(widths), causal
         self.expand_conv = nn.Conv1d(joints_in * features, channels, widths[0], bias=False)
         self.expand_bn = nn.BatchNorm1d(channels)
@@ -61,15 +60,15 @@ class TemporalModel(nn.Module):
 
     @property
     def receptive_field(self) -> int:
-        """Frames that one output sees."""
+        """Frames that one output depends on."""
         return math.prod(self.widths)
 
     def forward(self, x: Tensor, *, strided: bool = False) -> Tensor:
         """2D frames (B, T, joints_in, features) to 3D (B, T - receptive_field + 1, joints_out, 3).
 
         Args:
-            strided: the twin for training on windows (T a multiple of the receptive field, one output
-                for each): the same weights, only what the windows' outputs need is computed.
+            strided: for training on windows (T is a multiple of the receptive field, one output for each
+                window): the same weights, but only what these outputs need is computed.
         """
         if x.ndim != 4 or x.shape[2] * x.shape[3] != self.expand_conv.in_channels:
             raise HvrError(
@@ -77,7 +76,7 @@ class TemporalModel(nn.Module):
                 f"{self.expand_conv.in_channels} values a frame"
             )
         if x.shape[1] < self.receptive_field:
-            raise HvrError(f"{x.shape[1]} frames, the network sees {self.receptive_field}; pad the clip")
+            raise HvrError(f"{x.shape[1]} frames, the network needs {self.receptive_field}; pad the clip")
         x = x.flatten(2).transpose(1, 2)
         if strided:
             x = nn.functional.conv1d(x, self.expand_conv.weight, stride=self.widths[0])
@@ -110,17 +109,17 @@ def pad_clip(x: Tensor, model: TemporalModel) -> Tensor:
 
 
 class Stream:
-    """A causal network frame by frame, in constant memory; equals the whole clip with ``pad_clip``."""
+    """A causal network run frame by frame, in constant memory; equals the whole clip with ``pad_clip``."""
 
     def __init__(self, model: TemporalModel):
         if not model.causal:
-            raise HvrError("only a network trained as causal can run on a stream; take the whole clip")
+            raise HvrError("only a network trained as causal can run on a stream; use the whole clip")
         self.model = model.eval()
         taps = zip((model.widths[0], *model.widths[1:]), (1, *model.dilations), strict=True)
         self._past: list[deque[Tensor]] = [deque(maxlen=(w - 1) * d + 1) for w, d in taps]
 
     def push(self, frame: Tensor) -> Tensor:
-        """The 3D joints (B, joints_out, 3) of the newest 2D frame (B, joints_in, features)."""
+        """3D joints (B, joints_out, 3) of the newest 2D frame (B, joints_in, features)."""
         model = self.model
         with torch.inference_mode():
             x = self._convolve(frame.flatten(1), 0, model.expand_conv)
@@ -133,8 +132,8 @@ class Stream:
             return model.shrink(x)[..., 0].unflatten(1, (-1, 3))
 
     def _convolve(self, newest: Tensor, layer: int, conv: nn.Conv1d) -> Tensor:
-        """One output column (B, C, 1) of a layer, from the inputs (B, C) it has kept."""
+        """One output column (B, C, 1) of a layer, from the inputs (B, C) that it has kept."""
         past = self._past[layer]
-        past.extend([newest] * (1 if past else past.maxlen))  # the first frame stands for what was before
+        past.extend([newest] * (1 if past else past.maxlen))  # before the clip its first frame is repeated
         taps = list(past)[:: conv.dilation[0]]
         return nn.functional.conv1d(torch.stack(taps, 2), conv.weight)

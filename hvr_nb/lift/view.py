@@ -1,9 +1,9 @@
-"""What the lifter sees: the person, looked at straight and at one size.
+"""The lifter's input: 2D joints seen by a virtual camera that looks at the person, scaled to one size.
 
-Each frame is turned into a virtual camera that looks at the person (so where in the picture somebody stands
-and the shape of the picture do not matter) and scaled to the person's spread; joints that are not known are
-zero and say so by their confidence. The turn is undone on the 3D joints. The principle is that of Yu et al.,
-"PCLs: Geometry-aware neural reconstruction of 3D pose with perspective crop layers", CVPR 2021.
+Each frame is rotated into that virtual camera, so the position in the picture and the picture's shape do
+not matter, and divided by the spread of the joints. Missing joints are zero with confidence 0. The rotation
+is undone on the 3D joints. After Yu et al., "PCLs: Geometry-aware neural reconstruction of 3D pose with
+perspective crop layers", CVPR 2021 (docs/perception.md, 8).
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import math
 import torch
 from torch import Tensor
 
-PACE = 15.0  # frames per second at which the lifter looks; its pace value is zero there
+PACE = 15.0  # frames per second that the lifter was made for; its input "pace" is zero there
 FEATURES = 3  # x, y, confidence
 _TRUNK, _TRUNK_WEIGHT = [5, 6, 11, 12], 4.0
-_CENTRE_SPAN, _SIZE_SPAN = 1.5, 5.0  # frames, standard deviation of the smoothing
-USUAL_SIZE, LARGEST = -2.2, 6.0  # logarithm of a person's spread in radians; bound of a coordinate
+_CENTRE_SPAN, _SIZE_SPAN = 1.5, 5.0  # frames, standard deviations of the smoothing over time
+USUAL_SIZE, LARGEST = -2.2, 6.0  # logarithm of the usual spread in radians; bound of a coordinate
 
 
 def look_straight(rays: Tensor, conf: Tensor, pace: float | Tensor) -> tuple[Tensor, Tensor]:
-    """The lifter's input and the axes it is in.
+    """The lifter's input, and the rotations of its virtual cameras.
 
     Args:
         rays: (B, T, 17, 2) COCO joints on the plane at depth 1 of the camera; finite.
@@ -29,7 +29,7 @@ def look_straight(rays: Tensor, conf: Tensor, pace: float | Tensor) -> tuple[Ten
         pace: frames per second, a number or (B,).
 
     Returns:
-        (B, T, 18, 3) x, y, confidence of each joint and, in the last row, logarithms of the person's
+        (B, T, 18, 3) x, y, confidence of each joint and, in the last row, the logarithms of the person's
         angular size and of the pace; (B, T, 3, 3) rotations from the camera to the virtual cameras.
     """
     known = (conf > 0).to(rays.dtype)
@@ -51,9 +51,9 @@ def look_straight(rays: Tensor, conf: Tensor, pace: float | Tensor) -> tuple[Ten
 
 
 def usual_rays(points: Tensor, conf: Tensor) -> Tensor:
-    """Rays (B, T, 17, 2) of pixels (B, T, 17, 2) whose camera is unknown.
+    """Rays (B, T, 17, 2) of pixels (B, T, 17, 2) whose camera is not known.
 
-    The clip is taken as filmed by a camera that points at the person, from where people usually are.
+    Assumes a camera that points at the person from a usual distance.
     """
     weight = (conf > 0) * (0.05 + conf)
     total = weight.sum((1, 2)).clamp_min(1e-12)[:, None]
@@ -76,7 +76,7 @@ def mirror_3d(x: Tensor, mirror: tuple[int, ...]) -> Tensor:
 
 
 def _smooth(values: Tensor, span: float) -> Tensor:
-    """Weighted sums (B, T, C) over a Gaussian window; far frames count a little, for gaps of any length."""
+    """Weighted sums (B, T, C) over a Gaussian window; far frames count a little, which bridges any gap."""
     frames = values.shape[1]
     reach = math.ceil(3 * span)
     taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=values.dtype) / span) ** 2)
@@ -88,7 +88,7 @@ def _smooth(values: Tensor, span: float) -> Tensor:
 
 
 def _far(values: Tensor) -> Tensor:
-    """Sums (B, T, C) that fade by 1/10 a frame to both sides."""
+    """Sums (B, T, C) whose weights fall by a tenth with each frame, to both sides."""
     out, back = torch.empty_like(values), torch.zeros_like(values[:, 0])
     keep = 0.9
     for t in range(values.shape[1]):
@@ -102,7 +102,7 @@ def _far(values: Tensor) -> Tensor:
 
 
 def _look_at(centre: Tensor) -> Tensor:
-    """Rotations (..., 3, 3) that bring the direction (x, y, 1) of ``centre`` (..., 2) onto the z axis, level."""
+    """Rotations (..., 3, 3) without roll that take directions (x, y, 1), ``centre`` (..., 2), to z."""
     z = torch.cat([centre, torch.ones_like(centre[..., :1])], -1)
     z = z / z.norm(dim=-1, keepdim=True)
     x = torch.stack([z[..., 2], torch.zeros_like(z[..., 0]), -z[..., 0]], -1)

@@ -111,7 +111,7 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
         "no state dict": {"weights": [1, 2]},
         "holds a list": [1, 2],
         "no pose network": {"model_pos": None},
-        "does not fit its own sizes": {"model_pos": {**temporal().state_dict(), "more": torch.zeros(1)}},
+        "its tensors do not fit together": {"model_pos": {**temporal().state_dict(), "more": torch.zeros(1)}},
     }
     for message, content in wrong.items():
         torch.save(content, path)

@@ -1,4 +1,4 @@
-"""The lifters' networks against numbers of the published modules (specs/pose3d_pamir.md A18)."""
+"""The lifters' networks against numbers of the published modules (docs/perception.md, 8)."""
 
 import math
 
