@@ -17,7 +17,7 @@ import pytest
 from hvr_nb.batch import NotebookFailed, check_parameters, run_chain, run_notebook, run_videos, summary
 from hvr_nb.batch.chain import chain_parameters, find_notebooks, stage_called
 from hvr_nb.batch.parameters import from_text, read_parameters
-from hvr_nb.cli import main as cli
+from hvr_nb.cli.main import main
 from hvr_nb.types import HvrError
 
 VIDEO = """
@@ -227,9 +227,9 @@ def test_one_failing_video_does_not_stop_the_rest(tmp_path, notebooks, capsys):
         "--notebooks",
         str(notebooks),
     ]
-    assert cli.main(arguments) == 1
+    assert main(arguments) == 1
     assert capsys.readouterr().out.count("unchanged") == 2
-    assert cli.main([*arguments[:2], *arguments[4:]]) == 0
+    assert main([*arguments[:2], *arguments[4:]]) == 0
 
 
 def test_same_names_do_not_share_a_clip(tmp_path, notebooks):
@@ -243,9 +243,9 @@ def test_same_names_do_not_share_a_clip(tmp_path, notebooks):
 def test_command_line(tmp_path, notebooks, capsys):
     video = video_file(tmp_path / "a.mp4", "5")
     common = ["run", str(video), "--clip", str(tmp_path / "c"), "--notebooks", str(notebooks)]
-    assert cli.main([*common, "-p", "01_keypoints.scale", "fast"]) == 1
+    assert main([*common, "-p", "01_keypoints.scale", "fast"]) == 1
     assert "'scale' is float" in capsys.readouterr().err and not (tmp_path / "c").exists()
-    assert cli.main([*common, "-p", "keypoints.scale", "4"]) == 0
+    assert main([*common, "-p", "keypoints.scale", "4"]) == 0
     assert "01_keypoints" in capsys.readouterr().out
     with np.load(tmp_path / "c" / "keypoints.npz") as file:
         assert (file["points"] == 4).all()
@@ -274,7 +274,7 @@ time.sleep(300)
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
-    while not (clip / "pid").exists() and time.monotonic() < deadline:
+    while not (clip / "pid").exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.1)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
