@@ -181,16 +181,48 @@ def test_ruff():
         assert out.returncode == 0, out.stdout + out.stderr
 
 
+def shapes_in(text: str, arguments: set[str]) -> list[str]:
+    """The shapes in a docstring: (T, 3), (..., 2), (len(which), V); words count only if they are arguments."""
+    words = "|".join([r"[a-z]\b", *arguments])
+    size = rf"(?:\.\.\.|\d+|[A-Z]\w*|len\(\w+\)|{words})"
+    entry = rf"{size}(?: ?[-+*/]+ ?{size})*"
+    return re.findall(rf"\((?:\.\.\.|{entry}(?:, {entry})+|{entry},)\)", text)
+
+
+def test_what_counts_as_a_shape():
+    for shape in (
+        "(T, 3)",
+        "(..., 3)",
+        "(...)",
+        "(N,)",
+        "(len(which), V, 3)",
+        "(P, side * side, 3)",
+        "(n, n + 1)",
+    ):
+        assert shapes_in(f"Points {shape} in metres", {"side"}), shape
+    for prose in (
+        "(rows, columns)",
+        "(fast motion)",
+        "(uint8)",
+        "(0)",
+        "()",
+        "(T poses)",
+        "(any shape, uint8)",
+    ):
+        assert not shapes_in(f"Points {prose} in metres", {"side"}), prose
+
+
 def test_array_arguments_have_shapes():
-    """Public functions that take or return arrays state a shape such as (T, 3) in the docstring."""
+    """Public functions that take or return arrays state a shape such as (T, 3) or (...) in the docstring."""
     missing = []
     for path in MODULES:
         for node in ast.parse(path.read_text()).body:
             if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
                 continue
             notes = ast.unparse(node.args) + (ast.unparse(node.returns) if node.returns else "")
-            if re.search(r"ndarray|Tensor", notes) and not re.search(
-                r"\(.*?\)", ast.get_docstring(node) or ""
+            arguments = {a.arg for a in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]}
+            if re.search(r"ndarray|Tensor", notes) and not shapes_in(
+                ast.get_docstring(node) or "", arguments
             ):
                 missing.append(f"{path.relative_to(PACKAGE)}:{node.name}")
     assert not missing, missing

@@ -281,7 +281,7 @@ def draw_mask(
 
 
 def label_legend(labels: np.ndarray, label_set: str, *, width: int) -> np.ndarray:
-    """A legend of the labels that occur in ``labels`` (any shape), ``width`` pixels wide, wrapped."""
+    """A legend of the labels that occur in ``labels`` (...): (H, width, 3) uint8, wrapped."""
     names, palette = LABEL_NAMES[label_set], label_palette(label_set)
     present = [int(i) for i in np.unique(labels) if 0 < i < len(names)]
     return legend([names[i] for i in present], palette[present], width=width)
@@ -333,7 +333,7 @@ def encode_jpeg(image: np.ndarray, *, quality: int = 85) -> bytes:
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
-    """Float 0..1 pictures as uint8 (uint8 passes through)."""
+    """Pictures (..., 3) of 0..1 as uint8 0..255; uint8 passes through."""
     if image.dtype == np.uint8:
         return image
     return (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)

@@ -41,7 +41,7 @@ def plot_series(
 
 
 def plot_confidence(keypoints: Keypoints, *, width: int = 1200, height: int = 320) -> np.ndarray:
-    """Confidence of every joint (rows) in every frame (columns); interpolated points are crossed out."""
+    """(height, width, 3) uint8: confidence of every joint in every frame; interpolated ones are crossed out."""
     points, filled = keypoints.points, keypoints.filled
     figure, (axes,) = _figure(width, height)
     shown = axes.imshow(

@@ -29,7 +29,7 @@ def shade(mesh: Mesh, camera: Camera, *, supersample: int = 2) -> np.ndarray:
         supersample: samples a pixel and axis, against jagged edges.
 
     Returns:
-        (height, width, 4) float32, RGB 0..255 multiplied by alpha, alpha 0..1.
+        (H, W, 4) float32, RGB 0..255 multiplied by alpha, alpha 0..1.
     """
     fine = camera.scaled(supersample) if supersample > 1 else camera
     depth, face_id, bary = rasterize(mesh.vertices, mesh.faces, fine)

@@ -244,7 +244,7 @@ def _mask_box(mask: np.ndarray, to_image: np.ndarray) -> np.ndarray:
 
 
 def follow_pose(image: np.ndarray, roi: np.ndarray, *, mirrored: bool = False) -> Detection:
-    """``find_pose``, looking again where the person turns out to lie elsewhere than ``roi`` (fast motion)."""
+    """``find_pose``, looking again where the person turns out to lie elsewhere than ``roi`` (4,)."""
     pose = find_pose(image, roi, mirrored=mirrored)
     moved = np.linalg.norm(pose.next_roi[:2] - roi[:2]) / roi[2]
     grown = abs(np.log(pose.next_roi[2] / roi[2]))

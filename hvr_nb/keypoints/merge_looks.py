@@ -98,7 +98,7 @@ def merge_looks(points: np.ndarray, visibility: np.ndarray, world: np.ndarray, *
 
 
 def confidence(visibility: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """0..1: the network's visibility, lowered where the looks differ (half at 1.5 % of the height)."""
+    """The network's visibility (...), 0..1, lowered by the looks' spread (...): half at 1.5 % of the height."""
     return np.clip(visibility, 0, 1) / (1 + (spread / 0.015) ** 2)
 
 

@@ -63,7 +63,7 @@ def perceptual(pred: Tensor, target: Tensor, distance: Callable[[Tensor, Tensor]
     """Mean perceptual distance of square patches, row by row.
 
     Args:
-        pred, target: (P, side * side, 3) in 0..1. distance: of pictures (P, 3, side, side) in -1..1, as
+        pred, target: (P, side * side, 3) in 0..1. distance: of pictures (P, 3, H, W) in -1..1, as
             ``hvr_nb.learning.lpips.Lpips``.
     """
     side = round(pred.shape[1] ** 0.5)

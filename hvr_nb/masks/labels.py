@@ -58,7 +58,7 @@ def _table(source: str, target: str) -> np.ndarray:
 
 
 def to_atr(labels: np.ndarray, *, label_set: str = "CIHP") -> np.ndarray:
-    """Labels of ``label_set`` ("CIHP" or "LIP", any shape, uint8) in ATR's 18 numbers.
+    """Labels of ``label_set`` (...) uint8, "CIHP" or "LIP", in ATR's 18 numbers.
 
     Gloves and socks carry no side: they become the left arm and the left leg.
     """
@@ -66,7 +66,7 @@ def to_atr(labels: np.ndarray, *, label_set: str = "CIHP") -> np.ndarray:
 
 
 def from_atr(labels: np.ndarray) -> np.ndarray:
-    """ATR labels (any shape, uint8) in CIHP's 20 numbers; belts become pants, bags upper clothes."""
+    """ATR labels (...) uint8 in CIHP's 20 numbers; belts become pants, bags upper clothes."""
     return _table("ATR", "CIHP")[labels]
 
 

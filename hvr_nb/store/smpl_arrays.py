@@ -20,7 +20,7 @@ def read_smpl_pickle(path: str | Path) -> dict[str, np.ndarray]:
         path: the .pkl file.
 
     Returns:
-        name -> array, sparse matrices dense; entries that are no numbers or text are left out.
+        name -> array (...), sparse matrices dense; entries that are no numbers or text are left out.
 
     Raises:
         HvrError: the file is too big, damaged, or asks for anything a body model has no use for.

@@ -42,7 +42,7 @@ def rotating_motion(
 
     Args:
         frames: length; the turn always takes the whole clip. fps: frames per second (the sway's pace).
-        seed: draws shape, camera and phase. camera, betas: given ones instead.
+        seed: draws shape, camera and phase. camera, betas (10,): given ones instead.
         model: None takes the open body.
     """
     time = np.arange(frames) / fps
@@ -68,7 +68,7 @@ def walking_motion(
     betas: np.ndarray | None = None,
     model: BodyModel | None = None,
 ) -> Body:
-    """Walking on the spot (T poses), turning by ``turn`` radians over the clip; options as ``rotating_motion``."""
+    """Walking on the spot, turning by ``turn`` radians over the clip; options as ``rotating_motion``, betas (10,)."""
     rng = np.random.default_rng([seed, 2])
     p = 2 * np.pi * STRIDES_PER_SECOND * np.arange(frames) / fps + rng.uniform(0, 2 * np.pi)
     poses = np.zeros((frames, 24, 3))
@@ -99,7 +99,7 @@ def clip_motion(
     betas: np.ndarray | None = None,
     model: BodyModel | None = None,
 ) -> Body:
-    """Any SMPL motion (motion capture, another person's clip) carried to the subject's shape and camera.
+    """Any SMPL motion (motion capture, another person's clip) carried to the subject's betas (10,) and camera.
 
     Rotations are kept, the path over the ground is kept in shape; distance and height are chosen so
     that the whole motion stays in the picture.

@@ -110,7 +110,7 @@ def body25_world(subject: Subject, vertices: np.ndarray, joints: np.ndarray) -> 
 
 
 def fitting_texture(subject: Subject, vertices: np.ndarray, camera: Camera) -> np.ndarray:
-    """The atlas, shrunk until a texel is no smaller than a subpixel (a mip map of one level)."""
+    """The atlas (N, N, 3), shrunk for the posed vertices (V, 3) until a texel is no smaller than a subpixel."""
     uv = subject.uv
     (ax, ay), (bx, by) = (uv[:, 1] - uv[:, 0]).T, (uv[:, 2] - uv[:, 0]).T
     texels = np.abs(ax * by - ay * bx).sum() * len(subject.texture) ** 2

@@ -84,7 +84,7 @@ def _paint_face(c: np.ndarray, p: np.ndarray, marks: Marks, tone: np.ndarray, ir
 def paint_shirt(
     p: np.ndarray, marks: Marks, base: np.ndarray, accent: np.ndarray, pattern: int, seed: int
 ) -> np.ndarray:
-    """Stripes (0), checks (1) or colour blocks (2), with a chest print, a back bar and a pocket."""
+    """Shirt colours (N, 3) at p (N, 3): stripes (0), checks (1) or colour blocks (2), with chest and back prints."""
     shoulder, chest = marks.joints[16], marks.joints[9]
     sleeve = np.abs(p[:, 0]) > shoulder[0] + 0.015
     round_body = np.arctan2(p[:, 0], p[:, 2] - chest[2]) * 0.14
@@ -128,7 +128,7 @@ def _prints(c: np.ndarray, p: np.ndarray, marks: Marks, sleeve: np.ndarray, acce
 
 
 def paint_trousers(p: np.ndarray, marks: Marks, base: np.ndarray, end: float, seed: int) -> np.ndarray:
-    """Woven cloth with seams, belt, pockets, worn thighs and one cargo pocket (the left)."""
+    """Trouser colours (N, 3) at p (N, 3): woven cloth, seams, belt, pockets, worn thighs, a left cargo pocket."""
     weave = 0.10 * noise(p * [1, 0.4, 1], 0.004, seed) + 0.07 * noise(p, 0.03, seed + 1)
     c = base[None] * (1 + weave[:, None])
     hip, knee, ankle = marks.joints[1], marks.joints[4], marks.joints[7]
