@@ -16,6 +16,7 @@ from scipy.ndimage import map_coordinates
 from hvr_nb.body import skinning
 from hvr_nb.body.model import BodyModel
 from hvr_nb.canonical.harmonic import extend
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.nearest import nearest_surface, on_surface
 from hvr_nb.types import PART_NAMES, Body, Canonical, HvrError
@@ -189,7 +190,7 @@ def round_trip_error(
     """
     rng = np.random.default_rng(seed)
     errors, worst = [], 0.0
-    for k in np.unique(np.linspace(0, len(body) - 1, min(frames, len(body))).astype(int)):
+    for k in spread_indices(len(body), frames):
         with torch.no_grad():
             pose = [
                 torch.as_tensor(np.asarray(a), dtype=torch.float32)

@@ -32,11 +32,6 @@ LABEL_COLOURS = {
 }  # fmt: skip
 
 
-def pick(count: int, wanted: int) -> np.ndarray:
-    """Indices (N,) of at most ``wanted`` frames spread evenly over ``count``, first and last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, wanted)).round().astype(int))
-
-
 def as_rgb(image: np.ndarray) -> np.ndarray:
     """An image as (H, W, 3) uint8: grey and RGBA are taken too, floats are read as 0..1."""
     image = np.asarray(image)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from hvr_nb.formats.models.skinned_glb import read_skinned_glb, skinning_loss, write_skinned_glb
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.mesh import save_mesh, split_seams
 from hvr_nb.store.digests import file_digest
 from hvr_nb.store.files import atomic_folder, read_json, write_image, write_json, write_npz
@@ -164,7 +165,7 @@ def _skin(canonical, weights: np.ndarray, vertex: np.ndarray) -> ExportedSkin:
 
 def _loss(avatar, path: Path, vertex: np.ndarray) -> dict[str, float]:
     """What linear blend skinning by four weights loses of the avatar, over a few frames."""
-    which = np.unique(np.linspace(0, len(avatar.body) - 1, LOOKED_AT).astype(int))
+    which = spread_indices(len(avatar.body), LOOKED_AT)
     return skinning_loss(
         read_skinned_glb(path), lambda k: avatar.surface(avatar.body.frame(k)).vertices[vertex], which
     )

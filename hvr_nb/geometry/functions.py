@@ -1,4 +1,4 @@
-"""Small scalar functions that several wings need: a smooth step and a robust cost."""
+"""Small functions that several wings need: a smooth step, a robust cost, an even choice of frames."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def geman_mcclure(e: np.ndarray, cap: float = 1.0) -> tuple[np.ndarray, np.ndarr
 def robust_weight(residual: np.ndarray, sigma: float) -> np.ndarray:
     """(...,) weights 0..1 of residuals (...,) of usual size ``sigma``: derivative of ``geman_mcclure``."""
     return geman_mcclure((residual / sigma) ** 2)[1]
+
+
+def spread_indices(count: int, wanted: int) -> np.ndarray:
+    """Indices (K,) of at most ``wanted`` of ``count`` items, evenly spread, first and last among them."""
+    return np.linspace(0, count - 1, min(count, wanted)).astype(int)

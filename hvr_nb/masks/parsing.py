@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.masks.body_parts import HEAD, HIPS, PARTS, TORSO, PartMap, part_map
 from hvr_nb.masks.colour_model import Mixture, colour_features, fit_mixture
 from hvr_nb.masks.crf import guided_filter
@@ -73,10 +74,8 @@ def parse_person(frames: np.ndarray, masks: Masks, keypoints: Keypoints, *, seed
     seen = [t for t in range(len(frames)) if keypoints.found[t] and (masks.alpha[t] > 127).sum() > 50]
     labels = np.zeros(masks.alpha.shape, np.uint8)
     if seen:
-        pick = np.unique(np.linspace(0, len(seen) - 1, min(_TEACHERS, len(seen))).round().astype(int))
-        views = [
-            _view(frames[seen[i]], masks.alpha[seen[i]], keypoints, seen[i], size[seen[i]]) for i in pick
-        ]
+        teachers = [seen[i] for i in spread_indices(len(seen), _TEACHERS)]
+        views = [_view(frames[t], masks.alpha[t], keypoints, t, size[t]) for t in teachers]
         mixtures, prior = _learn(views, np.random.default_rng(seed))
         for t in tqdm(seen, desc="parsing", unit="frame"):
             view = _view(frames[t], masks.alpha[t], keypoints, t, size[t])

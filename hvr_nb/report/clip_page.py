@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from hvr_nb import __version__
-from hvr_nb.drawing.pictures import contact_sheet, pick
+from hvr_nb.drawing.pictures import contact_sheet
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.report.pages import Section, write_report
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import read_image, read_json
@@ -106,7 +107,7 @@ def _render_pictures(folder: Path) -> dict[str, np.ndarray]:
         if (folder / name / "manifest.json").exists():
             made = load_pictures(folder / name)
             images = over(made.rgb, made.alpha)
-            shown = pick(len(images), 8)
+            shown = spread_indices(len(images), 8)
             found[caption] = contact_sheet([images[i] for i in shown], tile=200)
     if (folder / "coverage.png").exists():
         found["surface that was filmed"] = read_image(folder / "coverage.png", remedy="run 06_render again")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hvr_nb.drawing import pictures
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.store.files import atomic
 from hvr_nb.viewing.views import View
 
@@ -32,7 +33,7 @@ def strip(view: View) -> np.ndarray:
     if view.count == 1:  # panels of one picture go side by side
         sheet = pictures.contact_sheet(drawn, list(view.panels), tile=tile, title=view.title)
         return pictures.stack([sheet, *view.notes])
-    shown = pictures.pick(view.count, columns if view.moving else view.count)
+    shown = spread_indices(view.count, columns if view.moving else view.count)
     images = [draw(int(i)) for draw in view.panels.values() for i in shown]
     captions = [view.caption(int(i)) for i in shown]
     rows = [label for label in view.panels if label]

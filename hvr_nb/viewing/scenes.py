@@ -11,6 +11,7 @@ import numpy as np
 from hvr_nb.drawing.pictures import LEFT, MIDDLE, RIGHT, encode_jpeg
 from hvr_nb.drawing.shading import SKIN
 from hvr_nb.drawing.skeletons import bones, sides
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.types import Joints3D, Mesh
 
@@ -78,7 +79,7 @@ def snapshot(plot, *, script: str = "") -> str:
 
 def _keys(count: int, fps: float) -> tuple[np.ndarray, np.ndarray]:
     """Key frame indices and their times in seconds."""
-    keys = np.unique(np.linspace(0, count - 1, min(count, KEY_FRAMES)).round().astype(int))
+    keys = spread_indices(count, KEY_FRAMES)
     return keys, np.round(keys / fps, 4)
 
 

@@ -24,6 +24,7 @@ from hvr_nb.drawing.shading import views
 from hvr_nb.evaluate.stages import find_truth, novel_view_quality, synthetic_video
 from hvr_nb.export.avatar import avatar_texture
 from hvr_nb.geometry.camera import camera_centre, similarity
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.nearest import nearest_surface, on_surface
 from hvr_nb.geometry.raster import rasterize
@@ -173,7 +174,7 @@ def measure(clip, *, align: bool, pictures: Path) -> dict[str, float]:
     rounds = avatar.history["seconds"]
     row |= {"coarse_seconds": rounds[2], "fine_seconds": rounds[5] - rounds[2]}
     truth = find_truth(clip)
-    frames = np.linspace(0, len(clip.frames) - 1, 5).astype(int)[:-1]
+    frames = spread_indices(len(clip.frames), 5)[:-1]
     row |= compare(avatar, truth, truth.subject(), frames, align=align)
     drawn = [
         avatar.render(avatar.body.camera, avatar.body.frame(k), frame=k) for k in range(len(avatar.body))

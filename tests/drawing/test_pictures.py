@@ -27,11 +27,6 @@ def test_as_rgb_takes_what_people_have():
         pictures.as_rgb(np.zeros((2, 2, 5)))
 
 
-def test_pick_spreads_over_the_clip():
-    assert pictures.pick(100, 5).tolist() == [0, 25, 50, 74, 99]
-    assert pictures.pick(3, 8).tolist() == [0, 1, 2]
-
-
 def test_contact_sheet_places_tiles_in_rows():
     tiles = [np.full((10, 20, 3), v, np.uint8) for v in (10, 60, 110)]
     sheet = pictures.contact_sheet(tiles, columns=2, tile=20, gap=4)

@@ -18,6 +18,7 @@ from hvr_nb.evaluate.inputs.finding import Finding
 from hvr_nb.evaluate.inputs.picture import inputs_picture
 from hvr_nb.evaluate.inputs.place import Sight, best_shift, place, small_sight
 from hvr_nb.evaluate.inputs.rest import camera_findings, frame_findings, mask_findings, normal_findings
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.store.clip import Clip
 from hvr_nb.types import Body, Camera, HvrError
 
@@ -82,7 +83,7 @@ def check_inputs(clip: Clip, model: BodyModel | None = None) -> InputCheck:
         shift = 0 if at.turned or overlap >= POOR else _shift(body, model, camera, alpha, some, overlap)
         tall = np.median([np.ptp(np.flatnonzero(alpha[k].max(1) > 127)) if there[k] else 0 for k in some])
         found += place_findings(at, seen, height=float(tall), shift=shift)
-    shown = np.unique(np.linspace(0, len(some) - 1, SHOWN).astype(int))
+    shown = spread_indices(len(some), SHOWN)
     captions = [f"{seen[k]}: {at.overlap[k]:.2f}" for k in shown]
     picture = inputs_picture(
         frames[some[shown]], alpha[some[shown]], sight.vertices[shown], model.faces, camera, captions
@@ -93,7 +94,7 @@ def check_inputs(clip: Clip, model: BodyModel | None = None) -> InputCheck:
 def _spread(usable: np.ndarray) -> np.ndarray:
     """Frames spread over those that are ``usable`` (T,) bool, or over all where none is."""
     frames = np.flatnonzero(usable) if usable.any() else np.arange(len(usable))
-    return frames[np.unique(np.linspace(0, len(frames) - 1, LOOKED_AT).astype(int))]
+    return frames[spread_indices(len(frames), LOOKED_AT)]
 
 
 def _shift(

@@ -19,6 +19,7 @@ from hvr_nb.body.model import BodyModel, load_body_model, posed
 from hvr_nb.body.worlds import on_model, rest_pelvis, shape_from_height, turned
 from hvr_nb.formats.datasets.selfrecon_camera import camera_from_values, normals_from_picture
 from hvr_nb.geometry.camera import project
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.masks.labels import LABEL_NAMES
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import read_image
@@ -266,7 +267,7 @@ def _as_tall_as_the_masks(folder: Path, mean: Body, alpha: np.ndarray, model: Bo
     A height that no person has is a wrong scale of the input; then the mean shape stays, and the check of
     the inputs says by how much it is off.
     """
-    some = np.unique(np.linspace(0, len(mean) - 1, min(24, len(mean))).astype(int))
+    some = spread_indices(len(mean), 24)
     ratios = []
     for k, vertices in zip(some, posed(model, mean.frame(some))[0], strict=True):
         rows = np.flatnonzero(alpha[k].any(1))

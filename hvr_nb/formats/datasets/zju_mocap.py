@@ -28,6 +28,7 @@ from hvr_nb.body.worlds import (
     upright_turn,
 )
 from hvr_nb.geometry.camera import project, undistort_images
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.masks.labels import import_masks
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import read_image
@@ -324,7 +325,7 @@ def _rest_joints(root: Path) -> np.ndarray | None:
 
 def _check_place(body: Body, masks: Masks, model: BodyModel) -> float:
     """Median share of the vertices that lie on the silhouette (specs/nvr.md 9 d); warn where it is low."""
-    some = np.unique(np.linspace(0, len(body) - 1, min(12, len(body))).astype(int))
+    some = spread_indices(len(body), 12)
     shares = []
     for t, vertices in zip(some, posed(model, body.frame(some))[0], strict=True):
         column, row = np.floor(project(vertices, body.camera)).astype(int).T

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from hvr_nb.geometry.camera import undistort_images
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.rays import fill_bounds, outline_gaps, shell
 from hvr_nb.types import Body, Camera, HvrError
 
@@ -75,7 +76,7 @@ def outline_fit(pictures: TrainingPictures, vertices: np.ndarray, faces: np.ndar
         margin, how far to inflate the body so that the clothes fit in; and misfit, how far it
         stands out of the silhouettes, which only wrong poses explain.
     """
-    some = np.unique(np.linspace(0, len(which) - 1, min(12, len(which))).astype(int))
+    some = spread_indices(len(which), 12)
     gaps = np.array(
         [outline_gaps(vertices[k], faces, pictures.camera, pictures.alpha[which[k]]) for k in some]
     )

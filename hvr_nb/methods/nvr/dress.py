@@ -15,6 +15,7 @@ from hvr_nb.body.model import BodyModel
 from hvr_nb.canonical import loose_weights as loose
 from hvr_nb.canonical.big_pose import surface_fields, vertex_parts
 from hvr_nb.canonical.binding import Binding, bind_mesh, carried, pose_skin, skin_weights
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.outline_distance import signed_distance
 from hvr_nb.surface.carving import first_template, loose_volume
 from hvr_nb.types import Body, Camera, Canonical
@@ -76,7 +77,7 @@ def carve_dress(
     Args:
         body: T frames. alpha: (T, H, W) uint8. camera: for these pictures. which: (N,) frames to look at.
     """
-    some = which[np.unique(np.linspace(0, len(which) - 1, min(LOOKED_AT, len(which))).astype(int))]
+    some = which[spread_indices(len(which), LOOKED_AT)]
     skin = pose_skin(model, body.betas, body.poses[some], body.transl[some])
     volume = loose_volume(canonical, skin, [signed_distance(alpha[k]) for k in some], camera)
     if volume is None:

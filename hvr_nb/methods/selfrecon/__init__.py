@@ -18,6 +18,7 @@ import numpy as np
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.geometry.camera import undistort_images
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.rays import outline_gaps
 from hvr_nb.learning.loop import train
 from hvr_nb.methods.selfrecon.avatar import MeshAvatar, Surface, load
@@ -117,7 +118,7 @@ def _film(clip, body: Body, image_scale: float, hold_out: int) -> Footage:
             f"only {len(which)} of {len(body)} frames are left to fit; lower hold_out or run "
             "03_body on a longer clip"
         )
-    which = which[np.unique(np.linspace(0, len(which) - 1, MOST).astype(int))]
+    which = which[spread_indices(len(which), MOST)]
     masks = clip.masks
     frames, clean = undistort_images(
         masks.foreground if masks.foreground is not None else clip.frames, body.camera
@@ -140,7 +141,7 @@ def _film(clip, body: Body, image_scale: float, hold_out: int) -> Footage:
 
 def _misfit(body: Body, model, film: Footage) -> float:
     """Mean metres that the bare body stands out of the silhouettes, which only wrong poses explain."""
-    some = np.unique(np.linspace(0, len(film.which) - 1, 12).astype(int))
+    some = spread_indices(len(film.which), 12)
     vertices = posed(model, body.frame(film.which[some]))[0]
     return float(
         np.mean(

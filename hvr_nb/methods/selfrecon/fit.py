@@ -13,7 +13,7 @@ from hvr_nb.body.kinematics import turn_joints
 from hvr_nb.body.model import BodyModel
 from hvr_nb.canonical.binding import Skin, bind_mesh, carried, pose_skin, skin_weights
 from hvr_nb.canonical.loose_weights import blend_joints
-from hvr_nb.geometry.functions import robust_weight
+from hvr_nb.geometry.functions import robust_weight, spread_indices
 from hvr_nb.geometry.mesh import neighbour_mean, vertex_normals
 from hvr_nb.geometry.nearest import on_surface
 from hvr_nb.geometry.outline_distance import lookup, pixels_of, signed_distance
@@ -283,7 +283,7 @@ class Fit:
         return Sightings(*(np.stack(x) for x in (rgb, weight, places, normals)))
 
     def _figures(self, skin: Skin) -> dict[str, float]:
-        some = np.unique(np.linspace(0, len(self.film.which) - 1, LOOKED_AT).astype(int))
+        some = spread_indices(len(self.film.which), LOOKED_AT)
         colour, light = colours(self._sightings(skin, self.vertices, self.faces, some), self.faces)
         overlap, quality = [], []
         for k, (x, normal) in zip(

@@ -17,6 +17,7 @@ from scipy.sparse.linalg import cg
 from tqdm import tqdm
 
 from hvr_nb.geometry.camera import undistort_images
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.mesh import unique_edges
 from hvr_nb.geometry.nearest import on_surface
 from hvr_nb.surface.texture.align import find_shifts
@@ -78,7 +79,7 @@ def bake_texture(
     which = np.asarray(which)
     if len(which) == 0:
         raise HvrError("no frame was given to take colours from; the body was observed in none")
-    which = which[np.unique(np.linspace(0, len(which) - 1, min(len(which), MOST)).round().astype(int))]
+    which = which[spread_indices(len(which), MOST)]
     pictures, clean = undistort_images(frames[which], camera)
     alpha, _ = undistort_images(masks.alpha[which], camera)
     rest = rest or surface_of_frame(int(which[0]))

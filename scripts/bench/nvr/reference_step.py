@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.rays import pixel_rays
 from scripts.bench.nvr.reference import Reference, ReferenceSizes
 from scripts.bench.nvr.reference_warp import Pairs, Posed, keep_near, pose_frame, split_parts, to_big_pose
@@ -49,7 +50,7 @@ def make_reference(scene, sizes: ReferenceSizes, *, frames: int = 4, seed: int =
     net = Reference(scene.canonical, len(scene.bank), sizes, seed=seed)
     optimiser = torch.optim.Adam(net.parameters(), lr=RATE, eps=EPS)
     parts = split_parts(scene.canonical)
-    some = np.unique(np.linspace(0, len(scene.bank) - 1, min(frames, len(scene.bank))).astype(int))
+    some = spread_indices(len(scene.bank), frames)
     posed = [pose_frame(scene, parts, int(k)) for k in some]
     big = torch.as_tensor(scene.canonical.A_big, dtype=torch.float32)
 

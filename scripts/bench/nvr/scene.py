@@ -9,6 +9,7 @@ import numpy as np
 
 from hvr_nb.body.model import BodyModel, load_body_model
 from hvr_nb.evaluate.stages import synthetic_video
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.methods.nvr.data import TrainingPictures, load_training_pictures
 from hvr_nb.methods.nvr.warp import PoseBank, pose_bank
 from hvr_nb.store.clip import Clip
@@ -45,7 +46,7 @@ def load_scene(folder: Path, *, image_scale: float = 1.0, frames: int = 0) -> Sc
     """Load a clip, its pictures shrunk by ``image_scale``, with ``frames`` of its frames (0 = all)."""
     clip, model = Clip.open(folder), load_body_model()
     body, canonical = clip.body, clip.load("canonical", Canonical)
-    which = np.unique(np.linspace(0, len(body) - 1, frames or len(body)).astype(int))
+    which = spread_indices(len(body), frames or len(body))
     pictures = load_training_pictures(clip, body.camera, image_scale=image_scale)
     body = replace(body, camera=pictures.camera)
     bank = pose_bank(model, canonical, body.betas, body.poses[which], body.transl[which])
