@@ -15,6 +15,10 @@
 - ``novel_view_quality``: The avatar seen from the truth's hidden cameras, against their pictures.
 - ``synthetic_video``: The folder of a synthetic video with its truth under ``root``, rendered at
   first use.
+- ``measure_keypoints``: The figures of 01: share found and filled, error where truth is known.
+- ``measure_masks``: The figures of 02: share of the picture, overlap where truth is known.
+- ``measure_body``: The figures of 03: what the body explains, its error where truth is known.
+- ``measure_lift``: What the lifted skeleton brings to the fit of a few frames.
 - ``check_inputs``: Say which input of a clip is wrong and how.
 """
 
@@ -34,6 +38,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "novel_view_quality",
             "synthetic_video",
         ],
+        "measures": ["measure_body", "measure_keypoints", "measure_lift", "measure_masks"],
         "inputs": ["check_inputs"],
     },
 )
