@@ -183,25 +183,20 @@ class Canonical:
     faces: np.ndarray  # (F, 3)
     parts: np.ndarray  # (V,) uint8, index into part_names
     bounds: np.ndarray  # (2, 3) lower and upper corner of the vertices with margin, metres
-    part_bounds: np.ndarray  # (5, 2, 3) the same for every part
     origin: np.ndarray  # (3,) position of grid node (0, 0, 0), metres
     spacing: float  # distance of grid nodes, metres
     field_weights: np.ndarray  # (X, Y, Z, 24) skin weights near the skin, their harmonic extension beyond
     field_distance: np.ndarray  # (X, Y, Z) signed distance to the surface, metres, negative inside
-    field_face: np.ndarray  # (X, Y, Z) int32 nearest face
-    field_bary: np.ndarray  # (X, Y, Z, 3) barycentric coordinates in it
-    field_point: np.ndarray  # (X, Y, Z, 3) the nearest surface point itself, metres
     parents: np.ndarray  # (24,) parent joints, -1 for the root
-    field_uv: np.ndarray | None = None  # (X, Y, Z, 2) texture coordinates, per corner, so seam-free
     part_names: tuple[str, ...] = PART_NAMES
     model_hash: str = ""  # sha256 of the body model
 
     @functools.cached_property
     def loose_weights(self) -> np.ndarray:
-        """(X, Y, Z, 24) float32 skin weights of what stands off the body: ``field_weights``, diffused.
+        """(X, Y, Z, 24) float32 blend weights of loose cloth: ``field_weights``, blurred over 6 cm.
 
-        In the crease between the legs the harmonic extension still changes from one thigh to the other within a
-        centimetre, and a skirt folds there; diffused over 6 cm it keeps 0.4 of its area (docs/decisions.md).
+        In the crease between the legs the harmonic extension still changes from one thigh to the other
+        within a centimetre, and a skirt folds there (docs/body.md, 10).
         """
         from scipy.ndimage import gaussian_filter  # here, so that the types stay light to import
 

@@ -1,9 +1,8 @@
-"""04: the big pose and what hangs on it.
+"""04: the big pose (the canonical space) and points bound to the body (docs/body.md, 9 and 10).
 
-- ``make_canonical``: Shape the body, put it into the big pose and sample its fields.
-- ``round_trip_error``: How well the maps invert each other: points about the posed body to the big
-  pose and back.
-- ``bind_mesh``: Hang a big-pose mesh (V, 3), (F, 3) on the skin.
+- ``make_canonical``: the shaped body in the big pose, with blend weights and distances on a grid.
+- ``round_trip_error``: how far points are off after a warp to the big pose and back.
+- ``bind_mesh``: binds a mesh in the big pose to the body, so that poses can move it.
 """
 
 import lazy_loader

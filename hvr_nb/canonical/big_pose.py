@@ -1,10 +1,9 @@
-"""Stage 04: the body in its big pose, and the maps between that canonical space and the world.
+"""The body in the big pose, and the warps between that canonical space and the world (docs/body.md, 9).
 
-The big pose is the T-pose with the hips turned +-30 degrees, so that the legs do not share space
-(Geng et al., "Learning Neural Volumetric Representations of Dynamic Humans in Minutes", CVPR 2023;
-specs/nvr.md 1.5, 1.6). Grids store their origin and spacing (specs/nvr.md 8.13), surface
-coordinates are 3D points of the canonical surface, which know no seams (8.12), and the template is
-the shaped one, without the pose correctives of any frame (8.14).
+The big pose is the T-pose with the hips turned by +30 and -30 degrees, so that the legs do not share
+space (Geng et al., "Learning Neural Volumetric Representations of Dynamic Humans in Minutes", CVPR
+2023). The template is the shaped body without the pose correctives of any frame. Grids store their
+origin and spacing.
 """
 
 from __future__ import annotations
@@ -19,19 +18,22 @@ from hvr_nb.canonical.harmonic import extend
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.nearest import nearest_surface, on_surface
-from hvr_nb.types import PART_NAMES, Body, Canonical, HvrError
+from hvr_nb.types import Body, Canonical, HvrError
 
-# SMPL joints of each part (specs/nvr.md 3.1)
+# SMPL joints of each part, in the order of ``types.PART_NAMES`` (docs/body.md, 9)
 PART_JOINTS = ((0, 3, 6, 9, 13, 14), (1, 2, 4, 5, 7, 8, 10, 11), (12, 15), (16, 18, 20, 22), (17, 19, 21, 23))
 
 
 def make_canonical(body: Body, model: BodyModel, *, spacing: float = 0.025, margin: float = 0.1) -> Canonical:
-    """Shape the body, put it into the big pose and sample its fields.
+    """The shaped body in the big pose, with its blend weights and signed distance on a grid.
 
     Args:
         body: any number of frames; only its shape is used.
-        model: the model the body was fitted with.
-        spacing: grid spacing, metres. margin: how far the grid reaches beyond the body, metres.
+        model: the model that the body was fitted with.
+        spacing: spacing of the grid, metres. margin: how far the grid reaches beyond the body, metres.
+
+    Raises:
+        HvrError: the body was fitted with another model file.
     """
     if body.model_hash and body.model_hash != model.hash:
         raise HvrError(
@@ -43,10 +45,7 @@ def make_canonical(body: Body, model: BodyModel, *, spacing: float = 0.025, marg
         A_big = skinning.rest_relative(turned, placed, joints)[0]
         vertices = skinning.transform_points(skinning.blend_transforms(A_big, model.weights), rest).numpy()
     weights = model.weights.numpy()
-    parts = vertex_parts(weights)
-    bounds = _box(vertices, margin)
-    fields = surface_fields(vertices, model.faces, weights, bounds, spacing)
-    uv = None if model.uv is None else _surface_uv(model, fields)
+    bounds = np.stack([vertices.min(0) - margin, vertices.max(0) + margin])
     return Canonical(
         rest_vertices=rest.numpy(),
         rest_joints=joints.numpy(),
@@ -54,28 +53,22 @@ def make_canonical(body: Body, model: BodyModel, *, spacing: float = 0.025, marg
         A_big=A_big.numpy(),
         weights=weights,
         faces=model.faces,
-        parts=parts,
+        parts=vertex_parts(weights),
         bounds=bounds,
-        part_bounds=np.stack([_box(vertices[parts == p], margin) for p in range(len(PART_NAMES))]),
         origin=bounds[0],
         spacing=float(spacing),
         parents=np.asarray(model.parents),
         model_hash=model.hash,
-        field_uv=uv,
-        **fields,
+        **surface_fields(vertices, model.faces, weights, bounds, spacing),
     )
 
 
 def vertex_parts(weights: np.ndarray) -> np.ndarray:
-    """(V,) uint8 part of every vertex: the part that holds its strongest joint (specs/nvr.md 3.1)."""
+    """(V,) uint8 part of every vertex, by the joint with the largest of its weights (V, 24)."""
     part_of_joint = np.zeros(24, np.uint8)
     for part, joints in enumerate(PART_JOINTS):
         part_of_joint[list(joints)] = part
     return part_of_joint[weights.argmax(1)]
-
-
-def _box(points: np.ndarray, margin: float) -> np.ndarray:
-    return np.stack([points.min(0) - margin, points.max(0) + margin])
 
 
 def surface_fields(
@@ -84,8 +77,8 @@ def surface_fields(
     """The grid fields of ``Canonical`` about a surface, as keyword arguments.
 
     Args:
-        vertices: (V, 3) big pose, metres. faces: (F, 3). weights: (V, 24). bounds: (2, 3) of the grid, metres.
-        spacing: of its nodes, metres.
+        vertices: (V, 3) big pose, metres. faces: (F, 3). weights: (V, 24) blend weights.
+        bounds: (2, 3) lower and upper corner of the grid, metres. spacing: of its nodes, metres.
     """
     counts = np.ceil((bounds[1] - bounds[0]) / spacing).astype(int) + 1
     index = np.stack(np.meshgrid(*(np.arange(n) for n in counts), indexing="ij"), -1)
@@ -96,25 +89,16 @@ def surface_fields(
         return values.reshape(*counts, *values.shape[1:])
 
     smooth = grid(on_surface(weights, faces, face, bary))
-    band = grid(distance) < 0.75 * np.sqrt(3) * spacing  # specs/surface.md C2, step 1
+    band = grid(distance) < 0.75 * np.sqrt(3) * spacing  # nodes at the skin and all inside (docs/body.md, 10)
     smooth = np.clip(extend(smooth, band, sweeps=100), 0, 1)
-    return {
-        "field_weights": smooth / smooth.sum(-1, keepdims=True),
-        "field_distance": grid(distance),
-        "field_face": grid(face),
-        "field_bary": grid(bary),
-        "field_point": grid(on_surface(vertices, faces, face, bary)),
-    }
-
-
-def _surface_uv(model: BodyModel, fields: dict) -> np.ndarray:
-    """(X, Y, Z, 2) float32 texture coordinates of the nearest places."""
-    corners = model.uv[model.uv_faces[fields["field_face"]]]
-    return np.einsum("xyzk,xyzkc->xyzc", fields["field_bary"], corners).astype(np.float32)
+    return {"field_weights": smooth / smooth.sum(-1, keepdims=True), "field_distance": grid(distance)}
 
 
 def sample_field(canonical: Canonical, field: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Trilinear values of a grid field (X, Y, Z[, C]) at big-pose points (N, 3), edge values outside."""
+    """Trilinear values of a grid field (X, Y, Z[, C]) at big-pose points (N, 3): (N[, C]).
+
+    Outside the grid the values of its border.
+    """
     where = ((points - canonical.origin) / canonical.spacing).T
     flat = field.reshape(*field.shape[:3], -1)
     out = np.stack(
@@ -128,10 +112,10 @@ def sample_field(canonical: Canonical, field: np.ndarray, points: np.ndarray) ->
 
 
 def vertex_maps(canonical: Canonical, transforms: np.ndarray) -> np.ndarray:
-    """(V, 3, 3) linear maps that take directions at posed vertices to big pose.
+    """(V, 3, 3) linear maps from directions at posed vertices to directions in the big pose.
 
     Args:
-        transforms: (24, 3, 4) rest-relative joint transforms of the posed frame.
+        transforms: (24, 3, 4) joint transforms of the pose, relative to the rest pose.
     """
     with torch.no_grad():
         weights = torch.as_tensor(canonical.weights)
@@ -141,15 +125,15 @@ def vertex_maps(canonical: Canonical, transforms: np.ndarray) -> np.ndarray:
 
 
 def warp_to_canonical(points: np.ndarray, canonical: Canonical, vertices: np.ndarray, transforms: np.ndarray):
-    """World points carried to the big pose through the nearest point of the posed surface.
+    """Warp of world points to the big pose, through the nearest point of the posed surface.
 
-    Inverse skinning about the surface: the offset from the nearest surface point is turned by the
-    blended joint transforms, and the surface point itself goes to the same barycentric point of
-    the big pose, so pose correctives are undone exactly.
+    The nearest surface point goes to the point of the big pose with the same barycentric coordinates,
+    so pose correctives are undone exactly. The offset from it is mapped by the blended joint transforms
+    (inverse linear blend skinning; docs/body.md, 9).
 
     Args:
         points: (N, 3) world metres. vertices: (V, 3) the posed body, world metres.
-        transforms: (24, 3, 4) rest-relative joint transforms of that pose.
+        transforms: (24, 3, 4) joint transforms of that pose, relative to the rest pose.
 
     Returns:
         (N, 3) big-pose points, metres, and (N,) signed distance to the body, metres.
@@ -162,7 +146,12 @@ def warp_to_canonical(points: np.ndarray, canonical: Canonical, vertices: np.nda
 
 
 def warp_to_posed(points: np.ndarray, canonical: Canonical, vertices: np.ndarray, transforms: np.ndarray):
-    """Big-pose points (N, 3) carried to the pose of ``vertices``, ``transforms``: (N, 3) world metres."""
+    """Warp of big-pose points (N, 3) to a pose: (N, 3) world metres. The inverse of ``warp_to_canonical``.
+
+    Args:
+        vertices: (V, 3) the posed body, world metres.
+        transforms: (24, 3, 4) joint transforms of that pose, relative to the rest pose.
+    """
     face, bary, _ = nearest_surface(points, canonical.vertices, canonical.faces)
     base = on_surface(canonical.vertices, canonical.faces, face, bary)
     maps = _maps_at(canonical, transforms, face, bary)
@@ -178,15 +167,15 @@ def _maps_at(canonical, transforms, face, bary):
 def round_trip_error(
     canonical: Canonical, body: Body, model: BodyModel, *, frames: int = 8, reach: float = 0.03, seed: int = 0
 ) -> dict[str, float]:
-    """How well the maps invert each other: points about the posed body to the big pose and back.
+    """How well the two warps invert each other: points about the posed body to the big pose and back.
 
     Args:
-        frames: at most so many poses, spread over the clip. reach: points lie up to this far
-            outside or inside the skin, metres. seed: of the points.
+        frames: number of poses at most, spread over the clip. reach: largest distance of the points from
+            the skin, metres, outside and inside. seed: of the random points.
 
     Returns:
-        mean_mm and p95_mm of the distance between points and where they come back to, and
-        vertex_mm, the largest distance of a posed vertex, carried to the big pose, from its place.
+        mean_mm and p95_mm: distance of points from themselves after both warps. vertex_mm: largest distance
+        of a posed vertex, warped to the big pose, from its position there.
     """
     rng = np.random.default_rng(seed)
     errors, worst = [], 0.0

@@ -1,8 +1,8 @@
-"""Big-pose points hung on the body, and where a pose carries them.
+"""Points of the big pose bound to the body, and their positions in a pose (docs/body.md, 10).
 
-Near the skin a point keeps to the nearest place of it: a point of a face and an offset that the
-blended joint transforms turn, so pose correctives are followed too. Off the skin it follows the
-smooth weights of ``hvr_nb.canonical.loose_weights``, so that a skirt spans the legs without tearing.
+A point near the skin is bound to the nearest skin: to a point of a face, plus an offset that the blended
+joint transforms rotate. So it follows pose correctives too. A point off the skin follows the smooth
+weights of ``loose_weights``, so that a skirt spans the legs without tearing.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import torch
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from hvr_nb.body.model import BodyModel
-from hvr_nb.canonical import loose_weights as loose
+from hvr_nb.canonical.loose_weights import blend_joints, carry_back, carry_points, looseness, weights_at
+from hvr_nb.geometry.functions import smoothstep
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.nearest import nearest_surface, on_surface
 from hvr_nb.types import Canonical
 
-AROUND = 0.08  # metres over which looseness is evened out
-LEAST = 0.2  # evened-out looseness that cloth reaches somewhere; less is a crotch, a collar, a cuff
-MIXED = (0.003, 0.2)  # evened-out looseness between which the smooth weights take over, by its logarithm
+AROUND = 0.08  # metres over which looseness is averaged
+LEAST = 0.2  # averaged looseness that loose cloth reaches somewhere; a crotch, collar or cuff stays below
+MIXED = (0.003, 0.2)  # averaged looseness between which the smooth weights take over, on a logarithmic scale
 
 
 @dataclass(frozen=True)
@@ -48,25 +49,25 @@ def pose_skin(model: BodyModel, betas, poses, transl) -> Skin:
 
 @dataclass(frozen=True)
 class Binding:
-    """N big-pose points bound to the skin, L of them (the loose ones) to the space about it as well."""
+    """N points of the big pose bound to the skin; L of them are loose and follow smooth weights as well."""
 
-    face: np.ndarray  # (N,) face of the skin that carries a point
-    bary: np.ndarray  # (N, 3) where in it
-    weights: np.ndarray  # (N, 24) float32 skin weights there
-    offset: np.ndarray  # (N, 3) float32 metres from there, in the rest pose's axes
-    distance: np.ndarray  # (N,) signed metres off the skin
-    which: np.ndarray  # (L,) points that are loose
-    share: np.ndarray  # (L, 1) how much, 0..1
-    smooth: np.ndarray  # (L, 24) float32 smooth weights at them
-    rest: np.ndarray  # (L, 3) float32 where they are in the rest pose, metres
+    face: np.ndarray  # (N,) nearest face of the skin
+    bary: np.ndarray  # (N, 3) barycentric coordinates in it
+    weights: np.ndarray  # (N, 24) float32 blend weights there
+    offset: np.ndarray  # (N, 3) float32 offset from there, metres, in the axes of the rest pose
+    distance: np.ndarray  # (N,) signed distance from the skin, metres
+    which: np.ndarray  # (L,) indices of the loose points
+    share: np.ndarray  # (L, 1) share 0..1 of the smooth weights
+    smooth: np.ndarray  # (L, 24) float32 smooth weights
+    rest: np.ndarray  # (L, 3) float32 position in the rest pose by the smooth weights, metres
 
 
 def bind(points: np.ndarray, canonical: Canonical) -> Binding:
-    """Hang big-pose points (N, 3), metres, on the nearest skin."""
+    """Bind big-pose points (N, 3), metres, to the nearest skin."""
     face, bary, distance = nearest_surface(points, canonical.vertices, canonical.faces)
     weights = on_surface(canonical.weights, canonical.faces, face, bary).astype(np.float32)
     foot = on_surface(canonical.vertices, canonical.faces, face, bary)
-    turn = loose.blend_joints(weights, canonical.A_big)[:, :, :3]
+    turn = blend_joints(weights, canonical.A_big)[:, :, :3]
     offset = np.linalg.solve(turn, (points - foot)[..., None])[..., 0]
     none = np.zeros((0, 3), np.float32)
     return Binding(
@@ -85,26 +86,27 @@ def bind(points: np.ndarray, canonical: Canonical) -> Binding:
 def loosened(
     binding: Binding, points: np.ndarray, canonical: Canonical, which: np.ndarray, share: np.ndarray
 ) -> Binding:
-    """The same binding of big-pose points (N, 3) whose loose ones are ``which`` (L,), by ``share`` (L, 1)."""
-    smooth = loose.weights_at(points[which], canonical).astype(np.float32)
-    rest = loose.carry_back(loose.blend_joints(smooth, canonical.A_big), points[which])
+    """The same binding of big-pose points (N, 3) with loose points ``which`` (L,), by ``share`` (L, 1)."""
+    smooth = weights_at(points[which], canonical).astype(np.float32)
+    rest = carry_back(blend_joints(smooth, canonical.A_big), points[which])
     return replace(
         binding, which=which, share=share.astype(np.float32), smooth=smooth, rest=rest.astype(np.float32)
     )
 
 
 def bind_mesh(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> Binding:
-    """Hang a big-pose mesh (V, 3), (F, 3) on the skin; loose cloth and all about it follow smooth weights.
+    """Bind a big-pose mesh (V, 3), (F, 3) to the skin; loose cloth and what is near it follow smooth weights.
 
-    The nearest skin changes suddenly under a skirt, and between the buttocks where it is tight, so nothing
-    there may follow that: how loose a vertex is is evened out in space, and a fifth is enough. By its logarithm,
-    because a Gaussian's tail falls so fast that the change would otherwise take place within 4 cm, and fold.
+    Under a skirt the nearest skin jumps from leg to leg, also where the skirt is tight, so nothing there
+    may follow it. Looseness is therefore averaged in space, and from 0.2 on the smooth weights count alone.
+    They take over by the logarithm of the average: its tail is that of a Gaussian, and used directly the
+    change would happen within 4 cm and fold the cloth.
     """
     bound = bind(vertices, canonical)
-    share = evened(vertices, loose.looseness(bound.distance), reach=AROUND)
+    share = evened(vertices, looseness(bound.distance), reach=AROUND)
     if share.max() < LEAST:
         return bound
-    share = loose.smoothstep(np.log(np.maximum(share, 1e-9)), *np.log(MIXED))
+    share = smoothstep(np.log(np.maximum(share, 1e-9)), *np.log(MIXED))
     which = np.flatnonzero(share)
     return loosened(bound, vertices, canonical, which, share[which, None])
 
@@ -112,15 +114,15 @@ def bind_mesh(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> 
 def just_off(
     binding: Binding, vertices: np.ndarray, faces: np.ndarray, canonical: Canonical, distance: float
 ) -> Binding:
-    """The points ``distance`` metres off a bound mesh (V, 3), (F, 3), along its normals, as loose as it is."""
+    """The points ``distance`` metres off a bound mesh (V, 3), (F, 3) along its normals, equally loose."""
     points = (vertices + distance * vertex_normals(vertices, faces)).astype(np.float32)
     return loosened(bind(points, canonical), points, canonical, binding.which, binding.share)
 
 
 def evened(points: np.ndarray, values: np.ndarray, *, reach: float, cell: float = 0.02) -> np.ndarray:
-    """(N,) mean of values (N,) over the points (N, 3) near each: a Gaussian of standard deviation ``reach``.
+    """(N,) values (N,) averaged over near points (N, 3) by a Gaussian of standard deviation ``reach``.
 
-    All in metres; on a grid of ``cell``, so that the roughness of a mesh does not matter.
+    Lengths in metres. Computed on a grid of ``cell``, so that the roughness of a mesh does not matter.
     """
     low = points.min(0) - 2 * cell
     shape = np.ceil((points.max(0) + 3 * cell - low) / cell).astype(int)
@@ -135,9 +137,9 @@ def evened(points: np.ndarray, values: np.ndarray, *, reach: float, cell: float 
 
 def shifted(binding: Binding, canonical: Canonical, shift: np.ndarray) -> Binding:
     """The same points moved by small big-pose vectors (N, 3), metres."""
-    turn = loose.blend_joints(binding.weights, canonical.A_big)[:, :, :3]
-    offset = binding.offset + np.einsum("nji,nj->ni", turn, shift)  # nearly a rotation: transposed is inverse
-    turn = loose.blend_joints(binding.smooth, canonical.A_big)[:, :, :3]
+    turn = blend_joints(binding.weights, canonical.A_big)[:, :, :3]
+    offset = binding.offset + np.einsum("nji,nj->ni", turn, shift)  # nearly a rotation: inverse = transpose
+    turn = blend_joints(binding.smooth, canonical.A_big)[:, :, :3]
     rest = binding.rest + np.einsum("nji,nj->ni", turn, shift[binding.which])
     return replace(binding, offset=offset.astype(np.float32), rest=rest.astype(np.float32))
 
@@ -146,21 +148,21 @@ def carried(binding: Binding, faces: np.ndarray, skin: np.ndarray, world: np.nda
     """The bound points in one pose: (N, 3) float32 world metres.
 
     Args:
-        faces: (F, 3) of the skin. skin: (V, 3) posed skin. world: (24, 3, 4) rest pose to world;
-            where no point is loose only its turns are looked at.
+        faces: (F, 3) of the skin. skin: (V, 3) posed skin. world: (24, 3, 4) rest pose to world; where
+            no point is loose, only its linear parts are used.
     """
     world = world.astype(np.float32)
-    turn = loose.blend_joints(binding.weights, world)[:, :, :3]
+    turn = blend_joints(binding.weights, world)[:, :, :3]
     out = on_surface(skin, faces, binding.face, binding.bary)
     out = out + np.einsum("nij,nj->ni", turn, binding.offset)
     if len(binding.which):
-        smooth = loose.carry_points(loose.blend_joints(binding.smooth, world), binding.rest)
+        smooth = carry_points(blend_joints(binding.smooth, world), binding.rest)
         out[binding.which] += binding.share * (smooth - out[binding.which])
     return out
 
 
 def skin_weights(binding: Binding) -> np.ndarray:
-    """(N, 24) float32 weights of the bound points, summing to one: the skin's, off it the smooth ones."""
+    """(N, 24) float32 blend weights of the bound points, which sum to one."""
     out = binding.weights.copy()
     out[binding.which] += binding.share * (binding.smooth - out[binding.which])
     out = np.clip(out, 0, None)

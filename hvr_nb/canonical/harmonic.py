@@ -1,7 +1,7 @@
-"""Harmonic extension of values on a grid: the smoothest continuation into the space around a body.
+"""Harmonic extension of values on a grid into the space around a body: Laplace's equation (docs/body.md, 10).
 
-Skin weights taken from the nearest skin jump where that changes from one leg to the other, and tear
-a skirt; their harmonic extension does not (specs/surface.md C2: stretch 1.6 instead of 15).
+Blend weights of the nearest skin jump where that changes from one leg to the other, and tear a skirt.
+Their harmonic extension does not jump.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ import numpy as np
 
 try:
     import numba
-except ImportError:  # the numpy sweeps below serve
+except ImportError:  # then _sweep_numpy is used
     numba = None
 
 OMEGA = 1.8  # successive over-relaxation
-COARSEST = 6  # nodes along the shortest side below which no coarser grid is made
+COARSEST = 6  # nodes that the shortest side of the coarsest grid has at least
 
 
 def extend(values: np.ndarray, fixed: np.ndarray, *, sweeps: int = 60) -> np.ndarray:
-    """Solve Laplace's equation with the fixed nodes given and no flow through the box.
+    """Solve Laplace's equation with given values at the fixed nodes and no flow through the box.
 
-    Red-black over-relaxation, from coarse grids to the full one.
+    Red-black successive over-relaxation, from coarse grids to the full one.
 
     Args:
         values: (X, Y, Z, C); only those of fixed nodes are read. fixed: (X, Y, Z) bool, at least one.
-        sweeps: on every grid.
+        sweeps: number of sweeps on every grid.
 
     Returns:
         (X, Y, Z, C) float32, ``values`` at fixed nodes.
@@ -47,7 +47,7 @@ def extend(values: np.ndarray, fixed: np.ndarray, *, sweeps: int = 60) -> np.nda
 
 
 def _halved(values: np.ndarray, fixed: np.ndarray):
-    """Values and fixed nodes on half the grid: the mean of the fixed nodes of every 2x2x2 block."""
+    """Values and fixed nodes on a grid of half the size: the mean of the fixed nodes in every 2x2x2 block."""
     odd = [(0, n % 2) for n in fixed.shape]
     count = np.pad(fixed, odd).astype(np.float32)[..., None]
     total = np.pad(values, (*odd, (0, 0)))
@@ -62,7 +62,7 @@ def _pairs(a: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _mirror(out: np.ndarray) -> None:
-    """The padding repeats the outermost nodes: no flow through the box."""
+    """Repeat the outermost nodes in the padding, so that nothing flows through the box."""
     for axis in range(3):
         a = np.moveaxis(out, axis, 0)
         a[0], a[-1] = a[1], a[-2]

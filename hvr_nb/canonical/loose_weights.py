@@ -1,8 +1,7 @@
-"""Cloth that stands off the body: skinning by a smooth field of weights instead of the nearest skin.
+"""Blend weights of loose cloth: a smooth field instead of the weights of the nearest skin (docs/body.md, 10).
 
-From 2 to 5 cm off the skin a point is ever looser; what is loose is carried by the blend of joint transforms
-with the diffused harmonic weights at its own place in the big pose, so that a skirt neither tears nor folds
-where the nearest leg changes (specs/surface.md C2).
+A point becomes loose from 2 to 5 cm off the skin. Loose points are skinned with diffused harmonic weights
+at their own position in the big pose, so that a skirt neither tears nor folds where the nearest leg changes.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ NEAR, FAR = 0.02, 0.05  # metres off the skin between which a point becomes loos
 
 
 def looseness(distance: np.ndarray) -> np.ndarray:
-    """(...,) share 0..1 of the smooth field at signed distances from the skin, metres."""
+    """(...,) looseness 0..1 at signed distances (...,) from the skin, metres."""
     return smoothstep(distance, NEAR, FAR)
 
 
@@ -26,17 +25,17 @@ def blend_joints(weights: np.ndarray, transforms: np.ndarray) -> np.ndarray:
 
 
 def carry_points(blended: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(N, 3, 4) transforms of (N, 3) points."""
+    """Points (N, 3) moved by transforms (N, 3, 4)."""
     return np.einsum("nij,nj->ni", blended[:, :, :3], points) + blended[:, :, 3]
 
 
 def carry_back(blended: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """The points (N, 3) that (N, 3, 4) transforms carry to ``points``."""
+    """The points (N, 3) that transforms (N, 3, 4) move to ``points``: the inverse of ``carry_points``."""
     return np.linalg.solve(blended[:, :, :3], (points - blended[:, :, 3])[..., None])[..., 0]
 
 
 def weights_at(points: np.ndarray, canonical) -> np.ndarray:
-    """(N, 24) smooth skin weights at big-pose points (N, 3)."""
+    """(N, 24) smooth blend weights at big-pose points (N, 3)."""
     out = np.empty((len(points), 24))
     where = ((points - canonical.origin) / canonical.spacing).T
     for joint in range(24):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from hvr_nb.body.model import load_body_model
-from hvr_nb.canonical import loose_weights as loose
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.canonical.binding import bind, bind_mesh, carried, evened, just_off, pose_skin
+from hvr_nb.canonical.loose_weights import carry_points, looseness, weights_at
 from hvr_nb.geometry.mesh import unique_edges
 from hvr_nb.metrics.surfaces import jacobians
 from hvr_nb.subject.motion import rotating_motion
@@ -20,7 +20,7 @@ def scene():
     poses = np.repeat(body.poses[:1], 3, 0)
     poses[1, [3, 6]], poses[2, [3, 6]] = np.radians((30, -30)), np.radians((-30, 30))
     skin = pose_skin(model, body.betas, poses, np.repeat(body.transl[:1], 3, 0))
-    joints = loose.carry_points(canonical.A_big, canonical.rest_joints)
+    joints = carry_points(canonical.A_big, canonical.rest_joints)
     top, bottom = joints[[1, 2], 1].mean() - 0.05, joints[[4, 5], 1].mean() + 0.05
     rows, columns = 48, 192
     t, angle = np.meshgrid(
@@ -81,9 +81,9 @@ def test_loose_weights_are_weights_and_those_of_the_limb_within_it(scene):
     canonical = scene[0]
     np.testing.assert_allclose(canonical.loose_weights.sum(-1), 1, atol=1e-5)
     assert canonical.loose_weights.min() >= 0
-    joints = loose.carry_points(canonical.A_big, canonical.rest_joints)
+    joints = carry_points(canonical.A_big, canonical.rest_joints)
     shins = (joints[[4, 5]] + joints[[7, 8]]) / 2
-    weights = loose.weights_at(shins, canonical)
+    weights = weights_at(shins, canonical)
     assert (weights[[0, 1], [4, 5]] > 0.8).all()
 
 
@@ -117,6 +117,4 @@ def test_jacobians_are_determinants_and_do_not_mind_a_shear():
 
 
 def test_looseness_rises_from_two_to_five_centimetres():
-    np.testing.assert_allclose(
-        loose.looseness(np.array([-0.1, 0.0, 0.02, 0.035, 0.05, 0.2])), [0, 0, 0, 0.5, 1, 1]
-    )
+    np.testing.assert_allclose(looseness(np.array([-0.1, 0.0, 0.02, 0.035, 0.05, 0.2])), [0, 0, 0, 0.5, 1, 1])

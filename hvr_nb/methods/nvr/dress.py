@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hvr_nb.body.model import BodyModel
-from hvr_nb.canonical import loose_weights as loose
 from hvr_nb.canonical.big_pose import surface_fields, vertex_parts
 from hvr_nb.canonical.binding import Binding, bind_mesh, carried, pose_skin, skin_weights
+from hvr_nb.canonical.loose_weights import blend_joints, carry_back
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.outline_distance import signed_distance
 from hvr_nb.surface.carving import first_template, loose_volume
@@ -50,7 +50,7 @@ def make_dress(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) ->
     vertices = vertices.astype(np.float32)
     binding = bind_mesh(vertices, faces, canonical)
     weights = skin_weights(binding)
-    rest = loose.carry_back(loose.blend_joints(weights, canonical.A_big), vertices)
+    rest = carry_back(blend_joints(weights, canonical.A_big), vertices)
     low, high = canonical.bounds
     bounds = np.stack([np.minimum(low, vertices.min(0) - MARGIN), np.maximum(high, vertices.max(0) + MARGIN)])
     fields = surface_fields(vertices, faces, weights, bounds, canonical.spacing)
@@ -63,7 +63,6 @@ def make_dress(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) ->
         bounds=bounds,
         origin=bounds[0],
         parts=vertex_parts(weights),
-        field_uv=None,
         **fields,
     )
     return Dress(binding, canonical.faces, worn)

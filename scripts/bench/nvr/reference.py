@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hvr_nb.body.model import BodyModel
+from hvr_nb.geometry.nearest import nearest_surface
 from hvr_nb.types import Canonical
 from scripts.bench.nvr.reference_grid import GridSizes, HashEmbedder
 
@@ -73,10 +75,12 @@ class Reference(nn.Module):
     """All parts and the deformer they share.
 
     Args:
-        frames: number of latents of every part.
+        model: with texture coordinates, which the deformer takes. frames: number of latents of every part.
     """
 
-    def __init__(self, canonical: Canonical, frames: int, sizes: ReferenceSizes, *, seed: int = 0):
+    def __init__(
+        self, canonical: Canonical, model: BodyModel, frames: int, sizes: ReferenceSizes, *, seed: int = 0
+    ):
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -86,9 +90,9 @@ class Reference(nn.Module):
             )
             self.deform_grid = HashEmbedder(sizes.deformer)
             self.deform = _mlp([sizes.deformer.width, DEFORM_WIDTH, DEFORM_WIDTH, 3])
-        uv = torch.as_tensor(canonical.field_uv, dtype=torch.float32)
+        uv = torch.as_tensor(texture_field(canonical, model), dtype=torch.float32)
         self.register_buffer("uv", uv.permute(3, 2, 1, 0)[None].contiguous(), persistent=False)
-        shape = torch.tensor(canonical.field_uv.shape[:3])
+        shape = torch.tensor(uv.shape[:3])
         low = torch.as_tensor(canonical.origin, dtype=torch.float32)
         self.register_buffer("uv_low", low, persistent=False)
         self.register_buffer("uv_side", ((shape - 1) * canonical.spacing).float(), persistent=False)
@@ -101,6 +105,15 @@ class Reference(nn.Module):
         )[0, :, 0, 0].T
         uvt = torch.cat([uv, torch.full_like(uv[:, :1], time)], -1)
         return DEFORM_LIMIT * torch.tanh(self.deform(self.deform_grid(uvt)))
+
+
+def texture_field(canonical: Canonical, model: BodyModel) -> np.ndarray:
+    """(X, Y, Z, 2) texture coordinates of the surface point nearest to every node of the canonical grid."""
+    index = np.stack(np.meshgrid(*map(np.arange, canonical.field_distance.shape), indexing="ij"), -1)
+    nodes = (canonical.origin + canonical.spacing * index).reshape(-1, 3)
+    face, bary, _ = nearest_surface(nodes, canonical.vertices, canonical.faces)
+    uv = np.einsum("nk,nkc->nc", bary, model.uv[model.uv_faces[face]])
+    return uv.reshape(*index.shape[:3], 2)
 
 
 def part_box(canonical: Canonical, part: int) -> np.ndarray:

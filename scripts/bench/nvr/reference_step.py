@@ -47,7 +47,7 @@ def make_reference(scene, sizes: ReferenceSizes, *, frames: int = 4, seed: int =
     Args:
         frames: how many of the scene's frames are drawn from; all have latents.
     """
-    net = Reference(scene.canonical, len(scene.bank), sizes, seed=seed)
+    net = Reference(scene.canonical, scene.model, len(scene.bank), sizes, seed=seed)
     optimiser = torch.optim.Adam(net.parameters(), lr=RATE, eps=EPS)
     parts = split_parts(scene.canonical)
     some = spread_indices(len(scene.bank), frames)
