@@ -21,6 +21,15 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_cases(shared_data) -> Path:
+    """The folder with inputs that went wrong once; tests that need it skip without it."""
+    root = shared_data.parent / "cases"
+    if not root.exists():
+        pytest.skip(f"no cases at {root}")
+    return root
+
+
+@pytest.fixture(scope="session")
 def detector() -> Path:
     """The folder with the detector's models, fetched if absent; skips where that is not possible."""
     from hvr_nb.keypoints.blazepose import DETECTOR

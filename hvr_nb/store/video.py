@@ -1,15 +1,15 @@
-"""Videos and image folders in, videos out (PyAV); `specs/perception.md` 7.
+"""Videos and image folders in, videos out (docs/formats.md, 3).
 
-Rotation flags are applied, odd sizes and variable frame rates kept as they are, damaged packets
-skipped and counted. Frames are RGB uint8; times are seconds since the first frame of the source.
+Display matrices are applied, interlaced film is deinterlaced, odd sizes and variable frame rates are kept as they
+are, damaged packets skipped and counted. Frames are RGB uint8; times are seconds since the first frame of the source.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
+import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -17,21 +17,18 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
+from hvr_nb.store.decode import FALLBACK_FPS, MAX_RATE, decode_film, open_film
 from hvr_nb.store.files import atomic
+from hvr_nb.store.memory import SHARE, check_fits, free_memory
+from hvr_nb.store.picture_folder import list_pictures, picture_film, recorded_focal35
 from hvr_nb.types import HvrError
 
-MAX_PIXELS = 40_000_000  # one frame; 8K is 33 million
-MAX_BYTES = 12 * 2**30  # all frames read at once
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")  # that are written
-FOLDER_FPS = 30.0  # pictures carry no rate
-_HDR = {16: "PQ", 18: "HLG"}  # ITU-T H.273 transfer characteristics
 _DIAGONAL_35MM = 43.2666  # mm, diagonal of the 36 x 24 mm frame
 _FOCAL_TAG = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
-_EXIF_IFD, _EXIF_FOCAL35 = 0x8769, 0xA405
+_LONGEST_35MM = 5000.0  # mm; no lens is longer
 
 
 @dataclass(frozen=True)
@@ -60,13 +57,13 @@ def read_video(
         path: a video file, or a folder of jpg or png files, taken in natural order of their names.
         start, stop, stride: frame range of the source; ``stop`` 0 reads to the end.
         max_side: shrink frames whose larger side exceeds this, pixels; 0 keeps their size.
-        fps: frame rate of a picture folder (0: 30); a video file carries its own.
+        fps: frames per second of a picture folder, or of a video without times; 0: 30.
 
     Returns:
         The Video. Its info holds file, sha256, bytes, size [w, h] of the source (upright), frames
-        (number in the source, 0 where not known), fps of the source, rotation in degrees, dropped
-        (damaged packets skipped), pixel_aspect, focal in pixels of the returned frames (0: not recorded) and
-        warnings (list of str).
+        (number in the source, 0 where not known), fps of the source, rotation in degrees counter-clockwise,
+        mirrored, deinterlaced (number of frames), dropped (damaged packets skipped), pixel_aspect, focal in
+        pixels of the returned frames (0: not recorded) and warnings (list of str).
 
     Raises:
         HvrError: missing, unreadable, too large or without a frame in the range.
@@ -77,29 +74,20 @@ def read_video(
             f"start {start}, stop {stop}, stride {stride}, max_side {max_side}: "
             "start, stop and max_side must be 0 or more, stride 1 or more"
         )
-    if not path.exists():
-        raise HvrError(f"{path} does not exist; check the path of the video")
-    info = {"file": path.name, "sha256": _digest(path), "rotation": 0, "dropped": 0, "warnings": []}
-    rate = fps or FOLDER_FPS
-    source = _pictures(path, rate, info) if path.is_dir() else _decode(path, info)
-    chosen, times, names = [], [], []
-    with tqdm(desc=f"reading {path.name}", unit="frame", leave=False) as bar:
-        for index, (name, time, image) in enumerate(source):
-            if stop and index >= stop:
-                break
-            bar.total = min(stop or info["frames"], info["frames"] or stop) or None
-            bar.update()
-            if index >= start and (index - start) % stride == 0:
-                image = _upright(image, info.get("pixel_aspect", 1.0))
-                info.setdefault("size", [image.shape[1], image.shape[0]])
-                chosen.append(_shrink(image, max_side))
-                times.append(time)
-                names.append(name)
-                _check_memory(chosen, info, start, stop, stride, path)
-    if not chosen:
-        last = stop or "the end"
-        raise HvrError(f"{path} has no frame in the range {start} to {last}; widen start and stop")
-    seconds = _clean_times(np.asarray(times, float), info)
+    if not 0 <= fps <= MAX_RATE:
+        raise HvrError(f"fps is {fps}; give frames per second from 0 (not known) to {MAX_RATE:.0f}")
+    if not path.is_dir() and not path.is_file():
+        problem = "is no ordinary file" if path.exists() else "does not exist"
+        raise HvrError(f"{path} {problem}; check the path of the video")
+    info = {"file": path.name, "sha256": _digest(path), "rotation": 0, "mirrored": False, "dropped": 0}
+    info["warnings"] = []
+    picked = range(start, stop or sys.maxsize, stride)
+    if path.is_dir():
+        source = picture_film(path, picked, fps or FALLBACK_FPS, info)
+    else:
+        source = decode_film(path, picked, info)
+    chosen, times, names = _collected(source, picked, max_side, info, path)
+    seconds = _clean_times(np.asarray(times, float), picked, fps, info)
     for text in info["warnings"]:
         warnings.warn(f"{path.name}: {text}", stacklevel=2)
     frames = _stack(chosen, path)
@@ -108,130 +96,41 @@ def read_video(
     return Video(frames, _rate(seconds, info["fps"] / stride), seconds, names, info)
 
 
+def _collected(source, picked: range, max_side: int, info: dict, path: Path) -> tuple[list, list, list]:
+    """Pictures, seconds and names that a source gives, as long as memory holds them."""
+    chosen, times, names = [], [], []
+    most = SHARE * free_memory()
+    with tqdm(desc=f"reading {path.name}", unit="frame", leave=False) as bar:
+        for name, time, image in source:
+            info.setdefault("size", [image.shape[1], image.shape[0]])
+            chosen.append(_shrink(image, max_side))
+            times.append(time)
+            names.append(name)
+            claimed = info["frames"] or round(info.get("seconds", 0) * info["fps"])
+            expected = range(picked.start, min(picked.stop, claimed), picked.step)
+            held = expected if len(chosen) == 1 and len(expected) else picked[: len(chosen)]
+            check_fits(str(path), held, chosen[0].shape[1::-1], most)
+            bar.total = len(expected) or None
+            bar.update()
+    if not chosen:
+        last = picked.stop if picked.stop < sys.maxsize else "the end"
+        raise HvrError(f"{path} has no frame in the range {picked.start} to {last}; widen start and stop")
+    return chosen, times, names
+
+
 def _digest(path: Path) -> str:
     """sha256 of a file, or of the names and contents of a folder's pictures."""
     total = hashlib.sha256()
-    for file in _listing(path) if path.is_dir() else [path]:
-        if path.is_dir():
-            total.update(file.name.encode())
-        with open(file, "rb") as stream:
-            while block := stream.read(1 << 20):
-                total.update(block)
-    return total.hexdigest()
-
-
-def _natural(name: str) -> list:
-    """Sort key with numbers by value: 2.jpg before 10.jpg."""
-    parts = [part for part in re.split(r"(\d+)", name) if part]
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
-
-
-def _listing(folder: Path) -> list[Path]:
-    files = [f for f in folder.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and not f.name.startswith(".")]
-    return sorted(files, key=lambda f: (_natural(f.stem), f.name))
-
-
-def _pictures(folder: Path, rate: float, info: dict) -> Iterator[tuple[str, float, np.ndarray]]:
-    """Yield name, seconds and image of each picture; OpenCV turns them upright by their EXIF."""
-    files = _listing(folder)
-    if not files:
-        raise HvrError(f"{folder} holds no jpg or png pictures; give a video file or a folder of frames")
-    if len({f.stem for f in files}) < len(files):
-        raise HvrError(f"{folder} holds two pictures of one name (jpg and png); keep one of each")
-    info |= {"frames": len(files), "fps": rate, "bytes": sum(f.stat().st_size for f in files)}
-    shape = None
-    for index, file in enumerate(files):
-        data = np.fromfile(file, np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
-        if image is None:
-            raise HvrError(f"{file} is not a readable picture; replace or remove it")
-        shape = shape or image.shape
-        if image.shape != shape:
-            raise HvrError(
-                f"{file} is {image.shape[1]}x{image.shape[0]} pixels, the pictures before it are "
-                f"{shape[1]}x{shape[0]}; give pictures of one size"
-            )
-        yield file.stem, index / rate, image
-
-
-def _open(path: Path):
     try:
-        container = av.open(str(path))
-    except (av.error.FFmpegError, ValueError) as error:
-        raise HvrError(
-            f"{path} cannot be read as a video ({error}); it may be cut short (no index, "
-            "'moov') or not a video: copy it again or convert it to mp4"
-        ) from error
-    if not container.streams.video:
-        container.close()
-        raise HvrError(f"{path} has no video stream (sound only?); choose another file")
-    return container
-
-
-def _decode(path: Path, info: dict) -> Iterator[tuple[str, float | None, av.VideoFrame]]:
-    """Yield name, seconds (None if the file does not say) and decoded frame, in order of display."""
-    with _open(path) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        rate = float(stream.average_rate or stream.guessed_rate or FOLDER_FPS)
-        info |= {
-            "frames": int(stream.frames),
-            "fps": rate,
-            "bytes": path.stat().st_size,
-            "pixel_aspect": float(stream.sample_aspect_ratio or 1),
-        }
-        first, count = None, 0
-        for frame in _frames(container, stream, info):
-            if count == 0:
-                info["rotation"] = int(round(frame.rotation))
-                if frame.color_trc in _HDR:
-                    info["warnings"].append(
-                        f"HDR ({_HDR[frame.color_trc]}) is read without tone mapping, "
-                        "so colours look flat; convert it to SDR first"
-                    )
-            first = frame.time if first is None else first
-            yield f"{count:06d}", None if frame.time is None else frame.time - first, frame
-            count += 1
-        # reached only when the whole file was read
-        if info["dropped"]:
-            info["warnings"].append(f"{info['dropped']} damaged packets were skipped")
-        if count < info["frames"] - info["dropped"]:
-            info["warnings"].append(
-                f"only {count} of {info['frames']} frames could be read; the file is cut short"
-            )
-
-
-def _frames(container, stream, info: dict) -> Iterator[av.VideoFrame]:
-    """Decode packet by packet; a damaged one is counted and skipped."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-            if packet is None:
-                return
-            yield from packet.decode()
-        except (av.error.InvalidDataError, av.error.PatchWelcomeError):
-            info["dropped"] += 1
-            if info["dropped"] > 10_000:  # a demuxer that cannot get past the damage
-                return
-        except av.error.EOFError:
-            return
-
-
-def _upright(frame: av.VideoFrame | np.ndarray, aspect: float) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, contiguous, turned by the display matrix, with square pixels."""
-    height, width = (frame.height, frame.width) if isinstance(frame, av.VideoFrame) else frame.shape[:2]
-    if height * width > MAX_PIXELS:
-        raise HvrError(
-            f"the video is {width}x{height}; frames above {MAX_PIXELS / 1e6:.0f} million "
-            "pixels are refused, scale it down first"
-        )
-    if isinstance(frame, np.ndarray):
-        return frame
-    image = frame.to_ndarray(format="rgb24")
-    if abs(aspect - 1) > 0.01:
-        image = cv2.resize(image, (round(width * aspect), height), interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90) % 4))
+        for file in list_pictures(path)[0] if path.is_dir() else [path]:
+            if path.is_dir():
+                total.update(file.name.encode())
+            with open(file, "rb") as stream:
+                while block := stream.read(1 << 20):
+                    total.update(block)
+    except OSError as error:
+        raise HvrError(f"{path} cannot be read ({error}); check who may read it") from error
+    return total.hexdigest()
 
 
 def _shrink(image: np.ndarray, max_side: int) -> np.ndarray:
@@ -241,18 +140,6 @@ def _shrink(image: np.ndarray, max_side: int) -> np.ndarray:
         return image
     size = max(1, round(width * ratio)), max(1, round(height * ratio))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-
-def _check_memory(chosen: list, info: dict, start: int, stop: int, stride: int, path: Path) -> None:
-    """Refuse a range that will not fit, at its first frame where the length is known."""
-    end = min(stop or info["frames"], info["frames"] or stop)
-    count = max(len(chosen), -(-(end - start) // stride) if len(chosen) == 1 else 0)
-    if count * chosen[0].nbytes > MAX_BYTES:
-        raise HvrError(
-            f"{path}: {count} frames of {chosen[0].shape[1]}x{chosen[0].shape[0]} need "
-            f"{count * chosen[0].nbytes / 2**30:.0f} GiB; give a shorter range (start, stop), "
-            "a larger stride or a max_side"
-        )
 
 
 def _stack(images: list, path: Path) -> np.ndarray:
@@ -266,11 +153,17 @@ def _stack(images: list, path: Path) -> np.ndarray:
     return out
 
 
-def _clean_times(times: np.ndarray, info: dict) -> np.ndarray:
+def _clean_times(times: np.ndarray, picked: range, fps: float, info: dict) -> np.ndarray:
     """True time stamps, or frame number over mean rate where they are missing or run backwards."""
-    if np.isnan(times).any() or (np.diff(times) <= 0).any():
-        info["warnings"].append("time stamps are missing or run backwards; a constant frame rate is assumed")
-        return np.arange(len(times)) / info["fps"]
+    true = bool(np.isfinite(times).all() and (np.diff(times) > 0).all())
+    if not true:
+        info["fps"] = fps or info["fps"]
+        info["warnings"].append(
+            f"time stamps are missing or run backwards; {info['fps']:.4g} frames per second are assumed"
+        )
+        return np.arange(picked.start, picked.start + len(times) * picked.step, picked.step) / info["fps"]
+    if fps and fps != info["fps"]:
+        info["warnings"].append(f"fps {fps:.4g} was not used: the file has times of its own")
     return times
 
 
@@ -291,16 +184,19 @@ def focal_from_metadata(path: str | Path, *, width: int, height: int) -> float:
         width, height: size of the images the focal is for, pixels.
     """
     path = Path(path)
-    if path.is_dir():
-        with Image.open(_listing(path)[0]) as image:
-            focal = image.getexif().get_ifd(_EXIF_IFD).get(_EXIF_FOCAL35, 0)
-    else:
-        with _open(path) as container:
-            focal = (container.metadata | container.streams.video[0].metadata).get(_FOCAL_TAG, 0)
+    recorded = recorded_focal35(path) if path.is_dir() else _film_focal35(path)
     try:
-        return max(0.0, float(focal)) / _DIAGONAL_35MM * float(np.hypot(width, height))
-    except (TypeError, ValueError):
+        focal = float(recorded)
+    except (TypeError, ValueError, ZeroDivisionError):
         return 0.0
+    if not 0 < focal < _LONGEST_35MM:
+        return 0.0
+    return focal / _DIAGONAL_35MM * float(np.hypot(width, height))
+
+
+def _film_focal35(path: Path):
+    with open_film(path) as container:
+        return (container.metadata | container.streams.video[0].metadata).get(_FOCAL_TAG, 0)
 
 
 def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float, crf: int = 16) -> Path:
