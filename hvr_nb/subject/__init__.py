@@ -1,25 +1,22 @@
 """The synthetic person whose truth is known: body, clothes, texture, motion, pictures.
 
-- ``clip_motion``: Any SMPL motion (motion capture, another person's clip) carried to the subject's
-  shape and camera.
-- ``rotating_motion``: A full turn in A-pose over the clip, swaying by 4 degrees.
-- ``subject_camera``: The true camera of a synthetic clip.
-- ``walking_motion``: Walking on the spot (T poses), turning by ``turn`` radians over the clip.
-- ``OUTFITS``
-- ``Subject``: A clothed person in the rest pose: V vertices and F faces in one mesh, layer by
-  layer.
-- ``clothed_mesh``: The textured clothed mesh of one frame, world metres.
-- ``make_subject``: Dress a body.
-- ``pose_subject``: Clothed vertices (T, V, 3) float32 of every frame of ``body``, world metres.
-- ``subject_betas``: (10,) shape drawn from a seed, moderate in every direction.
-- ``Take``: A synthetic clip with its ground truth.
-- ``render_subject``: Film ``subject`` moving as ``body``.
-- ``HiddenView``: Pictures from a camera that the pipeline never sees.
-- ``Truth``: What is true about a synthetic clip of T frames.
-- ``hidden_cameras``: ``count`` cameras around the person, between the angles of the true one,
-  raised by 5 to 20 degrees.
-- ``load_truth``: Read what ``write_synthetic`` wrote beside the video.
-- ``write_synthetic``: Film a synthetic person: ``<folder>/video.mp4`` and ``<folder>/truth.npz``.
+- ``clip_motion``: any SMPL motion with the subject's shape, framed by the subject's camera.
+- ``rotating_motion``: a full turn in A-pose.
+- ``walking_motion``: walking on the spot while turning.
+- ``subject_camera``: the true camera of a synthetic clip.
+- ``OUTFITS``: the outfits that can be worn.
+- ``Subject``: a clothed person in the rest pose, layer by layer in one mesh.
+- ``make_subject``: dresses a body in clothes, texture and hair drawn from a seed.
+- ``pose_subject``: clothed vertices of every frame of a motion.
+- ``clothed_mesh``: the textured clothed mesh of one frame.
+- ``subject_betas``: a moderate shape drawn from a seed.
+- ``Take``: a synthetic clip with its ground truth.
+- ``render_subject``: renders a subject in motion, with the truth for every pixel.
+- ``HiddenView``: pictures from a camera that the pipeline never sees.
+- ``Truth``: the ground truth of a synthetic clip.
+- ``hidden_cameras``: cameras around the person, between the angles of the true camera.
+- ``load_truth``: reads the truth that ``write_synthetic`` wrote beside the video.
+- ``write_synthetic``: renders a synthetic person to ``video.mp4`` and ``truth.npz``.
 """
 
 import lazy_loader

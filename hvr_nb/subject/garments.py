@@ -1,7 +1,7 @@
-"""The clothes of the synthetic person, as sheets over the shaped rest body (specs/body.md 3).
+"""The clothes of the synthetic person: sheets over the shaped rest body (docs/body.md, 8).
 
-Every outline is a scalar field over rest positions, in metres and positive inside, made of terms in
-joint and landmark positions; no vertex index is used, so any body of the same kind can wear them.
+The outline of a garment is a scalar field over rest positions, in metres, positive inside. Its terms
+use positions of joints and landmarks but no vertex numbers, so any body of the same kind can wear them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SKIRT_AROUND, SKIRT_DOWN = 96, 28  # vertices of the skirt around and from waist
 
 @dataclass(frozen=True)
 class Marks:
-    """Where things are on the shaped rest body; metres."""
+    """Joints, landmarks and floor of the shaped rest body; metres."""
 
     joints: np.ndarray  # (24, 3) SMPL joints
     points: np.ndarray  # (25, 3) BODY_25 landmarks
@@ -63,7 +63,7 @@ def skin_layer(model: BodyModel, vertices: np.ndarray) -> ClothLayer:
 
 
 def shirt_field(p: np.ndarray, marks: Marks, *, sleeve: str, hem: float) -> np.ndarray:
-    """Inside a shirt with "short" or "long" sleeves that ends at height ``hem``: (N,) of (N, 3)."""
+    """(N,) field of a shirt with "short" or "long" sleeves down to height ``hem``, at p (N, 3) metres."""
     reach = marks.joints[18, 0] - 0.05 if sleeve == "short" else marks.joints[20, 0] - 0.02
     neck = marks.joints[12]
     around_neck = np.hypot(p[:, 0], p[:, 2] - neck[2] - 0.005) - 0.078
@@ -74,18 +74,18 @@ def shirt_field(p: np.ndarray, marks: Marks, *, sleeve: str, hem: float) -> np.n
 
 
 def trouser_field(p: np.ndarray, marks: Marks, *, end: float) -> np.ndarray:
-    """Inside trousers (N,), at p (N, 3) metres, that reach from the waist down to height ``end``."""
+    """(N,) field of trousers from the waist down to height ``end``, at p (N, 3) metres."""
     return np.minimum(marks.y(3) + 0.015 - p[:, 1], p[:, 1] - end)
 
 
 def shoe_field(p: np.ndarray, marks: Marks) -> np.ndarray:
-    """Inside low shoes (N,), at p (N, 3) metres: below the ankles, a little higher at the heel than over the instep."""
+    """(N,) field of low shoes, a little higher at the heel than over the instep, at p (N, 3) metres."""
     ankle = marks.joints[7]
     return ankle[1] + 0.022 - 0.12 * (p[:, 2] - ankle[2]) - p[:, 1]
 
 
 def hair_field(p: np.ndarray, marks: Marks, *, nape: float) -> np.ndarray:
-    """Inside short hair (N,), at p (N, 3) metres, down to ``nape`` below the eyes."""
+    """(N,) field of short hair down to ``nape`` metres below the eyes, at p (N, 3) metres."""
     eye, ear = marks.points[15:17].mean(0), marks.points[18]
     line = np.interp(
         p[:, 2] - ear[2],
@@ -110,7 +110,7 @@ def _sheet(skin: ClothLayer, field, offset, name: str, tile: int, label: int | N
 
 
 def make_shirt(skin: ClothLayer, marks: Marks, *, sleeve: str, hem: float, tucked: bool) -> ClothLayer:
-    """A shirt 12 mm off the body, wider towards sleeve ends and (unless tucked in) hem."""
+    """A shirt 12 mm off the body, wider towards the cuffs and, unless tucked in, towards the hem."""
 
     def offset(p):
         reach = marks.joints[18, 0] - 0.05 if sleeve == "short" else marks.joints[20, 0] - 0.02
@@ -160,7 +160,7 @@ def make_shoes(skin: ClothLayer, marks: Marks) -> ClothLayer:
 
 
 def _toe_cap(x: np.ndarray, marks: Marks) -> np.ndarray:
-    """Vertices (V, 3) with the toes moved out onto a smooth cap: the support function of the foot's front."""
+    """Vertices (V, 3) with the toes moved onto a smooth cap: the support function of the foot's front."""
     out = x.copy()
     for foot in (10, 11):
         ball = marks.joints[foot]
@@ -198,7 +198,7 @@ def make_hair(skin: ClothLayer, marks: Marks, *, nape: float, volume: float) -> 
 
 
 def make_skirt(skin: ClothLayer, marks: Marks, *, hem: float) -> ClothLayer:
-    """A flared skirt: rings around the hips from the waist down to height ``hem``, weighted to the legs."""
+    """A flared skirt: rings around the hips from the waist to height ``hem``, with weights of the hips."""
     arms = skin.weights[:, [13, 14, 16, 17, 18, 19, 20, 21, 22, 23]].sum(1) > 0.3
     p = skin.positions[~arms]
     top = marks.y(3) + 0.012
@@ -219,7 +219,7 @@ def make_skirt(skin: ClothLayer, marks: Marks, *, hem: float) -> ClothLayer:
     swing = 0.8 * smoothstep(down, 0.1, 1.0)
     left = smoothstep(x[..., 0], -0.12, 0.12)
     weights[..., 0], weights[..., 1], weights[..., 2] = 1 - swing, swing * left, swing * (1 - left)
-    # The waistband bends with the waist under it, as the shirt does.
+    # the waistband has the weights of the waist under it, as the shirt does
     band = (1 - smoothstep(down, 0.05, 0.35))[..., None]
     _, near = cKDTree(p).query(x)
     weights += band * (skin.weights[~arms][near] - weights)
@@ -259,7 +259,7 @@ def dress(
     nape: float,
     volume: float,
 ) -> list[ClothLayer]:
-    """All layers of an outfit, what is hidden under another layer removed.
+    """All layers of an outfit, without the parts that are hidden under another layer.
 
     Args:
         vertices: (V, 3) shaped rest body. outfit: "trousers", "shorts" or "skirt".
@@ -274,7 +274,7 @@ def dress(
     lower = make_skirt(skin, marks, hem=end) if tucked else make_trousers(skin, marks, end=end)
 
     def covered(p):
-        """How deep a point of the body lies under clothes and hair; metres."""
+        """Depth of points of the body under clothes and hair; metres."""
         leg = trouser_field(p, marks, end=end + (0.06 if tucked else 0.0))
         fields = [
             shirt_field(p, marks, sleeve=sleeve, hem=hem),

@@ -1,4 +1,4 @@
-"""Sheets of cloth cut out of the body surface: clip by a scalar field, offset, relax (specs/body.md 3)."""
+"""Sheets of cloth cut out of the body surface: clip by a scalar field, offset, relax (docs/body.md, 8)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy import sparse
 
 from hvr_nb.geometry.mesh import unique_edges, vertex_normals
 
-SLIVER = 0.04  # cuts nearer to a vertex than this fraction of the edge are moved away from it
+SLIVER = 0.04  # least distance of a cut from a vertex, as a share of the edge
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,15 @@ class ClothLayer:
     name: str
     positions: np.ndarray  # (V, 3) metres, rest pose of the shaped body
     faces: np.ndarray  # (F, 3) vertex indices
-    uv: np.ndarray  # (F, 3, 2) texture coordinates of each corner inside the layer's tile, 0..1
-    carry: sparse.csr_array  # (V, B) mixes body vertices; empty rows take no pose blend shapes
+    uv: np.ndarray  # (F, 3, 2) texture coordinates of each corner in the tile of the layer, 0..1
+    carry: sparse.csr_array  # (V, B) body vertices whose pose correctives a vertex takes; rows may be empty
     weights: np.ndarray  # (V, 24) skinning weights, rows sum to 1
     labels: np.ndarray  # (F,) uint8 ATR labels
     tile: int  # 0 skin, 1 upper garment, 2 lower garment, 3 hair and shoes
 
 
 def clip_layer(layer: ClothLayer, field: np.ndarray, name: str, tile: int) -> ClothLayer:
-    """The part of ``layer`` where ``field`` (V,) is positive, cut cleanly along its zero line."""
+    """The part of ``layer`` where ``field`` (V,) is positive, cut along the zero line through its faces."""
     inside = field > 0
     count = inside[layer.faces].sum(1)
     edges = unique_edges(layer.faces)
@@ -41,7 +41,7 @@ def clip_layer(layer: ClothLayer, field: np.ndarray, name: str, tile: int) -> Cl
     keys = (cut[:, 0] * n + cut[:, 1])[order]
 
     def crossing(a, b):
-        """Index of the cut vertex on each edge a-b and how far it lies from a to b."""
+        """Index of the cut vertex on each edge a-b, and its position between a (0) and b (1)."""
         lo, hi = np.minimum(a, b), np.maximum(a, b)
         found = order[np.searchsorted(keys, lo * n + hi)]
         return n + found, np.where(a == lo, t[found], 1 - t[found])
@@ -77,7 +77,7 @@ def clip_layer(layer: ClothLayer, field: np.ndarray, name: str, tile: int) -> Cl
 
 
 def compact(layer: ClothLayer, keep: np.ndarray | None = None) -> ClothLayer:
-    """Keep the faces of mask ``keep`` (F,) (None: all) and drop vertices that no face uses."""
+    """The layer with the faces ``keep`` (F,) bool (None: all) and without vertices that no face uses."""
     keep = np.ones(len(layer.faces), bool) if keep is None else keep
     used, index = np.unique(layer.faces[keep], return_inverse=True)
     return replace(
@@ -92,14 +92,14 @@ def compact(layer: ClothLayer, keep: np.ndarray | None = None) -> ClothLayer:
 
 
 def border_vertices(faces: np.ndarray) -> np.ndarray:
-    """Vertex pairs (E, 2) of the edges that only one face uses."""
+    """Pairs of vertices (E, 2): the edges that only one face uses."""
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     unique, times = np.unique(edges, axis=0, return_counts=True)
     return unique[times == 1]
 
 
 def smoother(faces: np.ndarray, count: int) -> sparse.csr_array:
-    """(V, V) mean of the neighbours; border vertices take only their neighbours along the border."""
+    """(V, V) matrix of the mean of the neighbours; border vertices take neighbours along the border only."""
     edges, border = unique_edges(faces), border_vertices(faces)
     on_border = np.zeros(count, bool)
     on_border[border.ravel()] = True
@@ -116,8 +116,8 @@ def inflate(
 
     Args:
         layer: the sheet lying on the body. offset: (V,) metres along ``normals`` (V, 3).
-        steps: Laplacian steps. floor: function of positions (V, 3) to the fraction of ``offset``
-            that relaxing may not undercut.
+        steps: Laplacian steps. floor: function of positions (V, 3) to the share of ``offset`` that has to
+            remain after relaxation.
     """
     base, mean = layer.positions, smoother(layer.faces, len(layer.positions))
     x, least = base + normals * offset[:, None], floor(base) * offset

@@ -12,7 +12,7 @@ from hvr_nb.types import Body, Camera
 
 FILL = 0.80  # share of the image height that the person takes
 STRIDES_PER_SECOND = 0.95  # two steps each
-CLOTHES = 0.03  # metres that hair and soles add around the bare body
+CLOTHES = 0.03  # metres that hair and soles add to the bare body
 
 
 def subject_camera(size: int | tuple[int, int] = 512, *, seed: int = 0, focal_ratio: float = 0.0) -> Camera:
@@ -20,8 +20,8 @@ def subject_camera(size: int | tuple[int, int] = 512, *, seed: int = 0, focal_ra
 
     Args:
         size: image side, or (width, height), pixels.
-        seed: draws the focal length, 1.25 to 1.4 times the larger side: near, but not at, the default
-            that the pipeline assumes. focal_ratio: a given ratio instead.
+        seed: draws the focal length, 1.25 to 1.4 times the larger side. That is near the default of the
+            pipeline, but not equal to it. focal_ratio: a given ratio instead.
     """
     width, height = (size, size) if np.isscalar(size) else size
     ratio = focal_ratio or np.random.default_rng([seed, 9]).uniform(1.25, 1.4)
@@ -41,7 +41,7 @@ def rotating_motion(
     """A full turn in A-pose over the clip, swaying by 4 degrees.
 
     Args:
-        frames: length; the turn always takes the whole clip. fps: frames per second (the sway's pace).
+        frames: length; the turn takes the whole clip. fps: frames per second, for the pace of the sway.
         seed: draws shape, camera and phase. camera, betas (10,): given ones instead.
         model: None takes the open body.
     """
@@ -68,7 +68,7 @@ def walking_motion(
     betas: np.ndarray | None = None,
     model: BodyModel | None = None,
 ) -> Body:
-    """Walking on the spot, turning by ``turn`` radians over the clip; options as ``rotating_motion``, betas (10,)."""
+    """Walking on the spot while turning by ``turn`` radians; options as ``rotating_motion``, betas (10,)."""
     rng = np.random.default_rng([seed, 2])
     p = 2 * np.pi * STRIDES_PER_SECOND * np.arange(frames) / fps + rng.uniform(0, 2 * np.pi)
     poses = np.zeros((frames, 24, 3))
@@ -83,7 +83,7 @@ def walking_motion(
         down = Rotation.from_rotvec(np.array([0, 0, -side * np.radians(68)]))
         poses[:, shoulder] = (Rotation.from_rotvec(np.outer(swing, [1.0, 0, 0])) * down).as_rotvec()
         poses[:, elbow, 1] = -side * (0.30 + 0.22 * np.clip(np.sin(phase), 0, None))
-    poses[:, 3, 1] = 0.10 * np.sin(p)  # the trunk turns against the legs
+    poses[:, 3, 1] = 0.10 * np.sin(p)  # the trunk rotates against the legs
     poses[:, 6, 1] = 0.06 * np.sin(p)
     poses[:, 3, 0] = 0.03
     poses[:, 15, 1] = -0.10 * np.sin(p)
@@ -99,17 +99,17 @@ def clip_motion(
     betas: np.ndarray | None = None,
     model: BodyModel | None = None,
 ) -> Body:
-    """Any SMPL motion (motion capture, another person's clip) carried to the subject's betas (10,) and camera.
+    """Any SMPL motion with the subject's betas (10,), framed by the subject's camera.
 
-    Rotations are kept, the path over the ground is kept in shape; distance and height are chosen so
-    that the whole motion stays in the picture.
+    The motion may be motion capture or another person's clip. Rotations and the shape of the path over
+    the ground are kept; distance and height are chosen so that all of it stays in the picture.
     """
     poses = body.poses.reshape(len(body), 24, 3).astype(np.float64)
     return _framed(poses, body.transl - body.transl[:1], camera, betas, seed, model, grounded=False)
 
 
 def _yaw(angle: np.ndarray) -> np.ndarray:
-    """(T, 3) rotation vectors about the vertical that keep the angle within half a turn."""
+    """(T, 3) rotation vectors about the vertical, with angles within half a turn."""
     return np.outer((angle + np.pi) % (2 * np.pi) - np.pi, [0.0, 1.0, 0.0])
 
 
@@ -127,8 +127,8 @@ def _framed(poses, path, camera, betas, seed, model, *, grounded: bool) -> Body:
     """Place a motion before the camera so that the person fills ``FILL`` of the image's height.
 
     Args:
-        poses: (T, 24, 3). path: (T, 3) metres, where the motion goes.
-        grounded: put the lowest point of every frame on one floor; else heights are kept.
+        poses: (T, 24, 3). path: (T, 3) metres, translation of the motion.
+        grounded: put the lowest point of every frame on one floor; otherwise heights are kept.
     """
     model = model or load_body_model(OPEN_BODY)
     camera = camera or subject_camera(seed=seed)
@@ -156,7 +156,7 @@ def _framed(poses, path, camera, betas, seed, model, *, grounded: bool) -> Body:
 def _distance(vertices: np.ndarray, camera: Camera) -> np.ndarray:
     """(3,) translation that makes all vertices (T, V, 3) fill ``FILL`` of the image, centred."""
     place = np.array([0.0, 0.0, -3.0])
-    # Width may take more of the picture than height: outstretched arms leave a smaller margin.
+    # outstretched arms may take more of the width than the person takes of the height
     limit = np.array([0.92 * camera.width, FILL * camera.height])
     for _ in range(12):
         x = to_camera(vertices.reshape(-1, 3) + place, camera)

@@ -1,4 +1,4 @@
-"""The synthetic person: a shape, clothes and a texture drawn from a seed (specs/body.md 3)."""
+"""The synthetic person: a shape, clothes and a texture drawn from a seed (docs/body.md, 8)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,26 @@ from scipy import sparse
 
 from hvr_nb.body import skinning
 from hvr_nb.body.model import OPEN_BODY, BodyModel, load_body_model
-from hvr_nb.subject import texture as tx
 from hvr_nb.subject.garments import Marks, dress, make_marks
 from hvr_nb.subject.layers import ClothLayer
+from hvr_nb.subject.texture import (
+    atlas_uv,
+    bake,
+    finish_tile,
+    join_tiles,
+    paint_hair,
+    paint_shirt,
+    paint_shoes,
+    paint_skin,
+    paint_skirt,
+    paint_trousers,
+)
 from hvr_nb.types import Body, HvrError, Mesh
 
 Outfit = Literal["trousers", "shorts", "skirt"]
 OUTFITS = ("trousers", "shorts", "skirt")
 TILE = 1024  # texels along a tile of the atlas
-FINER = 2  # the painters work this much finer, so that edges are smooth
+FINER = 2  # textures are painted at this multiple of the resolution, so that edges are smooth
 
 _TONES = np.array([[0.86, 0.66, 0.55], [0.76, 0.56, 0.44], [0.58, 0.40, 0.30], [0.91, 0.74, 0.64]])
 _HAIRS = np.array([[0.20, 0.13, 0.09], [0.10, 0.08, 0.07], [0.42, 0.27, 0.14], [0.52, 0.40, 0.22]])
@@ -55,7 +66,7 @@ class Subject:
     positions: np.ndarray = field(repr=False)  # (V, 3) metres, rest pose
     faces: np.ndarray = field(repr=False)  # (F, 3)
     weights: np.ndarray = field(repr=False)  # (V, 24)
-    carry: sparse.csr_array = field(repr=False)  # (V, body vertices): pose blend shapes are carried by it
+    carry: sparse.csr_array = field(repr=False)  # (V, B) body vertices whose pose correctives a vertex takes
     labels: np.ndarray = field(repr=False)  # (F,) uint8 ATR label of each face
     uv: np.ndarray = field(repr=False)  # (F, 3, 2) atlas coordinates of each corner, origin lower left
     texture: np.ndarray = field(repr=False)  # (2 TILE, 2 TILE, 3) uint8 RGB atlas
@@ -74,7 +85,7 @@ def make_subject(
     model: BodyModel | None = None,
     betas: np.ndarray | None = None,
 ) -> Subject:
-    """Dress a body.
+    """Dress a body in clothes, hair and texture drawn from a seed.
 
     Args:
         outfit: "trousers", "shorts" or "skirt", each with shirt, shoes and hair.
@@ -108,7 +119,7 @@ def make_subject(
 
 
 def subject_betas(seed: int) -> np.ndarray:
-    """(10,) shape drawn from a seed, moderate in every direction."""
+    """(10,) betas of a moderate shape, drawn from a seed."""
     return np.clip(np.random.default_rng([seed, 77]).normal(0, 0.6, 10), -1.2, 1.2)
 
 
@@ -126,12 +137,12 @@ def _merge(layers: list[ClothLayer], model, betas, outfit, seed, texture) -> Sub
         weights=np.concatenate([layer.weights for layer in layers]),
         carry=sparse.csr_array(sparse.vstack([layer.carry for layer in layers])),
         labels=np.concatenate([layer.labels for layer in layers]),
-        uv=np.concatenate([tx.atlas_uv(layer) for layer in layers]),
+        uv=np.concatenate([atlas_uv(layer) for layer in layers]),
     )
 
 
 def _paint(layers: list[ClothLayer], marks: Marks, outfit: str, seed: int) -> np.ndarray:
-    """The atlas of an outfit, colours drawn from the seed."""
+    """The texture atlas of an outfit, with colours drawn from the seed."""
     rng = np.random.default_rng([seed, OUTFITS.index(outfit), 5])
 
     def draw(table):
@@ -143,25 +154,25 @@ def _paint(layers: list[ClothLayer], marks: Marks, outfit: str, seed: int) -> np
     grain = 1000 * seed
     low = float(layers[2].positions[:, 1].min())
     painters = {
-        "skin": lambda p: tx.paint_skin(p, marks, tone, iris, grain),
-        "shirt": lambda p: tx.paint_shirt(p, marks, shirt[0], shirt[1], pattern, grain + 10),
-        "trousers": lambda p: tx.paint_trousers(p, marks, lower[0], low, grain + 20),
-        "skirt": lambda p: tx.paint_skirt(p, marks, lower[0], lower[1], low, grain + 30),
-        "shoes": lambda p: tx.paint_shoes(p, marks, shoe, grain + 40),
-        "hair": lambda p: tx.paint_hair(p, marks, hair, grain + 50),
+        "skin": lambda p: paint_skin(p, marks, tone, iris, grain),
+        "shirt": lambda p: paint_shirt(p, marks, shirt[0], shirt[1], pattern, grain + 10),
+        "trousers": lambda p: paint_trousers(p, marks, lower[0], low, grain + 20),
+        "skirt": lambda p: paint_skirt(p, marks, lower[0], lower[1], low, grain + 30),
+        "shoes": lambda p: paint_shoes(p, marks, shoe, grain + 40),
+        "hair": lambda p: paint_hair(p, marks, hair, grain + 50),
     }
     tiles = [np.zeros((FINER * TILE, FINER * TILE, 3), np.float32) for _ in range(4)]
     drawn = [np.zeros((FINER * TILE, FINER * TILE), bool) for _ in range(4)]
     for layer in layers:
-        tx.bake(layer, painters[layer.name], tiles[layer.tile], drawn[layer.tile])
-    return tx.join_tiles([tx.finish_tile(t, d, TILE) for t, d in zip(tiles, drawn, strict=True)])
+        bake(layer, painters[layer.name], tiles[layer.tile], drawn[layer.tile])
+    return join_tiles([finish_tile(t, d, TILE) for t, d in zip(tiles, drawn, strict=True)])
 
 
 def pose_subject(subject: Subject, body: Body) -> np.ndarray:
     """Clothed vertices (T, V, 3) float32 of every frame of ``body``, world metres.
 
-    Clothes are skinned by the body's own blend shapes and weights, with the subject's shape
-    (``body.betas`` must agree).
+    Clothes are skinned with the body's pose correctives and blend weights, at the subject's shape
+    (``body.betas`` must be equal).
 
     Raises:
         HvrError: ``body`` has another shape or belongs to another model.
@@ -190,11 +201,11 @@ def pose_subject(subject: Subject, body: Body) -> np.ndarray:
 
 
 def check_body(subject: Subject, body: Body) -> None:
-    """Raise HvrError where ``body`` cannot be worn by ``subject``."""
+    """Raise HvrError where the subject cannot perform ``body``: another model or another shape."""
     if body.model_hash and body.model_hash != subject.model.hash:
         raise HvrError(
             f"this motion belongs to body model {body.model_hash[:8]}, the subject to "
-            f"{subject.model.hash[:8]}; use clip_motion to carry it over"
+            f"{subject.model.hash[:8]}; convert it with clip_motion"
         )
     if not np.allclose(body.betas[:10], subject.betas, atol=1e-5):
         raise HvrError(

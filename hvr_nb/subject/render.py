@@ -1,4 +1,4 @@
-"""Pictures of the synthetic person with exact ground truth for every pixel (specs/body.md 3)."""
+"""Pictures of the synthetic person with exact ground truth for every pixel (docs/body.md, 8)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hvr_nb.subject.room import paint_room, room_place
 from hvr_nb.types import Body, Camera
 
 LIGHT = np.array([0.42, 0.66, 0.62]) / np.linalg.norm([0.42, 0.66, 0.62])  # towards the lamp, world axes
-SUN, SKY, GROUND = 0.42, 0.72, 0.54  # Lambert lamp, ambient from above and from below
+SUN, SKY, GROUND = 0.42, 0.72, 0.54  # Lambertian lamp, ambient light from above and from below
 GRAIN = 0.008  # standard deviation of the image noise, 0..1
 SUPER = 2  # subpixels along each side of a pixel
 
@@ -28,9 +28,9 @@ class Take:
 
     frames: np.ndarray = field(repr=False)  # (T, H, W, 3) uint8 RGB
     alpha: np.ndarray = field(repr=False)  # (T, H, W) uint8, 0..255 coverage
-    labels: np.ndarray = field(repr=False)  # (T, H, W) uint8 ATR, not 0 exactly where alpha >= 128
-    depth: np.ndarray | None = field(repr=False)  # (T, H, W) float32 metres at pixel centres, 0 = nothing
-    normals: np.ndarray | None = field(repr=False)  # (T, H, W, 3) float16, camera axes, 0 = nothing
+    labels: np.ndarray = field(repr=False)  # (T, H, W) uint8 ATR, nonzero exactly where alpha >= 128
+    depth: np.ndarray | None = field(repr=False)  # (T, H, W) float32 metres at pixel centres, 0 = background
+    normals: np.ndarray | None = field(repr=False)  # (T, H, W, 3) float16, camera axes, 0 = background
     points25: np.ndarray = field(repr=False)  # (T, 25, 2) pixels, BODY_25
     joints: np.ndarray = field(repr=False)  # (T, 24, 3) metres, world, forward kinematics
     camera: Camera
@@ -48,16 +48,16 @@ def render_subject(
     geometry: bool = True,
     progress: bool = False,
 ) -> Take:
-    """Film ``subject`` moving as ``body``.
+    """Render ``subject`` moving as ``body``.
 
     Args:
         camera: None takes ``body.camera``.
-        seed: of the room and of the image noise.
-        background: (H, W, 3) picture, 0..255, behind the person; None takes a quiet room, fixed in the
-            world, so that every camera sees the same one.
-        shade: False gives the bare texture colours.
-        geometry: False leaves depth and normals out (they take most of the memory).
-        progress: show a bar.
+        seed: draws the room and the image noise.
+        background: (H, W, 3) picture, 0..255, behind the person; None takes a plain room that is fixed in
+            the world, so that every camera sees the same one.
+        shade: False gives the texture colours without light.
+        geometry: False leaves out depth and normals, which take most of the memory.
+        progress: show a progress bar.
     """
     camera = camera or body.camera
     vertices = pose_subject(subject, body)
@@ -110,7 +110,7 @@ def body25_world(subject: Subject, vertices: np.ndarray, joints: np.ndarray) -> 
 
 
 def fitting_texture(subject: Subject, vertices: np.ndarray, camera: Camera) -> np.ndarray:
-    """The atlas (N, N, 3), shrunk for the posed vertices (V, 3) until a texel is no smaller than a subpixel."""
+    """The atlas (N, N, 3), reduced for posed vertices (V, 3) until texels are no smaller than subpixels."""
     uv = subject.uv
     (ax, ay), (bx, by) = (uv[:, 1] - uv[:, 0]).T, (uv[:, 2] - uv[:, 0]).T
     texels = np.abs(ax * by - ay * bx).sum() * len(subject.texture) ** 2
@@ -126,7 +126,7 @@ def fitting_texture(subject: Subject, vertices: np.ndarray, camera: Camera) -> n
 
 
 def shading(normals: np.ndarray) -> np.ndarray:
-    """Brightness (N,) of a white Lambertian surface with world normals (N, 3): lamp and hemisphere."""
+    """Brightness (N,) of a white Lambertian surface with world normals (N, 3): one lamp and a hemisphere."""
     lamp = np.maximum(normals @ LIGHT.astype(np.float32), 0)
     return SUN * lamp + GROUND + (SKY - GROUND) * (0.5 + 0.5 * normals[:, 1])
 
@@ -185,7 +185,7 @@ def sample(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
 
 
 def _vote(labels: np.ndarray) -> np.ndarray:
-    """(2H, 2W) subpixel labels to (H, W): the most frequent one, nothing where under half is covered."""
+    """(H, W) labels of subpixel labels (2H, 2W): the most frequent one, 0 where less than half is covered."""
     h, w = labels.shape[0] // SUPER, labels.shape[1] // SUPER
     four = labels.reshape(h, SUPER, w, SUPER).swapaxes(1, 2).reshape(h, w, 4)
     a, b, c, d = np.sort(four, axis=-1).transpose(2, 0, 1)

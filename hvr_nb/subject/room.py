@@ -1,4 +1,4 @@
-"""The room behind the synthetic person: a round wall of soft blotches and a quiet checkered floor."""
+"""The room behind the synthetic person: a round wall with soft blotches and a chequered floor."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from hvr_nb.geometry.camera import camera_centre
 from hvr_nb.types import Camera
 
 WALL = 7.0  # metres from the person to the wall
-TILE = 0.5  # metres along a floor tile
+TILE = 0.5  # metres, side of a floor tile
 
 
 def room_place(vertices: np.ndarray) -> tuple[float, np.ndarray]:
-    """Height of the floor and (3,) middle of the room around a bare posed body (T, V, 3); metres."""
+    """Height of the floor and middle (3,) of the room around a bare posed body (T, V, 3); metres."""
     return float(vertices[..., 1].min()) - 0.010, vertices.reshape(-1, 3).mean(0)  # soles are 10 mm thick
 
 
 def paint_room(camera: Camera, floor: float, middle: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """What ``camera`` sees without the person: (H, W, 3) float32, 0..255.
+    """Picture of the room without the person: (H, W, 3) float32, 0..255.
 
     Args:
-        floor, middle: see ``room_place``. seed: draws the wall.
+        floor, middle: from ``room_place``. seed: draws the wall.
     """
     ray, eye = _rays(camera), camera_centre(camera)
     down = np.where(ray[..., 1] < -1e-6, (floor - eye[1]) / np.minimum(ray[..., 1], -1e-6), np.inf)

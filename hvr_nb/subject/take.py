@@ -1,4 +1,4 @@
-"""A synthetic clip on disk: the video, and beside it everything that is true about it."""
+"""A synthetic clip on disk: the video and, beside it, its ground truth."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from hvr_nb.subject.room import paint_room, room_place
 from hvr_nb.types import Body, Camera, HvrError
 
 VIDEO, TRUTH, RECIPE = "video.mp4", "truth.npz", "synthetic.json"
-LOOK = 2  # raise when the same parameters give other pictures, so that old clips are made again
+LOOK = 2  # version of the pictures: raise it when the same parameters give others, so clips are made again
 _CAMERA = ("K", "width", "height", "R", "t", "dist")
 _BODY = ("betas", "global_orient", "body_pose", "transl", "valid", "model_hash")
 
 
 @dataclass(frozen=True)
 class HiddenView:
-    """Pictures from a camera that the pipeline never sees; N of the clip's frames."""
+    """Pictures of N of the clip's frames from a camera that the pipeline never sees."""
 
     camera: Camera
     frames: np.ndarray = field(repr=False)  # (N, H, W, 3) uint8 RGB
     alpha: np.ndarray = field(repr=False)  # (N, H, W) uint8
-    frame_indices: np.ndarray  # (N,) frames of the clip they show
+    frame_indices: np.ndarray  # (N,) the frames of the clip that they show
 
     def at(self, frames: np.ndarray) -> HiddenView:
-        """The pictures that show one of ``frames`` (M,), numbered by the position in ``frames``."""
+        """The pictures that show one of ``frames`` (M,), with indices into ``frames``."""
         shown = {int(f): k for k, f in enumerate(self.frame_indices)}
         kept = [(k, shown[int(f)]) for k, f in enumerate(frames) if int(f) in shown]
         index, pick = np.asarray(kept, int).reshape(-1, 2).T
@@ -46,7 +46,7 @@ class HiddenView:
 
 @dataclass(frozen=True)
 class Truth:
-    """What is true about a synthetic clip of T frames."""
+    """The ground truth of a synthetic clip of T frames."""
 
     body: Body  # true shape, poses, translation and camera
     alpha: np.ndarray = field(repr=False)  # (T, H, W) uint8 coverage
@@ -64,13 +64,13 @@ class Truth:
         return self.body.camera
 
     def subject(self) -> Subject:
-        """The person of the clip, made again from outfit, seed and shape."""
+        """The person of the clip, made anew from outfit, seed and shape."""
         return make_subject(self.outfit, seed=self.seed, betas=self.body.betas)
 
     def at(self, frames) -> Truth:
-        """The truth of the chosen frames, (N,) indices into this one, as a clip of N frames.
+        """The truth of the chosen frames, (N,) indices, as a clip of N frames.
 
-        Hidden pictures of other frames are left out; the others count in the new clip's frames.
+        Hidden pictures of other frames are left out; the rest have indices into the new clip.
         """
         frames = np.asarray(frames, int)
         if len(frames) and not 0 <= frames.min() <= frames.max() < len(self.alpha):
@@ -93,8 +93,8 @@ def hidden_cameras(body: Body, centre: np.ndarray, count: int, *, seed: int = 0)
     """``count`` cameras around the person, between the angles of the true one, raised by 5 to 20 degrees.
 
     Args:
-        body: its camera is moved. centre: (3,) metres, what the cameras circle about.
-        seed: draws where on the circle they start and how high they are.
+        body: its camera is moved. centre: (3,) metres, the centre of the circle.
+        seed: draws the first angle and the heights.
     """
     rng = np.random.default_rng([seed, 31])
     start, jitter = rng.uniform(0.25, 0.75), rng.uniform(-0.12, 0.12, count)
@@ -106,7 +106,7 @@ def hidden_cameras(body: Body, centre: np.ndarray, count: int, *, seed: int = 0)
 
 
 def _raised(camera: Camera, centre: np.ndarray, angle: float) -> Camera:
-    """``camera`` carried up about ``centre``: turned about its own x axis."""
+    """``camera`` raised about ``centre``: rotated about its own x axis."""
     c, s = np.cos(angle), np.sin(angle)
     turn = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
     pivot = camera.R @ centre + camera.t
@@ -135,23 +135,23 @@ def write_synthetic(
     hidden_every: int = 6,
     progress: bool = False,
 ) -> Path:
-    """Film a synthetic person: ``<folder>/video.mp4`` and ``<folder>/truth.npz``.
+    """Render a synthetic person to ``<folder>/video.mp4`` and ``<folder>/truth.npz``.
 
-    Nothing is done where the folder already holds the whole result of the same parameters.
+    Nothing is done where the folder already holds the complete result of the same parameters.
 
     Args:
-        folder: made if need be. outfit: "trousers", "shorts" or "skirt".
+        folder: created if it does not exist. outfit: "trousers", "shorts" or "skirt".
         motion: "rotate", "walk", or any body motion (then ``frames`` is ignored).
         frames: length. size: image side or (width, height), pixels; even.
         fps: frames per second. seed: draws person, camera, room and noise.
-        hidden_views: how many other cameras film every ``hidden_every``-th frame.
-        progress: show a bar.
+        hidden_views: number of other cameras, which film every ``hidden_every``-th frame.
+        progress: show a progress bar.
 
     Returns:
         The folder.
 
     Raises:
-        HvrError: a parameter makes no sense, or the folder holds a video that was not written here.
+        HvrError: a parameter is out of range, or the folder holds a video that was not written here.
     """
     folder = Path(folder)
     recipe = _recipe(outfit, motion, frames, size, fps, seed, hidden_views, hidden_every)
@@ -159,11 +159,11 @@ def write_synthetic(
         return folder
     if (folder / VIDEO).exists() and not (folder / RECIPE).exists():
         raise HvrError(f"{folder / VIDEO} was not written by write_synthetic; choose another folder")
-    write_json(folder / RECIPE, recipe)  # from here on the folder is known to be ours, finished or not
+    write_json(folder / RECIPE, recipe)  # marks the folder as ours, finished or not
     subject = make_subject(outfit, seed=seed, betas=subject_betas(seed))
     body = _motion(motion, frames, fps, seed, subject_camera(tuple(recipe["size"]), seed=seed))
     take = render_subject(subject, body, seed=seed, geometry=False, progress=progress)
-    (folder / TRUTH).unlink(missing_ok=True)  # the marker of a finished clip: gone while the video changes
+    (folder / TRUTH).unlink(missing_ok=True)  # it marks a finished clip, so it goes while the video changes
     write_video(folder / VIDEO, take.frames, fps=fps, crf=8)
     shown = np.arange(0, len(body), hidden_every)
     hidden, place = [], room_place(posed(subject.model, body)[0])
@@ -195,7 +195,7 @@ def _motion(motion: str | Body, frames: int, fps: float, seed: int, camera: Came
 
 
 def _recipe(outfit, motion, frames, size, fps, seed, hidden_views, hidden_every) -> dict:
-    """The parameters as plain values, checked; equal recipes give equal clips."""
+    """The parameters, checked, as plain values; equal recipes give equal clips."""
     width, height = (size, size) if np.isscalar(size) else size
     if isinstance(motion, Body):
         frames = len(motion)
@@ -228,7 +228,7 @@ def _recipe(outfit, motion, frames, size, fps, seed, hidden_views, hidden_every)
 
 
 def _is_done(folder: Path, recipe: dict) -> bool:
-    """Whether the folder holds the whole result of ``recipe``, video undamaged."""
+    """Whether the folder holds the complete result of ``recipe`` with an undamaged video."""
     if not all((folder / name).exists() for name in (VIDEO, TRUTH, RECIPE)):
         return False
     if read_json(folder / RECIPE, remedy="delete it and write the clip again") != recipe:

@@ -1,8 +1,7 @@
-"""Baked colours of the synthetic person: functions of rest position, painted into one UV atlas.
+"""The texture of the synthetic person: functions of rest position, baked into one atlas (docs/body.md, 8).
 
-The atlas is 2 x 2 tiles: skin (upper left), shirt (upper right), trousers or skirt (lower left),
-hair and shoes (lower right). Garments keep the texture coordinates of the body under them inside
-their tile (specs/body.md 3).
+The atlas has 2 x 2 tiles: skin (upper left), shirt (upper right), trousers or skirt (lower left), hair
+and shoes (lower right). In its tile a garment has the texture coordinates of the body under it.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ def atlas_uv(layer: ClothLayer) -> np.ndarray:
 
 
 def noise(p: np.ndarray, size: float, seed: int) -> np.ndarray:
-    """Smooth value noise (N,) in -1..1 at points (N, 3); ``size`` is the grain in metres."""
+    """Value noise (N,) in -1..1 at points (N, 3); ``size`` is the size of its grains, metres."""
     lattice = np.random.default_rng(seed).uniform(-1, 1, (32, 32, 32)).astype(np.float32)
     return ndimage.map_coordinates(lattice, (p / size).T, order=1, mode="grid-wrap")
 
@@ -36,12 +35,12 @@ def _mix(colour: np.ndarray, other, amount) -> np.ndarray:
 
 
 def _line(x: np.ndarray, width: float, soft: float = 0.0010) -> np.ndarray:
-    """1 within ``width`` of x = 0, falling to 0 over ``soft``; metres."""
+    """A soft line: 1 within ``width`` of x = 0, falling to 0 over ``soft``; metres."""
     return 1 - smoothstep(np.abs(x), width / 2, width / 2 + soft)
 
 
 def _spot(p: np.ndarray, centre: np.ndarray, radii: tuple, soft: float = 0.25) -> np.ndarray:
-    """A soft-edged ellipse in front view; ``radii`` (x, y) in metres."""
+    """A soft-edged ellipse in the front view; ``radii`` (x, y) in metres."""
     d = np.hypot((p[:, 0] - centre[0]) / radii[0], (p[:, 1] - centre[1]) / radii[1])
     return 1 - smoothstep(d, 1 - soft, 1 + soft)
 
@@ -59,7 +58,7 @@ def paint_skin(p: np.ndarray, marks: Marks, tone: np.ndarray, iris: np.ndarray, 
 
 
 def _paint_face(c: np.ndarray, p: np.ndarray, marks: Marks, tone: np.ndarray, iris: np.ndarray) -> np.ndarray:
-    """Features over the skin colours (N, 3) of points (N, 3) on the front of the head."""
+    """The face, painted over skin colours (N, 3) of points (N, 3) on the front of the head."""
     nose = marks.points[0]
     unit = (marks.points[15:17, 1].mean() - nose[1]) / 0.039  # 1 for the mean head
     for side in (-1, 1):
@@ -84,14 +83,14 @@ def _paint_face(c: np.ndarray, p: np.ndarray, marks: Marks, tone: np.ndarray, ir
 def paint_shirt(
     p: np.ndarray, marks: Marks, base: np.ndarray, accent: np.ndarray, pattern: int, seed: int
 ) -> np.ndarray:
-    """Shirt colours (N, 3) at p (N, 3): stripes (0), checks (1) or colour blocks (2), with chest and back prints."""
+    """Shirt colours (N, 3) at p (N, 3): stripes (0), checks (1) or colour blocks (2), and prints."""
     shoulder, chest = marks.joints[16], marks.joints[9]
     sleeve = np.abs(p[:, 0]) > shoulder[0] + 0.015
     round_body = np.arctan2(p[:, 0], p[:, 2] - chest[2]) * 0.14
     round_arm = np.arctan2(p[:, 1] - shoulder[1], p[:, 2] - shoulder[2]) * 0.055
     along = np.where(sleeve, np.abs(p[:, 0]) - shoulder[0], p[:, 1])
     around = np.where(sleeve, round_arm, round_body)
-    rows = sleeve | (p[:, 1] < shoulder[1] + 0.025)  # a plain yoke: bands of height would smear on top
+    rows = sleeve | (p[:, 1] < shoulder[1] + 0.025)  # no bands on the shoulders, where they would smear
     c = base[None] * (1 + 0.05 * noise(p, 0.004, seed) + 0.06 * noise(p, 0.06, seed + 1))[:, None]
     if pattern == 0:
         c = _mix(c, accent, 0.95 * rows * _line((along % 0.052) - 0.026, 0.020))
@@ -109,7 +108,7 @@ def paint_shirt(
 
 
 def _prints(c: np.ndarray, p: np.ndarray, marks: Marks, sleeve: np.ndarray, accent: np.ndarray) -> np.ndarray:
-    """What tells front, back, left and right of a shirt apart."""
+    """Print, bar and pocket of a shirt, by which front, back, left and right differ."""
     chest = marks.joints[9]
     front, back = ~sleeve & (p[:, 2] > chest[2]), ~sleeve & (p[:, 2] < chest[2])
     badge = np.array([0.0, chest[1] + 0.085, 0])
@@ -128,7 +127,7 @@ def _prints(c: np.ndarray, p: np.ndarray, marks: Marks, sleeve: np.ndarray, acce
 
 
 def paint_trousers(p: np.ndarray, marks: Marks, base: np.ndarray, end: float, seed: int) -> np.ndarray:
-    """Trouser colours (N, 3) at p (N, 3): woven cloth, seams, belt, pockets, worn thighs, a left cargo pocket."""
+    """Trouser colours (N, 3) at p (N, 3): cloth, seams, belt, pockets, worn thighs, a left cargo pocket."""
     weave = 0.10 * noise(p * [1, 0.4, 1], 0.004, seed) + 0.07 * noise(p, 0.03, seed + 1)
     c = base[None] * (1 + weave[:, None])
     hip, knee, ankle = marks.joints[1], marks.joints[4], marks.joints[7]
@@ -196,7 +195,7 @@ def paint_hair(p: np.ndarray, marks: Marks, base: np.ndarray, seed: int) -> np.n
 
 
 def bake(layer: ClothLayer, paint, tile: np.ndarray, drawn: np.ndarray) -> None:
-    """Paint one layer into its ``tile`` (S, S, 3) float and mark the texels in ``drawn`` (S, S).
+    """Paint one layer into its ``tile`` (S, S, 3) float, and mark its texels in ``drawn`` (S, S).
 
     Args:
         paint: function of positions (N, 3) to colours (N, 3).
@@ -213,9 +212,9 @@ def bake(layer: ClothLayer, paint, tile: np.ndarray, drawn: np.ndarray) -> None:
 
 
 def finish_tile(tile: np.ndarray, drawn: np.ndarray, size: int) -> np.ndarray:
-    """Shrink a tile (S, S, 3) in 0..1 to (size, size, 3) uint8; empty texels take the nearest colour.
+    """Reduce a tile (S, S, 3) in 0..1 to (size, size, 3) uint8; empty texels take the nearest colour.
 
-    Only painted texels, ``drawn`` (S, S), are averaged, and no filter will ever see a seam.
+    Only painted texels, ``drawn`` (S, S), are averaged, so filters show no seams.
     """
     colour = cv2.resize(tile, (size, size), interpolation=cv2.INTER_AREA)
     share = cv2.resize(drawn.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
