@@ -1,12 +1,10 @@
 """Pictures with numpy: sheets, plots, shaded meshes, skeletons.
 
-- ``contact_sheet``: Images (H, W, 3) of any size side by side on white, each ``tile`` pixels high,
-  captions below.
-- ``to_uint8``: Float 0..1 pictures as uint8 (uint8 passes through).
-- ``over``: Pictures over black (..., H, W, 3) with alpha (..., H, W) uint8, set on another
-  background.
-- ``shade``: A shaded picture of a mesh on a transparent ground.
-- ``body_overlay``: The body drawn over every frame.
+- ``contact_sheet``: images side by side on white, with captions.
+- ``to_uint8``: pictures with values 0..1 as uint8.
+- ``over``: pictures with alpha composited over a background.
+- ``shade``: a shaded picture of a mesh on a transparent background.
+- ``body_overlay``: the body drawn over every frame.
 """
 
 import lazy_loader

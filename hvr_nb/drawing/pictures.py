@@ -1,7 +1,7 @@
 """Pictures drawn with numpy, OpenCV and Pillow: contact sheets, captions, skeletons, silhouettes, labels.
 
-Every function takes and returns images as (H, W, 3) uint8 RGB; nothing here knows about notebooks.
-Colours mean the same thing everywhere: the person's left is blue, the right orange, the middle grey.
+Functions take and return images (H, W, 3) uint8 RGB. Colours have one meaning: the person's left is
+blue, the right is orange, the middle is grey.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ LABEL_COLOURS = {
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
-    """An image as (H, W, 3) uint8: grey and RGBA are taken too, floats are read as 0..1."""
+    """An image as (H, W, 3) uint8; it may be (H, W), (H, W, 3) or (H, W, 4), floats have the range 0..1."""
     image = np.asarray(image)
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
-        raise HvrError(f"shape {image.shape} is no image; give (H, W), (H, W, 3) or (H, W, 4)")
+        raise HvrError(f"shape {image.shape} is not an image; give (H, W), (H, W, 3) or (H, W, 4)")
     if image.dtype.kind == "f":
         image = (np.clip(np.nan_to_num(image), 0, 1) * 255).round().astype(np.uint8)
     elif image.dtype == bool:
@@ -51,7 +51,7 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def resized(image: np.ndarray, *, height: int = 0, max_side: int = 0) -> np.ndarray:
-    """The image (H, W, 3) or (H, W) at ``height`` pixels, or with its larger side at most ``max_side``; shape kept."""
+    """An image (H, W, 3) or (H, W) resized to ``height``, or to a larger side of at most ``max_side``."""
     h, w = image.shape[:2]
     ratio = height / h if height else min(1.0, max_side / max(h, w))
     if ratio == 1.0:
@@ -69,11 +69,11 @@ def nearest(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def window(lo: np.ndarray, hi: np.ndarray, shape: tuple[int, ...], *, margin: float = 0.08) -> tuple:
-    """The part of an image worth looking at, as a pair of slices (rows, columns).
+    """The part of an image around a box, as a pair of slices (rows, columns).
 
     Args:
-        lo, hi: (2,) x, y corners in pixels of what matters. shape: (H, W, ...) of the image.
-        margin: added on every side, as a part of the larger extent.
+        lo, hi: (2,) x, y of the corners of the box, pixels. shape: (H, W, ...) of the image.
+        margin: added on every side, as a share of the larger side of the box.
     """
     limit = np.array([shape[1], shape[0]])
     if not (np.isfinite(lo).all() and np.isfinite(hi).all() and (hi > lo).all()):
@@ -104,7 +104,7 @@ def write_text(
     colour=(40, 40, 44),
     bold: bool = False,
 ) -> np.ndarray:
-    """``text`` on an image (H, W, 3), its upper left corner at pixel ``xy``; returns a new image."""
+    """An image (H, W, 3) with ``text`` whose upper left corner is at pixel ``xy``; a new image."""
     from PIL import Image, ImageDraw
 
     canvas = Image.fromarray(image)
@@ -130,9 +130,9 @@ def contact_sheet(
     """Images (H, W, 3) of any size side by side on white, each ``tile`` pixels high, captions below.
 
     Args:
-        images: N images, grey, RGB or RGBA. captions: none or N lines.
+        images: N images, grey, RGB or RGBA. captions: none, or N lines.
         columns: images in a row; 0 puts all in one row. title: one bold line above.
-        row_labels: none or one line a row, written to its left.
+        row_labels: none, or one line for each row, written to its left.
     """
     tiles = [resized(as_rgb(image), height=tile) for image in images]
     if not tiles:
@@ -163,12 +163,12 @@ def contact_sheet(
 
 
 def _fitting_size(text: str, room: int) -> int:
-    """The largest font size, 13 to 8, at which ``text`` fits ``room`` pixels."""
+    """The largest font size, 13 to 8, at which ``text`` fits into ``room`` pixels."""
     return next((size for size in range(13, 8, -1) if text_width(text, size=size) <= room), 8)
 
 
 def side_colour(name: str) -> tuple[int, int, int]:
-    """RGB of a joint by its name: left blue, right orange, the middle grey."""
+    """RGB colour of a joint by its name: left is blue, right is orange, the middle is grey."""
     return LEFT if name.startswith("left_") else RIGHT if name.startswith("right_") else MIDDLE
 
 
@@ -177,7 +177,7 @@ def draw_skeleton(image: np.ndarray, points: np.ndarray, filled: np.ndarray | No
 
     Args:
         image: (H, W, 3) uint8. points: (25, 3) x, y in pixels of this image (centres at +0.5) and
-            confidence, drawn as opacity. filled: (25,) bool; those points are drawn hollow.
+            confidence, which sets the opacity. filled: (25,) bool; interpolated points are drawn hollow.
 
     Returns:
         (H, W, 3) uint8, a new image.
@@ -207,7 +207,7 @@ def draw_joint(
 
 
 def draw_box(image: np.ndarray, box: np.ndarray, text: str, colour, *, width: int = 1) -> np.ndarray:
-    """A box (4,) x0, y0, x1, y1 in pixels with a few words in it over an image (H, W, 3); a new image."""
+    """An image (H, W, 3) with a box (4,) x0, y0, x1, y1 in pixels and ``text`` in it; a new image."""
     out = image.copy()
     low, high = (tuple(int(v) for v in np.floor(corner)) for corner in (box[:2], box[2:]))
     cv2.rectangle(out, low, high, tuple(int(c) for c in colour), width, cv2.LINE_AA)
@@ -216,7 +216,7 @@ def draw_box(image: np.ndarray, box: np.ndarray, text: str, colour, *, width: in
 
 
 def _blend(image: np.ndarray, points: np.ndarray, opacity: float, draw) -> None:
-    """Call ``draw(patch, points)`` on the part of ``image`` around ``points`` and mix it in, in place."""
+    """Call ``draw(patch, points)`` on the part of ``image`` around ``points`` and blend it in, in place."""
     if not np.isfinite(points).all() or not opacity > 0.02:
         return
     margin = max(8, round(max(image.shape[:2]) / 50))
@@ -257,7 +257,7 @@ def label_palette(label_set: str) -> np.ndarray:
 def draw_mask(
     image: np.ndarray, alpha: np.ndarray, labels: np.ndarray | None = None, *, label_set: str = "CIHP"
 ) -> np.ndarray:
-    """A silhouette over an image: background dimmed, edge drawn, label colours inside.
+    """A silhouette over an image: background dimmed, outline drawn, label colours inside.
 
     Args:
         image: (H, W, 3) uint8. alpha: (H, W) uint8, 0..255. labels: (H, W) uint8 or None.
@@ -309,7 +309,7 @@ def stack(images: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def colour_depth(depth: np.ndarray) -> np.ndarray:
-    """Depth (H, W), metres, inf or 0 where nothing is, as colours: near bright, far dark, empty white."""
+    """Depth (H, W), metres, as colours: near bright, far dark, white where it is inf or 0 (background)."""
     hit = np.isfinite(depth) & (depth > 0)
     if not hit.any():
         return np.full((*depth.shape, 3), 255, np.uint8)
@@ -335,6 +335,6 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
 
 
 def over(rgb: np.ndarray, alpha: np.ndarray, background: np.ndarray | float = 255.0) -> np.ndarray:
-    """Pictures over black (..., H, W, 3) with alpha (..., H, W) uint8, set on another background."""
+    """Pictures over black (..., H, W, 3) with alpha (..., H, W) uint8, composited over ``background``."""
     shade = np.asarray(background, np.float32) * (1.0 - alpha[..., None].astype(np.float32) / 255.0)
     return np.clip(rgb + shade + 0.5, 0, 255).astype(np.uint8)

@@ -13,7 +13,7 @@ UNITS = {
 
 
 def unit_of(name: str) -> str:
-    """The unit of a measured quantity, from the words of its name: "mpjpe_mm" is in mm."""
+    """The unit of a quantity, from its name: "mpjpe_mm" is in mm."""
     words = name.lower().split("_")
     return next((UNITS[word] for word in reversed(words) if word in UNITS), "")
 
@@ -21,10 +21,10 @@ def unit_of(name: str) -> str:
 def plot_series(
     series: dict[str, np.ndarray], *, steps: np.ndarray | None = None, title: str = "", width: int = 1200
 ) -> np.ndarray:
-    """Curves over the frames (or over ``steps``), one panel each because units differ.
+    """Curves over the frames, or over ``steps``; each has its own panel, because units differ.
 
     Args:
-        series: name -> (T,) values; NaN leaves a gap. steps: (T,) what to put on the axis below.
+        series: name -> (T,) values; NaN leaves a gap. steps: (T,) values of the horizontal axis.
     """
     figure, panels = _figure(width, 150 * len(series) + 50, rows=len(series))
     below = "frame" if steps is None else "step"
@@ -41,7 +41,7 @@ def plot_series(
 
 
 def plot_confidence(keypoints: Keypoints, *, width: int = 1200, height: int = 320) -> np.ndarray:
-    """(height, width, 3) uint8: confidence of every joint in every frame; interpolated ones are crossed out."""
+    """(height, width, 3) uint8: confidence of every joint and frame; interpolated ones are crossed out."""
     points, filled = keypoints.points, keypoints.filled
     figure, (axes,) = _figure(width, height)
     shown = axes.imshow(
@@ -88,8 +88,8 @@ def plot_curves(
     """Several curves in one panel.
 
     Args:
-        curves: name -> (N,) positions and (N,) values. x, y: what the axes show, with units.
-        marks: heights of dashed lines across the panel.
+        curves: name -> (N,) positions and (N,) values. x, y: labels of the axes, with units.
+        marks: heights of dashed horizontal lines.
     """
     figure, (axes,) = _figure(width, height)
     for name, (along, values) in curves.items():
@@ -105,7 +105,7 @@ def plot_curves(
 
 
 def _figure(width: int, height: int, *, rows: int = 1):
-    """A figure outside pyplot, so that no notebook state is touched, and its ``rows`` axes."""
+    """A figure with ``rows`` axes, made outside pyplot so that the state of a notebook does not change."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

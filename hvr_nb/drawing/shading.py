@@ -1,7 +1,7 @@
 """Shaded pictures of meshes: a body over a frame, a mesh from several sides.
 
-Light comes from the upper left behind the camera, with a weak fill from the right; normals are
-interpolated (Phong shading) over the z-buffer of ``hvr_nb.geometry.raster``.
+Phong shading over the z-buffer of ``hvr_nb.geometry.raster``, with a key light from the upper left behind
+the camera and a weak fill light from the right.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ AMBIENT, SKY = 0.3, 0.12
 
 
 def shade(mesh: Mesh, camera: Camera, *, supersample: int = 2) -> np.ndarray:
-    """A shaded picture of a mesh on a transparent ground.
+    """A shaded picture of a mesh on a transparent background.
 
     Args:
-        mesh: world mesh, metres; its texture, else its vertex colours, else a plain colour is used.
-        camera: where from; the picture has its size.
-        supersample: samples a pixel and axis, against jagged edges.
+        mesh: world mesh, metres. Coloured by its texture, or by its vertex colours, or plain.
+        camera: the camera; the picture has its size.
+        supersample: samples per pixel along each axis, for smooth edges.
 
     Returns:
-        (H, W, 4) float32, RGB 0..255 multiplied by alpha, alpha 0..1.
+        (H, W, 4) float32: RGB 0..255 multiplied by alpha, and alpha 0..1.
     """
     fine = camera.scaled(supersample) if supersample > 1 else camera
     depth, face_id, bary = rasterize(mesh.vertices, mesh.faces, fine)
@@ -66,7 +66,7 @@ def _light(normals: np.ndarray) -> np.ndarray:
 
 
 def _gloss(normals: np.ndarray) -> np.ndarray:
-    """(N,) a soft highlight, 0..22 grey levels (Blinn: half way between the light and the viewer)."""
+    """(N,) soft specular highlight, 0..22 grey levels (Blinn's half vector)."""
     half = np.asarray(LIGHTS[0][0]) / np.linalg.norm(LIGHTS[0][0]) + [0, 0, -1]
     return 22 * np.maximum(normals @ (half / np.linalg.norm(half)), 0) ** 24
 
@@ -95,7 +95,7 @@ def _sample(texture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def draw_mesh(image: np.ndarray, mesh: Mesh, camera: Camera, *, opacity: float = 0.85) -> np.ndarray:
-    """A shaded mesh over an image (H, W, 3) uint8; the camera is scaled to the image's size."""
+    """A shaded mesh over an image (H, W, 3) uint8; the camera is scaled to the size of the image."""
     ratio = image.shape[1] / camera.width
     fitted = camera if ratio == 1 else camera.scaled(ratio)
     layer = shade(mesh, fitted)
@@ -121,11 +121,11 @@ def body_overlay(frames: np.ndarray, body: Body, model, *, opacity: float = 0.85
 
 
 def viewpoint(lo: np.ndarray, hi: np.ndarray, *, angle: float, height: int, aspect: float = 0.0) -> Camera:
-    """A camera that sees the box from ``lo`` (3,) to ``hi`` (3,), metres, whole.
+    """A camera that sees the whole box from ``lo`` (3,) to ``hi`` (3,), metres.
 
     Args:
-        angle: radians about the vertical; 0 looks at the +z side, which a body turns to us.
-        height: picture height, pixels. aspect: width / height; 0 fits the box.
+        angle: radians about the vertical; 0 looks at the +z side, the front of a body.
+        height: height of the picture, pixels. aspect: width / height; 0 fits the box.
     """
     centre, size = (lo + hi) / 2, np.maximum(hi - lo, 1e-3)
     across = float(np.hypot(size[0] * np.cos(angle), size[2] * np.sin(angle)))
@@ -158,5 +158,5 @@ def distinct_colours(count: int) -> np.ndarray:
 
 
 def weight_colours(weights: np.ndarray) -> np.ndarray:
-    """(V, 3) uint8: each joint has a colour, mixed by the skinning weights (V, J)."""
+    """(V, 3) uint8 colours of the joints, mixed by the blend weights (V, J)."""
     return (weights @ distinct_colours(weights.shape[1])).round().clip(0, 255).astype(np.uint8)

@@ -1,6 +1,6 @@
-"""How joints are joined, by their names, and pictures of 3D skeletons.
+"""The bones of a skeleton, by the names of its joints, and pictures of 3D skeletons.
 
-Names decide, so that SMPL's 24, Human3.6M's 17, COCO's 17 and BODY_25 joints are all drawn alike.
+Names decide, so SMPL's 24, Human3.6M's 17, COCO's 17 and BODY_25 joints are all drawn the same way.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from hvr_nb.drawing import pictures, shading
 from hvr_nb.geometry.camera import project, to_camera
 from hvr_nb.types import Camera, Joints3D
 
-# joint -> the joints it may hang from; the first that the skeleton has is taken
+# joint -> possible parents; the first one that the skeleton has is taken
 _PARENTS = {
     "spine1": ("pelvis",), "spine2": ("spine1",), "spine3": ("spine2",), "spine": ("pelvis", "mid_hip"),
     "thorax": ("spine", "pelvis"), "neck": ("spine3", "thorax", "spine", "mid_hip", "pelvis"),
@@ -51,7 +51,7 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def draw_joints(joints: Joints3D, frame: int, *, height: int = 420) -> np.ndarray:
-    """A picture (height, W, 3) uint8 of one frame's skeleton, on white, framed for the whole clip."""
+    """A picture (height, W, 3) uint8 of the skeleton of one frame, on white, framed for the whole clip."""
     seen = joints.points[joints.valid] if joints.valid.any() else joints.points
     lo, hi = np.nanmin(seen, (0, 1)).astype(float) - 0.1, np.nanmax(seen, (0, 1)).astype(float) + 0.1
     camera = shading.viewpoint(lo, hi, angle=0.4, height=height)
@@ -63,7 +63,7 @@ def draw_joints(joints: Joints3D, frame: int, *, height: int = 420) -> np.ndarra
 
 
 def draw_posed(canvas: np.ndarray, joints: Joints3D, frame: int, camera: Camera) -> None:
-    """Draw one frame's skeleton as ``camera`` sees it onto ``canvas`` (H, W, 3) uint8, what is nearer last."""
+    """Draw the skeleton of one frame onto ``canvas`` (H, W, 3) uint8, as ``camera`` sees it, far first."""
     points = joints.points[frame]
     pixels, depth = project(points, camera), to_camera(points, camera)[:, 2]
     known = np.isfinite(pixels).all(1)

@@ -1,10 +1,9 @@
-"""The one training loop, losses and LPIPS: for anything that is trained.
+"""The training loop, losses and LPIPS, for everything that is trained.
 
-- ``train``: Run ``step`` for steps 0..iters-1.
-- ``save_checkpoint``: Write the whole state after ``step`` steps, atomically.
-- ``load_checkpoint``: Put a checkpoint's content into ``state``; the step it stands at and the
-  history so far.
-- ``lpips_missing``: Why there is no LPIPS here and what would help.
+- ``train``: runs training steps with logging and checkpoints; a killed run can be resumed.
+- ``save_checkpoint``: writes the state of a training.
+- ``load_checkpoint``: reads the state of a training.
+- ``lpips_missing``: why LPIPS cannot be measured here, and what would help.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
-"""The one training loop: step, log, checkpoint, resume.
+"""The training loop: step, log, checkpoint, resume.
 
-Every step draws its randomness from ``(seed, step)``, and a checkpoint holds all that a step
-changes, so a run that was killed and resumed ends bit for bit where an uninterrupted one does.
+Every step draws its random numbers from ``(seed, step)``, and a checkpoint holds everything that a step
+changes. So a run that was killed and resumed ends with the same bits as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CHECKPOINT_SCHEMA = 1
 
 
 def step_rng(seed: int, step: int) -> np.random.Generator:
-    """The random numbers of one step, the same whenever and wherever it runs."""
+    """The random generator of one step, which depends on ``seed`` and ``step`` only."""
     return np.random.default_rng([seed, step])
 
 
@@ -38,19 +38,22 @@ def train(
     identity: str = "",
     desc: str = "training",
 ) -> dict[str, list[float]]:
-    """Run ``step`` for steps 0..iters-1.
+    """Call ``step`` for steps 0..iters-1.
 
     Args:
         step: ``step(k, rng)`` changes the state and returns named numbers to log.
-        state: everything a step changes, by name; each has ``state_dict`` and ``load_state_dict``
-            over tensors and plain numbers.
-        checkpoint: file to go on from and to write; None keeps nothing.
+        state: everything that a step changes, by name; each has ``state_dict`` and
+            ``load_state_dict`` with tensors and plain numbers.
+        checkpoint: file to resume from and to write; None writes nothing.
         every: steps between checkpoints. log_every: steps between rows of the history.
-        identity: what the run was started with; a checkpoint of another run, or a damaged one, is
-            left out with a warning and training starts anew.
+        identity: the options of the run. A checkpoint of a run with other options, or a damaged one, is
+            ignored with a warning, and training starts anew.
 
     Returns:
         the history: "step", "seconds" of training so far, and a list for every logged number.
+
+    Raises:
+        HvrError: a logged number is not finite.
     """
     first, history = 0, {"step": [], "seconds": []}
     if checkpoint is not None and Path(checkpoint).exists():
@@ -85,7 +88,7 @@ def _record(history: dict, step: int, seconds: float, numbers: Mapping[str, floa
 def save_checkpoint(
     path: str | Path, state: Mapping[str, object], step: int, history: dict, identity: str = ""
 ) -> None:
-    """Write the whole state after ``step`` steps, atomically."""
+    """Write the state after ``step`` steps, atomically."""
     content = {
         "schema": CHECKPOINT_SCHEMA,
         "step": step,
@@ -98,7 +101,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: str | Path, state: Mapping[str, object], identity: str = "") -> tuple[int, dict]:
-    """Put a checkpoint's content into ``state``; the step it stands at and the history so far.
+    """Load a checkpoint into ``state``; returns its step and the history so far.
 
     Raises:
         HvrError: the file is damaged, of another version or of a run with other options.
@@ -107,7 +110,7 @@ def load_checkpoint(path: str | Path, state: Mapping[str, object], identity: str
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         schema, run = content["schema"], content["identity"]
-    except Exception as error:  # torch raises many kinds for a damaged file
+    except Exception as error:  # torch raises many types for a damaged file
         raise HvrError(f"{path} is damaged ({type(error).__name__}); {remedy}") from error
     if schema != CHECKPOINT_SCHEMA or run != identity or set(content["state"]) != set(state):
         raise HvrError(f"{path} belongs to a run with other options; {remedy}")

@@ -1,4 +1,4 @@
-"""The terms that training adds up; every one is a mean, so weights do not depend on batch size."""
+"""Losses. Each is a mean, so weights do not depend on the batch size."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def second_difference(codes: Tensor) -> Tensor:
 
 
 def structure(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """One minus the structural similarity of small patches, each seen as one window.
+    """One minus the structural similarity of small patches, each of which is one window.
 
     Wang et al., "Image quality assessment: from error visibility to structural similarity", 2004,
-    equation 13 with range 1: it asks for the contrast of a patch where squared errors allow a blur.
+    equation 13 with range 1. It compares the contrast of patches, where a squared error accepts a blur.
 
     Args:
         pred, target: (P, N, 3) in 0..1. weight: (P, N) bool, pixels that count.
@@ -60,11 +60,11 @@ def structure(pred: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def perceptual(pred: Tensor, target: Tensor, distance: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Mean perceptual distance of square patches, row by row.
+    """Mean perceptual distance of square patches.
 
     Args:
-        pred, target: (P, side * side, 3) in 0..1. distance: of pictures (P, 3, H, W) in -1..1, as
-            ``hvr_nb.learning.lpips.Lpips``.
+        pred, target: (P, side * side, 3) in 0..1, pixels row by row. distance: function of pictures
+            (P, 3, H, W) in -1..1, such as ``hvr_nb.learning.lpips.Lpips``.
     """
     side = round(pred.shape[1] ** 0.5)
     a, b = (2 * x.transpose(1, 2).unflatten(2, (side, side)) - 1 for x in (pred, target))

@@ -1,9 +1,9 @@
-"""LPIPS, the perceptual distance, where VGG16's weights are at hand; they are never downloaded.
+"""LPIPS, a perceptual distance, where VGG16's weights are on the disk; they are never downloaded.
 
 Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018,
 version 0.1. Only VGG16's convolutions are needed, so neither torchvision nor the package ``lpips`` has
-to be installed: the file that torchvision keeps is read as it is. What LPIPS itself learned (one weight a
-channel) is shipped with its licence, ``assets/LICENSE-lpips.md``.
+to be installed: torchvision's file is read directly. LPIPS's own weights (one for each channel) are
+shipped with their licence, ``assets/LICENSE-lpips.md``.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from torch import Tensor, nn
 from hvr_nb.store.places import ASSETS, MODELS
 from hvr_nb.types import HvrError
 
-VGG_FILE = "vgg16-397923af.pth"  # torchvision's name for the weights that LPIPS was made with
+VGG_FILE = "vgg16-397923af.pth"  # torchvision's file of the weights that LPIPS was trained on
 CHANNELS = (64, 128, 256, 512, 512)
-DEPTHS = (2, 2, 3, 3, 3)  # convolutions before each tap
-LEAST_SIDE = 16  # pixels; four poolings leave one
+DEPTHS = (2, 2, 3, 3, 3)  # convolutions between the layers that are compared
+LEAST_SIDE = 16  # pixels, of which four poolings leave one
 _MEAN, _SPREAD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # LPIPS's scaling of -1..1
 _ASSET = ASSETS / "lpips_vgg.npz"
 
 
 class Lpips(nn.Module):
-    """The distance as a network; its weights stay as they are, gradients reach the pictures.
+    """LPIPS as a network with fixed weights; gradients reach the pictures.
 
     Args:
-        state: VGG16's tensors as torchvision names them ("features.0.weight", ...); others are ignored.
+        state: VGG16's tensors under torchvision's names ("features.0.weight", ...); others are ignored.
     """
 
     def __init__(self, state: dict[str, Tensor]):
@@ -54,7 +54,7 @@ class Lpips(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Distance (N,) of pictures (N, 3, H, W) in -1..1, of at least 16 pixels a side."""
+        """Distance (N,) of pictures (N, 3, H, W) in -1..1; H and W are at least 16."""
         if a.shape != b.shape or min(a.shape[2:]) < LEAST_SIDE:
             raise HvrError(
                 f"LPIPS needs two pictures of one size, at least {LEAST_SIDE} pixels a side, not "
@@ -75,7 +75,7 @@ def vgg_places() -> tuple[Path, Path]:
 
 
 def lpips_missing() -> str:
-    """Why there is no LPIPS here and what would help; "" where there is."""
+    """Why LPIPS cannot be measured here, and what would help; "" where it can."""
     if any(path.exists() for path in vgg_places()):
         return ""
     return (
@@ -100,7 +100,7 @@ def _read(path: Path, _changed: int) -> Lpips:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         return Lpips(state).eval()
-    except Exception as error:  # what a damaged or foreign file raises is not limited to a few kinds
+    except Exception as error:  # torch raises many types for a damaged or wrong file
         raise HvrError(
             f"{path} is not torchvision's {VGG_FILE}; delete it or fetch it again ({error})"
         ) from error
@@ -108,13 +108,13 @@ def _read(path: Path, _changed: int) -> Lpips:
 
 @torch.no_grad()
 def lpips(pred: np.ndarray, truth: np.ndarray, net: Lpips) -> dict[str, float]:
-    """LPIPS, mean over pictures, as it is meant and as Instant-NVR's evaluation takes it.
+    """LPIPS, mean over pictures: by its definition, and as in Instant-NVR's evaluation (docs/field.md, 10).
 
     Args:
         pred, truth: (T, H, W, 3), both uint8 or both float 0..1.
 
     Returns:
-        lpips (inputs in -1..1) and published_lpips (inputs in 0..1 as they are, specs/nvr.md 3.7).
+        lpips (inputs scaled to -1..1) and published_lpips (inputs left in 0..1).
     """
     rows = []
     for pair in zip(pred, truth, strict=True):

@@ -1,11 +1,11 @@
-"""Figures of pictures, poses and surfaces.
+"""Metrics of pictures, poses and surfaces.
 
-- ``image_quality``: PSNR and SSIM on the whole picture, on the body's box and on body pixels only.
-- ``psnr``: Peak signal to noise ratio in dB; inf for equal pictures.
-- ``iou``: Intersection over union of silhouettes.
-- ``mpjpe``: Mean per-joint position error in millimetres, of joints (T, J, 3) in metres.
-- ``pa_mpjpe``: MPJPE in millimetres after the best similarity of every frame.
-- ``surface_quality``: Compare the outer faces of two meshes in the same place.
+- ``image_quality``: PSNR and SSIM of the whole picture, of the body's box and of body pixels.
+- ``psnr``: peak signal-to-noise ratio.
+- ``iou``: intersection over union of silhouettes.
+- ``mpjpe``: mean per-joint position error.
+- ``pa_mpjpe``: MPJPE after the best similarity of every frame.
+- ``surface_quality``: Chamfer distance and angle of normals between the outer faces of two meshes.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
-"""How good is it: image, silhouette and pose metrics (DESIGN section 7, specs/pose3d_pamir.md A).
+"""PSNR and SSIM of images, IoU of silhouettes, MPJPE of joints (docs/field.md, 10; docs/perception.md, 11).
 
-Pictures are uint8 (range 0..255) or float (range 0..1); a pair must be of one kind. Nothing is
-clamped and every SSIM states its data range, so figures compare across projects.
+Pictures are uint8 (range 0..255) or float (range 0..1), both of a pair the same. Nothing is clipped and
+every SSIM is told its data range, so figures can be compared with other projects.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from skimage.metrics import structural_similarity
 from hvr_nb.geometry.camera import similarity
 from hvr_nb.types import HvrError
 
-SSIM_WINDOW = 7  # pixels, uniform window: what skimage (and the published tables) use by default
+SSIM_WINDOW = 7  # pixels, uniform window: skimage's default, also used for the published tables
 
 
 def _pair(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -26,7 +26,7 @@ def _pair(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def psnr(a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = None) -> float:
-    """Peak signal to noise ratio in dB; inf for equal pictures.
+    """Peak signal-to-noise ratio in dB; inf for equal pictures.
 
     Args:
         a, b: (..., C) uint8 or float pictures of one shape, (H, W, 3) or (T, H, W, 3).
@@ -73,11 +73,11 @@ def _box(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
 
 
 def image_quality(pred: np.ndarray, truth: np.ndarray, alpha: np.ndarray) -> dict[str, float]:
-    """PSNR and SSIM on the whole picture, on the body's box and on body pixels only.
+    """PSNR and SSIM of the whole picture, of the body's box and of body pixels only.
 
-    The whole-picture figure flatters by about 9-12 dB where most pixels are background, so the
-    three always stand side by side. Values are means over frames; frames without a body count
-    for the whole picture alone.
+    Where most pixels are background, the figure of the whole picture is 9 to 12 dB higher, so all three are
+    reported side by side. Values are means over frames; a frame without a body counts for the whole
+    picture only.
 
     Args:
         pred, truth: (H, W, 3) or (T, H, W, 3), uint8 or float 0..1.
@@ -112,14 +112,14 @@ def image_quality(pred: np.ndarray, truth: np.ndarray, alpha: np.ndarray) -> dic
 def published_protocol(
     pred: np.ndarray, truth: np.ndarray, box: np.ndarray | None = None
 ) -> dict[str, float]:
-    """PSNR and SSIM as Instant-NVR's evaluation computes them, to stand beside the correct ones.
+    """PSNR and SSIM as Instant-NVR's evaluation computes them, for comparison only (docs/field.md, 10).
 
-    Both pictures are black outside the projected box of the body; PSNR over the whole picture;
-    SSIM without a stated range, which skimage took as 2 for floats (specs/nvr.md 3.7): it flatters.
+    Both pictures are black outside the projected box of the body. PSNR is over the whole picture. SSIM is
+    not told its range, and skimage assumed 2 for floats, so its values are too high.
 
     Args:
         pred, truth: (T, H, W, 3) uint8 or float 0..1, over black. box: (T, H, W) bool, pixels of the
-            body's box; None where both are black outside it already.
+            body's box; None where both are already black outside it.
 
     Returns:
         published_psnr (dB) and published_ssim, means over frames.
@@ -136,13 +136,13 @@ def published_protocol(
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray | float:
-    """Intersection over union of silhouettes; two empty ones agree (1.0).
+    """Intersection over union of silhouettes; 1.0 for two empty ones.
 
     Args:
         a, b: (H, W) or (T, H, W), bool, uint8 (inside where > 127) or float (> 0.5).
 
     Returns:
-        a float for (H, W), else (T,).
+        a float for (H, W), (T,) for (T, H, W).
     """
     a, b = (
         m if m.dtype == bool else m > (127 if m.dtype == np.uint8 else 0.5)
@@ -156,7 +156,11 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray | float:
 
 
 def joint_pair(pred: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float64 (T, J, 3); an ``HvrError`` where they are not two such arrays of one shape."""
+    """Both as float64 (T, J, 3).
+
+    Raises:
+        HvrError: they are not two such arrays of one shape.
+    """
     pred, truth = np.asarray(pred, np.float64), np.asarray(truth, np.float64)
     if pred.shape != truth.shape or pred.ndim != 3 or pred.shape[2] != 3:
         raise HvrError(f"joints must be two (T, J, 3) arrays, not {pred.shape} and {truth.shape}")
@@ -167,7 +171,7 @@ def mpjpe(pred: np.ndarray, truth: np.ndarray, *, root: int | None = 0) -> float
     """Mean per-joint position error in millimetres, of joints (T, J, 3) in metres.
 
     Args:
-        root: this joint is moved to the origin in both first (0 = pelvis); None compares as is.
+        root: joint that is moved to the origin in both first (0 = pelvis); None compares positions.
     """
     pred, truth = joint_pair(pred, truth)
     if root is not None:
@@ -186,7 +190,7 @@ def pa_mpjpe(pred: np.ndarray, truth: np.ndarray) -> float:
 
 
 def acceleration(joints: np.ndarray) -> float:
-    """Mean size of the second difference of joints (T, J, 3) metres: jitter in mm per frame squared."""
+    """Jitter: mean length of the second difference of joints (T, J, 3) metres, in mm per frame squared."""
     joints = np.asarray(joints, np.float64)
     if len(joints) < 3:
         return 0.0

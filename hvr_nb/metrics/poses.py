@@ -1,6 +1,7 @@
-"""How good is a 3D pose through time: scale-free error, speed, bones, feet (specs/pose3d_pamir.md A13).
+"""Metrics of 3D poses over time: N-MPJPE, MPJVE, bone lengths, foot skate (docs/perception.md, 11).
 
-Joints are (T, J, 3) metres, figures millimetres unless stated; ``hvr_nb.metrics.images`` has MPJPE and PA-MPJPE.
+Joints are (T, J, 3) in metres, figures in millimetres unless stated. MPJPE and PA-MPJPE are in
+``hvr_nb.metrics.images``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ def n_mpjpe(pred: np.ndarray, truth: np.ndarray, *, root: int | None = 0) -> flo
     """MPJPE in mm after the best scale of every frame (Rhodin et al. 2018); joints (T, J, 3) in metres.
 
     Args:
-        root: this joint is moved to the origin in both first; None compares as is.
+        root: joint that is moved to the origin in both first; None compares positions.
     """
     pred, truth = joint_pair(pred, truth)
     if root is not None:
@@ -25,7 +26,7 @@ def n_mpjpe(pred: np.ndarray, truth: np.ndarray, *, root: int | None = 0) -> flo
 
 
 def mpjve(pred: np.ndarray, truth: np.ndarray, *, root: int | None = 0) -> float:
-    """Mean per-joint velocity error in mm per frame (Pavllo et al. 2019); joints (T, J, 3) of one clip, metres.
+    """Mean per-joint velocity error in mm per frame (Pavllo et al. 2019); joints (T, J, 3), metres.
 
     Args:
         root: as in ``n_mpjpe``.
@@ -45,7 +46,7 @@ def bone_lengths(joints: np.ndarray, parents: tuple[int, ...]) -> np.ndarray:
 
 
 def bone_length_spread(joints: np.ndarray, parents: tuple[int, ...]) -> float:
-    """How far bones change their length over the clip: standard deviation / mean, mean over bones, per cent.
+    """Spread of bone lengths over a clip: standard deviation / mean, averaged over bones, per cent.
 
     Args:
         joints: (T, J, 3) metres; frames with NaN are left out. parents: J, -1 for a root.
@@ -61,12 +62,12 @@ def bone_length_spread(joints: np.ndarray, parents: tuple[int, ...]) -> float:
 def foot_skate(
     joints: np.ndarray, contacts: np.ndarray, feet: tuple[int, ...], *, up=(0.0, 1.0, 0.0)
 ) -> float:
-    """Mean way in mm per frame that feet slide along the floor while they stand on it.
+    """Foot skate: mean distance in mm per frame that feet slide along the floor while they stand.
 
     Args:
-        joints: (T, J, 3) world metres. contacts: (T, F) bool, which foot stands in which frame; a step
-            counts where it stands before and after.
-        feet: F joints. up: the floor's normal.
+        joints: (T, J, 3) world metres. contacts: (T, F) bool, which foot stands in which frame. Two
+            neighbouring frames count where the foot stands in both.
+        feet: F joints. up: normal of the floor.
 
     Returns:
         0.0 where no foot ever stands for two frames.
@@ -79,6 +80,6 @@ def foot_skate(
 
 
 def coverage(valid: np.ndarray) -> float:
-    """Share of frames with a pose, per cent, of flags (T,)."""
+    """Share of frames with a pose, per cent, from flags (T,)."""
     valid = np.asarray(valid, bool)
     return 100.0 * float(valid.mean()) if valid.size else 0.0

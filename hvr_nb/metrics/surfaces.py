@@ -1,6 +1,6 @@
-"""How far two surfaces are apart (Chamfer distance, angle of normals; specs/surface.md E1), and how one folds.
+"""Metrics of surfaces: Chamfer distance, angle of normals, folding (docs/surface.md, 12).
 
-Only what can be seen from outside is compared: what a body hides under clothes is no part of the truth.
+Only faces that can be seen from outside are compared, because the body under clothes is no truth.
 """
 
 from __future__ import annotations
@@ -13,28 +13,27 @@ from hvr_nb.geometry.mesh import face_normals
 from hvr_nb.geometry.raster import rasterize
 from hvr_nb.types import Mesh
 
-SIDE = 700  # pixels of the pictures that decide what is seen
-RINGS = ((-0.35, 12), (0.0, 24), (0.35, 12))  # height of the camera, radians, and views around
+SIDE = 700  # pixels, side of the pictures that decide which faces are seen
+RINGS = ((-0.35, 12), (0.0, 24), (0.35, 12))  # elevation of the camera, radians, and number of views
 
 
 def outer_faces(mesh: Mesh) -> np.ndarray:
-    """(F,) bool, faces seen from around the mesh, level with it and 20 degrees above and below."""
+    """(F,) bool: faces seen from all around the mesh, level with it and 20 degrees above and below."""
     vertices = np.asarray(mesh.vertices, np.float64)
     low, high = vertices.min(0), vertices.max(0)
     centre, size = (low + high) / 2, float(np.linalg.norm(high - low))
     lens, seen = default_camera(SIDE, SIDE, focal=3.8 * SIDE), np.zeros(len(mesh.faces), bool)
     for height, views in RINGS:
         for angle in 2 * np.pi * np.arange(views) / views:
-            way = [np.cos(height) * np.sin(angle), np.sin(height), np.cos(height) * np.cos(angle)]
-            face = rasterize(vertices, mesh.faces, look_at(centre + 4 * size * np.array(way), centre, lens))[
-                1
-            ]
+            direction = [np.cos(height) * np.sin(angle), np.sin(height), np.cos(height) * np.cos(angle)]
+            eye = centre + 4 * size * np.array(direction)
+            face = rasterize(vertices, mesh.faces, look_at(eye, centre, lens))[1]
             seen[np.unique(face[face >= 0])] = True
     return seen
 
 
 def surface_samples(mesh: Mesh, count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Points (count, 3) spread evenly over the surface by area, and the unit normals (count, 3) there."""
+    """Random points (count, 3), uniform over the area of the surface, and their unit normals (count, 3)."""
     rng = np.random.default_rng(seed)
     vertices = np.asarray(mesh.vertices, np.float64)
     normals = face_normals(vertices, mesh.faces)
@@ -50,11 +49,11 @@ def surface_quality(found: Mesh, true: Mesh, *, samples: int = 100_000, seed: in
     """Compare the outer faces of two meshes in the same place.
 
     Args:
-        found, true: metres, world axes. samples: points on each.
+        found, true: metres, world axes. samples: number of points on each.
 
     Returns:
         accuracy_mm (found to true), completeness_mm (true to found), chamfer_mm (their mean), and
-        normal_deg, the mean angle between the normals of nearest points, whichever side they point to.
+        normal_deg, the mean angle between the normals of nearest points, without their signs.
     """
     found, true = (Mesh(m.vertices, m.faces[outer_faces(m)]) for m in (found, true))
     (p, pn), (q, qn) = (surface_samples(m, samples, seed=seed + k) for k, m in enumerate((found, true)))
@@ -75,13 +74,13 @@ def surface_quality(found: Mesh, true: Mesh, *, samples: int = 100_000, seed: in
 def jacobians(
     faces: np.ndarray, before: np.ndarray, off_before: np.ndarray, after: np.ndarray, off_after: np.ndarray
 ) -> np.ndarray:
-    """(F,) determinant of the map that carries a surface and what lies just off it, negative where it has folded over.
+    """Folding: (K,) determinants of the map of a surface and the points just off it, negative where it folds.
 
-    Of a face's prism: its two edges and the mean way to the points off its corners. Faces without volume
-    before are left out. The measure of specs/surface.md C2 and G T3, on the mesh itself.
+    The map of a face's prism: two edges and the mean offset of its corners. Faces whose prism has no volume
+    before are left out, K <= F (docs/surface.md, 12).
 
     Args:
-        faces: (F, 3). before, after: (V, 3) metres. off_before, off_after: (V, 3) the points a little off them.
+        faces: (F, 3). before, after: (V, 3) metres. off_before, off_after: (V, 3) points a little off these.
     """
     old, new = (
         (face_normals(x, faces) * (off - x)[faces].mean(1)).sum(1)

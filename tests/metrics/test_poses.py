@@ -1,4 +1,4 @@
-"""Metrics of 3D poses through time: the specification's numbers and cases worked by hand."""
+"""Metrics of 3D poses over time: numbers of the published functions, and cases worked out by hand."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ TRUTH = np.sin(0.13 * _I).reshape(4, 17, 3)
 PRED = (np.sin(0.13 * _I + 0.2) + 0.1 * np.cos(0.31 * _I)).reshape(4, 17, 3)
 
 
-def test_the_numbers_of_the_specification():
-    """specs/pose3d_pamir.md A18, in metres there."""
+def test_the_numbers_of_the_published_functions():
+    """Their values for these arrays (docs/perception.md, 11), in millimetres here."""
     assert mpjpe(PRED, TRUTH, root=None) == pytest.approx(241.4128485, abs=1e-6)
     assert pa_mpjpe(PRED, TRUTH) == pytest.approx(232.8863777, abs=1e-6)
     assert metrics.n_mpjpe(PRED, TRUTH, root=None) == pytest.approx(239.9352273, abs=1e-6)
