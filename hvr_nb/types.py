@@ -54,6 +54,10 @@ class Camera:
         K[1] *= height / self.height
         return replace(self, K=K, width=width, height=height)
 
+    def at_most(self, side: int) -> Camera:
+        """The same camera for an image whose larger side is at most ``side`` pixels (0: any)."""
+        return self.scaled(min(1.0, side / max(self.width, self.height))) if side else self
+
     def __repr__(self) -> str:
         return f"Camera({self.width}x{self.height}, focal {self.K[0, 0]:.0f} px, source {self.source})"
 

@@ -19,7 +19,7 @@ from hvr_nb.body.kinematics import PosedRig, Rig, turn_slopes_along
 from hvr_nb.body.model import BodyModel, posed
 from hvr_nb.fit.normal_equations import Normal
 from hvr_nb.fit.terms import SHARED, Posed, State, TermWeights, image_rows
-from hvr_nb.geometry.camera import project, to_camera
+from hvr_nb.geometry.camera import project, resized_images, to_camera, undistort_images
 from hvr_nb.geometry.functions import geman_mcclure
 from hvr_nb.geometry.raster import rasterize
 from hvr_nb.types import Body, Camera
@@ -79,21 +79,13 @@ def contour(image: np.ndarray) -> Outline:
 
 def outlines(alpha: np.ndarray, camera: Camera) -> list[Outline]:
     """Outlines of masks (N, H, W) uint8, thinned to about one point every ``SPACING`` pixels."""
-    small = small_camera(camera)
     out = []
     for mask in alpha:
-        if np.any(camera.dist):
-            mask = cv2.undistort(mask, camera.K, camera.dist)
-        image = cv2.resize(mask, (small.width, small.height), interpolation=cv2.INTER_AREA) / 255.0
-        edge = contour(image)
+        straight, lens = undistort_images(mask[None], camera)
+        edge = contour(resized_images(straight, lens.at_most(SIDE))[0] / 255.0)
         keep = thin(edge.points, SPACING)
         out.append(Outline(edge.points[keep], edge.normals[keep]))
     return out
-
-
-def small_camera(camera: Camera) -> Camera:
-    """``camera`` for an image whose larger side is at most ``SIDE``."""
-    return camera.scaled(min(1.0, SIDE / max(camera.width, camera.height)))
 
 
 def thin(points: np.ndarray, cell: float) -> np.ndarray:
@@ -129,8 +121,8 @@ def correspond(
     Args:
         state: N frames. edges: N outlines from ``outlines``. camera: the clip's, unrefined.
     """
-    small = small_camera(refocused(camera, state.log_focal))
-    given = small_camera(camera)
+    small = refocused(camera, state.log_focal).at_most(SIDE)
+    given = camera.at_most(SIDE)
     rotations = torch.as_tensor(state.rotations).float()
     transl, betas = torch.as_tensor(state.transl).float(), torch.as_tensor(state.betas).float()
     out = []

@@ -154,3 +154,18 @@ def undistort_images(images: np.ndarray, camera: Camera) -> tuple[np.ndarray, Ca
     K[:2, 2] -= 0.5  # OpenCV counts pixel centres from 0, the project from 0.5
     out = np.stack([cv2.undistort(im, K, camera.dist) for im in images])
     return out, replace(camera, dist=np.zeros(5))
+
+
+def resized_images(images: np.ndarray, camera: Camera, *, nearest: bool = False) -> np.ndarray:
+    """Images (T, H, W) or (T, H, W, 3) at the size of ``camera``.
+
+    Args:
+        nearest: take the nearest pixel (labels, which have no mean) instead of the mean over its area.
+    """
+    import cv2
+
+    size = (camera.width, camera.height)
+    if images.shape[2:0:-1] == size:
+        return images
+    how = cv2.INTER_NEAREST if nearest else cv2.INTER_AREA
+    return np.stack([cv2.resize(image, size, interpolation=how) for image in images])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -17,7 +18,7 @@ from hvr_nb.fit import bones, one_pose, outlines, start, terms
 from hvr_nb.fit.normal_equations import Normal
 from hvr_nb.fit.solve import Problem, fit_body, fit_report, initial_state, total
 from hvr_nb.fit.terms import FRAME, SHARED, State, TermWeights
-from hvr_nb.geometry.camera import default_camera, project, to_camera
+from hvr_nb.geometry.camera import default_camera, project, to_camera, undistort_images
 from hvr_nb.geometry.functions import geman_mcclure
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.raster import rasterize
@@ -396,6 +397,14 @@ def test_every_term_has_the_right_gradient(problem, model, name):
     weights = TermWeights(**{**none, name: 1.0}, cap=8.0)
     numeric, exact = slope_pair(setup, state, weights, pairs)
     assert exact == pytest.approx(numeric, rel=1e-4)
+
+
+def test_outlines_of_a_distorting_lens_are_those_of_the_straight_picture():
+    lens = replace(default_camera(300, 200, 250.0), dist=np.array([-0.4, 0.1, 0.0, 0.0, 0.0]))
+    alpha = cv2.ellipse(np.zeros((200, 300), np.uint8), (230, 60), (50, 40), 0, 0, 360, 255, -1)[None]
+    straight, plain = undistort_images(alpha, lens)
+    found, expected = (outlines.outlines(a, c)[0].points for a, c in ((alpha, lens), (straight, plain)))
+    np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
 def test_joint_slopes_and_limits_match_differences(rig):

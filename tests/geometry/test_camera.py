@@ -13,6 +13,7 @@ from hvr_nb.geometry.camera import (
     look_at,
     orbit,
     project,
+    resized_images,
     similarity,
     to_camera,
     undistort_images,
@@ -163,3 +164,18 @@ def test_an_aligned_camera_sees_the_aligned_points():
     np.testing.assert_allclose(
         project(points, align_camera(camera, s, R, t)), project(s * points @ R.T + t, camera)
     )
+
+
+def test_a_camera_is_shrunk_to_a_side_and_never_enlarged():
+    camera = default_camera(640, 480)
+    small = camera.at_most(320)
+    assert (small.width, small.height, small.K[0, 0]) == (320, 240, camera.K[0, 0] / 2)
+    assert camera.at_most(0) is camera and camera.at_most(1000).width == 640
+
+
+def test_images_are_resized_by_area_and_labels_by_the_nearest_pixel():
+    images = np.array([[[0, 4, 8, 8], [0, 4, 8, 0]]], np.uint8)
+    small = default_camera(2, 1)
+    assert resized_images(images, small).tolist() == [[[2, 6]]]
+    assert set(resized_images(images, small, nearest=True).ravel().tolist()) <= {0, 4, 8}
+    assert resized_images(images, default_camera(4, 2)) is images

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 
 from hvr_nb.body.model import BodyModel, load_body_model, posed
@@ -18,6 +17,7 @@ from hvr_nb.evaluate.inputs.finding import Finding
 from hvr_nb.evaluate.inputs.picture import inputs_picture
 from hvr_nb.evaluate.inputs.place import Sight, best_shift, place, small_sight
 from hvr_nb.evaluate.inputs.rest import camera_findings, frame_findings, mask_findings, normal_findings
+from hvr_nb.geometry.camera import resized_images
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.store.clip import Clip
 from hvr_nb.types import Body, Camera, HvrError
@@ -111,7 +111,4 @@ def _shift(
 def _small_normals(clip: Clip, which: np.ndarray, camera: Camera) -> np.ndarray | None:
     if not clip.has("normals"):
         return None
-    size = (camera.width, camera.height)
-    return np.stack(
-        [cv2.resize(n, size, interpolation=cv2.INTER_NEAREST) for n in clip.normals.vectors[which]]
-    )
+    return resized_images(clip.normals.vectors[which], camera, nearest=True)

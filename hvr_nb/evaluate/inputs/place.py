@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from hvr_nb.geometry.camera import project, to_camera
+from hvr_nb.geometry.camera import project, resized_images, to_camera
 from hvr_nb.geometry.raster import rasterize
 from hvr_nb.metrics.images import iou
 from hvr_nb.types import Camera
@@ -52,10 +52,8 @@ def small_sight(vertices: np.ndarray, faces: np.ndarray, camera: Camera, alpha: 
     Args:
         vertices: (N, V, 3) world metres. faces: (F, 3). alpha: (N, H, W) uint8 of the same frames.
     """
-    lens = camera.scaled(min(1.0, SIDE / max(camera.width, camera.height)))
-    size = (lens.width, lens.height)
-    masks = np.stack([cv2.resize(a, size, interpolation=cv2.INTER_AREA) > 127 for a in alpha])
-    return Sight(vertices, faces, lens, masks)
+    lens = camera.at_most(SIDE)
+    return Sight(vertices, faces, lens, resized_images(alpha, lens) > 127)
 
 
 def place(sight: Sight) -> Place:

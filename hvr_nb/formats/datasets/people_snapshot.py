@@ -20,7 +20,7 @@ from hvr_nb.body.model import BodyModel, load_body_model
 from hvr_nb.body.worlds import on_model, rest_pelvis, shape_from_height, turned, turned_camera
 from hvr_nb.formats.joints2d.openpose import coco18_to_body25
 from hvr_nb.formats.joints2d.people import pick_person
-from hvr_nb.geometry.camera import undistort_images
+from hvr_nb.geometry.camera import resized_images, undistort_images
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.safe_pickle import read_values
 from hvr_nb.store.video import VIDEO_SUFFIXES, Video, read_video
@@ -72,13 +72,8 @@ def read_people_snapshot(
     source_camera = turned_camera(sequence.camera, MONOCULAR_R)
     images, camera = undistort_images(movie.frames, source_camera)
     alpha, _ = undistort_images(255 * sequence.masks.astype(np.uint8), source_camera)
-    small = camera.scaled(min(1.0, max_side / max(camera.width, camera.height))) if max_side else camera
-    if small.width != camera.width:
-        size = (small.width, small.height)
-        images, alpha = (
-            np.stack([cv2.resize(im, size, interpolation=cv2.INTER_AREA) for im in stack])
-            for stack in (images, alpha)
-        )
+    small = camera.at_most(max_side)
+    images, alpha = resized_images(images, small), resized_images(alpha, small)
     source = {
         **movie.info,
         "path": str(_video_file(folder).resolve()),

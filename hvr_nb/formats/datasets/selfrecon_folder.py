@@ -11,14 +11,13 @@ import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
 from hvr_nb.body.model import BodyModel, load_body_model, posed
 from hvr_nb.body.worlds import on_model, rest_pelvis, shape_from_height, turned
 from hvr_nb.formats.datasets.selfrecon_camera import camera_from_values, normals_from_picture
-from hvr_nb.geometry.camera import project
+from hvr_nb.geometry.camera import project, resized_images
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.masks.labels import LABEL_NAMES
 from hvr_nb.store.clip import Clip
@@ -288,20 +287,10 @@ def _as_tall_as_the_masks(folder: Path, mean: Body, alpha: np.ndarray, model: Bo
 
 def _smaller(taken: FolderPictures, camera: Camera, max_side: int) -> tuple[FolderPictures, Camera]:
     """Everything shrunk to ``max_side`` pixels where it is larger (0: as it is)."""
-    small = camera.scaled(min(1.0, max_side / max(camera.width, camera.height))) if max_side else camera
-    if small.width == camera.width:
-        return taken, camera
-    size = (small.width, small.height)
-
-    def shrunk(stack, how):
-        if stack is None:
-            return None
-        return np.stack([cv2.resize(image, size, interpolation=how) for image in stack])
-
-    return replace(
-        taken,
-        frames=shrunk(taken.frames, cv2.INTER_AREA),
-        alpha=shrunk(taken.alpha, cv2.INTER_AREA),
-        labels=shrunk(taken.labels, cv2.INTER_NEAREST),
-        normals=shrunk(taken.normals, cv2.INTER_NEAREST),
-    ), small
+    small = camera.at_most(max_side)
+    labels, normals = (
+        None if stack is None else resized_images(stack, small, nearest=True)
+        for stack in (taken.labels, taken.normals)
+    )
+    frames, alpha = resized_images(taken.frames, small), resized_images(taken.alpha, small)
+    return replace(taken, frames=frames, alpha=alpha, labels=labels, normals=normals), small

@@ -27,7 +27,7 @@ from hvr_nb.body.worlds import (
     turned_camera,
     upright_turn,
 )
-from hvr_nb.geometry.camera import project, undistort_images
+from hvr_nb.geometry.camera import project, resized_images, undistort_images
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.masks.labels import import_masks
 from hvr_nb.store.clip import Clip
@@ -201,23 +201,15 @@ def _read_masks(root: Path, shot: Shot) -> Masks:
 
 def _straight_and_small(images: np.ndarray, masks: Masks, camera: Camera, max_side: int):
     """Pictures, masks and camera without distortion and not larger than ``max_side`` pixels (0: as they are)."""
-    size = (camera.width, camera.height)
-    alpha = _resized(masks.alpha, size, cv2.INTER_NEAREST)
-    labels = None if masks.labels is None else _resized(masks.labels, size, cv2.INTER_NEAREST)
+    alpha = resized_images(masks.alpha, camera, nearest=True)
+    labels = None if masks.labels is None else resized_images(masks.labels, camera, nearest=True)
     images, clean = undistort_images(images, camera)
     alpha, _ = undistort_images(alpha, camera)
     labels = None if labels is None else _undistort_labels(labels, camera)
-    small = clean.scaled(min(1.0, max_side / max(size))) if max_side else clean
-    size = (small.width, small.height)
-    images, alpha = (_resized(stack, size, cv2.INTER_AREA) for stack in (images, alpha))
-    labels = None if labels is None else _resized(labels, size, cv2.INTER_NEAREST)
+    small = clean.at_most(max_side)
+    images, alpha = resized_images(images, small), resized_images(alpha, small)
+    labels = None if labels is None else resized_images(labels, small, nearest=True)
     return images, replace(masks, alpha=alpha, labels=labels), small
-
-
-def _resized(images: np.ndarray, size: tuple[int, int], how: int) -> np.ndarray:
-    if images.shape[2:0:-1] == size:
-        return images
-    return np.stack([cv2.resize(image, size, interpolation=how) for image in images])
 
 
 def _undistort_labels(labels: np.ndarray, camera: Camera) -> np.ndarray:
