@@ -1,8 +1,11 @@
-"""The values that flow between stages: frozen dataclasses, shape and unit on each field.
+"""The values that flow between stages: frozen dataclasses with the shape and unit of each field.
 
 Conventions (docs/conventions.md): metres, radians, seconds; pixels with centres at +0.5; OpenCV
 cameras (x right, y down, z forward) with ``x_cam = R x_world + t``; the world is Y up.
-Arrays are numpy; T is the number of frames of a clip.
+Arrays are numpy. T is the number of frames of a clip, H and W are the height and width of its pictures.
+
+``shaped`` declares what an array holds. It changes nothing when a value is made; readers of files compare
+what they found with it (``hvr_nb.store.checks``).
 """
 
 from __future__ import annotations
@@ -30,6 +33,17 @@ DIFFUSED = 0.06  # metres over which the weights of what stands off the body are
 MONOCULAR_R = np.diag([1.0, -1.0, -1.0])
 
 
+def shaped(layout: str, **options):
+    """A dataclass field that holds an array, e.g. ``shaped("float (T, 25, 3)")``.
+
+    Args:
+        layout: kind and shape. Kinds: "float" (finite), "float or nan", "bool", "int", and numpy's names,
+            e.g. "uint8". A letter stands for a length that is the same in all fields of the value.
+        options: of ``dataclasses.field``, e.g. ``default``.
+    """
+    return field(metadata={"layout": layout}, **options)
+
+
 class HvrError(Exception):
     """Something a person can mend: the message names the file or value and the fix."""
 
@@ -38,12 +52,12 @@ class HvrError(Exception):
 class Camera:
     """A pinhole camera in OpenCV axes, ``x_cam = R x_world + t``."""
 
-    K: np.ndarray  # (3, 3) intrinsics, pixels
+    K: np.ndarray = shaped("float (3, 3)")  # intrinsics, pixels
     width: int  # image width, pixels
     height: int  # image height, pixels
-    R: np.ndarray = field(default_factory=lambda: MONOCULAR_R.copy())  # (3, 3) world to camera
-    t: np.ndarray = field(default_factory=lambda: np.zeros(3))  # (3,) metres
-    dist: np.ndarray = field(default_factory=lambda: np.zeros(5))  # (5,) OpenCV distortion
+    R: np.ndarray = shaped("float (3, 3)", default_factory=lambda: MONOCULAR_R.copy())  # world to camera
+    t: np.ndarray = shaped("float (3,)", default_factory=lambda: np.zeros(3))  # metres
+    dist: np.ndarray = shaped("float (5,)", default_factory=lambda: np.zeros(5))  # OpenCV distortion
     source: str = "default"  # "given", "metadata", "default", "refined" or "truth"
 
     def scaled(self, ratio: float) -> Camera:
@@ -66,12 +80,15 @@ class Camera:
 class Keypoints:
     """2D joints of the followed person in every frame, BODY_25 order."""
 
-    points: np.ndarray  # (T, 25, 3) x, y in pixels and confidence 0..1 (0 = not known)
-    filled: np.ndarray  # (T, 25) bool, True where the point was interpolated, not measured
-    found: np.ndarray  # (T,) bool, False where the person was not seen in the frame
-    boxes: np.ndarray  # (T, 4) x0, y0, x1, y1 in pixels around the person (NaN if not found)
-    landmarks: np.ndarray | None = None  # (T, 33, 3) BlazePose landmarks, pixels and confidence
-    world: np.ndarray | None = None  # (T, 33, 3) metres, OpenCV camera axes, mid-hip origin
+    points: np.ndarray = shaped("float (T, 25, 3)")  # x, y in pixels and confidence 0..1 (0 = not known)
+    filled: np.ndarray = shaped("bool (T, 25)")  # True where the point was interpolated, not measured
+    found: np.ndarray = shaped("bool (T,)")  # False where the person was not seen in the frame
+    # x0, y0, x1, y1 in pixels around the person (NaN if not found)
+    boxes: np.ndarray = shaped("float or nan (T, 4)")
+    # BlazePose landmarks, pixels and confidence
+    landmarks: np.ndarray | None = shaped("float (T, 33, 3)", default=None)
+    # metres, OpenCV camera axes, mid-hip origin
+    world: np.ndarray | None = shaped("float (T, 33, 3)", default=None)
     source: str = "blazepose"  # who measured them
 
     @property
@@ -88,7 +105,8 @@ class Keypoints:
 class Tracks:
     """Who is where when: everybody who was followed through a clip."""
 
-    boxes: np.ndarray  # (P, T, 4) x0, y0, x1, y1 in pixels, NaN where not seen; the most prominent one first
+    # x0, y0, x1, y1 in pixels, NaN where not seen; the most prominent one first
+    boxes: np.ndarray = shaped("float or nan (P, T, 4)")
     chosen: int  # whose joints are used
 
     @property
@@ -105,10 +123,11 @@ class Tracks:
 class Masks:
     """Silhouettes of the followed person and, where made, a label for every pixel."""
 
-    alpha: np.ndarray  # (T, H, W) uint8, 0..255 soft coverage
-    labels: np.ndarray | None = None  # (T, H, W) uint8, numbers of ``label_set``
+    alpha: np.ndarray = shaped("uint8 (T, H, W)")  # 0..255 soft coverage
+    labels: np.ndarray | None = shaped("uint8 (T, H, W)", default=None)  # numbers of ``label_set``
     label_set: str = "CIHP"  # "CIHP", "LIP" or "ATR"
-    foreground: np.ndarray | None = None  # (T, H, W, 3) uint8 colours free of background at edges
+    # colours free of background at edges
+    foreground: np.ndarray | None = shaped("uint8 (T, H, W, 3)", default=None)
     source: str = ""  # how the silhouettes were made
     parsing_source: str = ""  # how the labels were made; says so when they are not from SCHP
 
@@ -121,7 +140,8 @@ class Masks:
 class Normals:
     """Directions of the visible surface, measured or estimated by another program."""
 
-    vectors: np.ndarray  # (T, H, W, 3) int8, 127 = 1, OpenCV camera axes, towards us; 0, 0, 0 = not known
+    # 127 = 1, OpenCV camera axes, towards us; 0, 0, 0 = not known
+    vectors: np.ndarray = shaped("int8 (T, H, W, 3)")
 
     def __repr__(self) -> str:
         known = 100 * float((self.vectors != 0).any(-1).mean())
@@ -132,8 +152,8 @@ class Normals:
 class Joints3D:
     """A 3D skeleton per frame."""
 
-    points: np.ndarray  # (T, J, 3) metres, world axes
-    valid: np.ndarray  # (T,) bool
+    points: np.ndarray = shaped("float (T, J, 3)")  # metres, world axes
+    valid: np.ndarray = shaped("bool (T,)")
     names: tuple[str, ...] = SMPL_JOINT_NAMES  # J names
 
     def __repr__(self) -> str:
@@ -144,12 +164,12 @@ class Joints3D:
 class Body:
     """SMPL parameters of one person over a clip: one shape, one pose a frame (standard SMPL)."""
 
-    betas: np.ndarray  # (10,) shape coefficients, constant over the clip
-    global_orient: np.ndarray  # (T, 3) axis-angle, radians
-    body_pose: np.ndarray  # (T, 69) axis-angle of joints 1..23, radians
-    transl: np.ndarray  # (T, 3) metres
+    betas: np.ndarray = shaped("float (10,)")  # shape coefficients, constant over the clip
+    global_orient: np.ndarray = shaped("float (T, 3)")  # axis-angle, radians
+    body_pose: np.ndarray = shaped("float (T, 69)")  # axis-angle of joints 1..23, radians
+    transl: np.ndarray = shaped("float (T, 3)")  # metres
     camera: Camera  # the camera the body was fitted in (its focal may be refined)
-    valid: np.ndarray  # (T,) bool, False where the pose is interpolated, not observed
+    valid: np.ndarray = shaped("bool (T,)")  # False where the pose is interpolated, not observed
     model_hash: str = ""  # sha256 of the body model file the parameters belong to
 
     def __len__(self) -> int:
@@ -179,19 +199,21 @@ class Body:
 class Canonical:
     """The shaped body in big pose with its fields on a grid (X, Y, Z nodes, ``ij`` indexing)."""
 
-    rest_vertices: np.ndarray  # (V, 3) shaped T-pose, metres
-    rest_joints: np.ndarray  # (24, 3) shaped T-pose joints, metres
-    vertices: np.ndarray  # (V, 3) big pose, metres
-    A_big: np.ndarray  # (24, 3, 4) T-pose to big pose, per joint
-    weights: np.ndarray  # (V, 24) skin weights
-    faces: np.ndarray  # (F, 3)
-    parts: np.ndarray  # (V,) uint8, index into part_names
-    bounds: np.ndarray  # (2, 3) lower and upper corner of the vertices with margin, metres
-    origin: np.ndarray  # (3,) position of grid node (0, 0, 0), metres
+    rest_vertices: np.ndarray = shaped("float (V, 3)")  # shaped T-pose, metres
+    rest_joints: np.ndarray = shaped("float (24, 3)")  # shaped T-pose joints, metres
+    vertices: np.ndarray = shaped("float (V, 3)")  # big pose, metres
+    A_big: np.ndarray = shaped("float (24, 3, 4)")  # T-pose to big pose, per joint
+    weights: np.ndarray = shaped("float (V, 24)")  # skin weights
+    faces: np.ndarray = shaped("int (F, 3)")
+    parts: np.ndarray = shaped("uint8 (V,)")  # index into part_names
+    bounds: np.ndarray = shaped("float (2, 3)")  # lower and upper corner of the vertices with margin, metres
+    origin: np.ndarray = shaped("float (3,)")  # position of grid node (0, 0, 0), metres
     spacing: float  # distance of grid nodes, metres
-    field_weights: np.ndarray  # (X, Y, Z, 24) skin weights near the skin, their harmonic extension beyond
-    field_distance: np.ndarray  # (X, Y, Z) signed distance to the surface, metres, negative inside
-    parents: np.ndarray  # (24,) parent joints, -1 for the root
+    # skin weights near the skin, their harmonic extension beyond
+    field_weights: np.ndarray = shaped("float (X, Y, Z, 24)")
+    # signed distance to the surface, metres, negative inside
+    field_distance: np.ndarray = shaped("float (X, Y, Z)")
+    parents: np.ndarray = shaped("int (24,)")  # parent joints, -1 for the root
     part_names: tuple[str, ...] = PART_NAMES
     model_hash: str = ""  # sha256 of the body model
 
@@ -217,12 +239,13 @@ class Canonical:
 class Mesh:
     """A triangle mesh, optionally coloured per vertex or by a texture."""
 
-    vertices: np.ndarray  # (V, 3) metres
-    faces: np.ndarray  # (F, 3) vertex indices
-    colors: np.ndarray | None = None  # (V, 3) uint8 RGB
-    uv: np.ndarray | None = None  # (U, 2) texture coordinates, origin at the lower left
-    uv_faces: np.ndarray | None = None  # (F, 3) indices into ``uv``
-    texture: np.ndarray | None = None  # (H, W, 3) uint8 RGB
+    vertices: np.ndarray = shaped("float (V, 3)")  # metres
+    faces: np.ndarray = shaped("int (F, 3)")  # vertex indices
+    colors: np.ndarray | None = shaped("uint8 (V, 3)", default=None)  # RGB
+    # texture coordinates, origin at the lower left
+    uv: np.ndarray | None = shaped("float (U, 2)", default=None)
+    uv_faces: np.ndarray | None = shaped("int (F, 3)", default=None)  # indices into ``uv``
+    texture: np.ndarray | None = shaped("uint8 (H, W, 3)", default=None)  # RGB
 
     def __repr__(self) -> str:
         return f"Mesh({len(self.vertices)} vertices, {len(self.faces)} faces)"

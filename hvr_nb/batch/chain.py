@@ -5,18 +5,23 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from hvr_nb import __version__
-from hvr_nb.batch.notebook import marker, run_notebook
+from hvr_nb.batch.notebook import run_notebook
 from hvr_nb.batch.parameters import check_parameters, known, read_parameters
+from hvr_nb.store.atomic_files import sweep
 from hvr_nb.store.clip import STAGES, Clip
-from hvr_nb.store.digests import file_digest
-from hvr_nb.store.files import read_json
+from hvr_nb.store.digests import file_digest, tree_digest
+from hvr_nb.store.files import results
+from hvr_nb.store.inside import refuse_escapes
+from hvr_nb.store.locks import running
+from hvr_nb.store.markers import RunMarker, marker_path, read_marker
+from hvr_nb.store.mask_pictures import is_whole, read_manifest
 from hvr_nb.store.places import ASSETS, MODELS
 from hvr_nb.types import HvrError
 
@@ -28,6 +33,7 @@ LATER = {
     "07_visualize": ((*ARTEFACTS, "avatars", "renders", "metrics"), ("player.html", "report.html")),
 }
 OPEN_BODY = ASSETS / "open_body.npz"
+DAMAGED = "damaged"  # state of what cannot be read
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ def run_chain(
         progress: show a bar.
 
     Raises:
-        HvrError: a parameter or stage is unknown; nothing has been run then.
+        HvrError: a parameter or stage is unknown, another run works on the clip, or a link leads out of it;
+            nothing has been run then.
         NotebookFailed: a notebook failed; finished stages stay finished.
     """
     notebooks = find_notebooks(notebooks_dir)
@@ -75,10 +82,14 @@ def run_chain(
     params = chain_parameters(notebooks, given, overrides or {})
     chosen = _between(list(notebooks), from_stage, to_stage)
     done = []
-    with tqdm(chosen, desc=folder.name, unit="notebook", disable=not progress) as bar:
-        for stage in bar:
-            bar.set_postfix_str(stage)
-            done.append(_run_stage(notebooks[stage], folder, params[stage], force=force, timeout=timeout))
+    refuse_escapes(folder)
+    with running(folder):
+        sweep(folder)
+        with tqdm(chosen, desc=folder.name, unit="notebook", disable=not progress) as bar:
+            for stage in bar:
+                bar.set_postfix_str(stage)
+                ran = _run_stage(notebooks[stage], folder, params[stage], force=force, timeout=timeout)
+                done.append(ran)
     return done
 
 
@@ -126,17 +137,11 @@ def _run_stage(notebook: Path, folder: Path, params: dict, *, force: bool, timeo
     defaults = {name: p.default for name, p in read_parameters(notebook).items()}
     method = str({**defaults, **params}.get("method", ""))
     reads, writes = reads_and_writes(notebook.stem)
-    inputs = {key: fingerprint(folder, key, method=method) for key in reads}
+    inputs = {key: _or_damaged(fingerprint, folder, key, method) for key in reads}
     inputs |= _files_given({**defaults, **params}, notebook.parent)
-    outputs = functools.partial(_written, folder, writes, method)
-    wanted = {
-        "params": params,
-        "notebook": file_digest(notebook),
-        "version": __version__,
-        "inputs": inputs,
-        "outputs": outputs(),
-    }
-    if not force and all(wanted["outputs"].values()) and _finished(out, wanted):
+    outputs = functools.partial(_written, folder, (*writes, f"metrics/{notebook.stem}.json"), method)
+    wanted = RunMarker(params, file_digest(notebook), __version__, inputs, outputs())
+    if not force and _finished(out, wanted):
         return StageRun(notebook.stem, True, time.perf_counter() - began)
     seconds = run_notebook(
         notebook, out, cwd=notebook.parent, params=params, inputs=inputs, timeout=timeout, outputs=outputs
@@ -145,27 +150,35 @@ def _run_stage(notebook: Path, folder: Path, params: dict, *, force: bool, timeo
 
 
 def _written(folder: Path, names: tuple[str, ...], method: str) -> dict[str, str]:
-    """State of what a stage wrote; of folders and pages only whether they are there."""
-    states = {name: fingerprint(folder, name, method=method) for name in names}
-    return {name: state if name in STAGES else "present" * bool(state) for name, state in states.items()}
+    """sha256 of the content of everything a stage wrote, so that it runs again where a file was damaged."""
+    return {name: _or_damaged(content, folder, name, method) for name in names}
 
 
-def _finished(out: Path, wanted: dict) -> bool:
-    """Whether ``out`` was run to its end with exactly these parameters, notebook and inputs.
+def _or_damaged(state: Callable[..., str], folder: Path, key: str, method: str) -> str:
+    try:
+        return state(folder, key, method=method)
+    except HvrError:
+        return DAMAGED
+
+
+def _finished(out: Path, wanted: RunMarker) -> bool:
+    """Whether ``out`` was run to its end with exactly these parameters, notebook and inputs, and all it wrote is there.
 
     Where the clip lies is no parameter of the result: a folder that was moved is not run again.
     """
-    if not (out.exists() and marker(out).exists()):
+    if not (out.exists() and marker_path(out).exists()):
         return False
     try:
-        found = read_json(marker(out), remedy="delete it")
+        found = read_marker(marker_path(out))
     except HvrError:  # a damaged marker proves nothing
         return False
+    if DAMAGED in wanted.outputs.values():
+        return False
     found, wanted = (
-        {**d, "params": {k: v for k, v in d.get("params", {}).items() if k != "clip"}}
-        for d in (found, wanted)
+        replace(m, params={k: v for k, v in m.params.items() if k != "clip"}, seconds=0.0)
+        for m in (found, wanted)
     )
-    return {key: found.get(key) for key in wanted} == wanted
+    return found == wanted
 
 
 def reads_and_writes(stage: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -179,7 +192,7 @@ def reads_and_writes(stage: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def fingerprint(folder: Path, key: str, *, method: str = "") -> str:
-    """State of one thing a stage reads or writes; "" where it is missing.
+    """State of one thing a stage reads; "" where it is missing.
 
     Args:
         folder: the clip. key: an artefact, "avatars", "renders" (of ``method``), "metrics",
@@ -188,15 +201,39 @@ def fingerprint(folder: Path, key: str, *, method: str = "") -> str:
     if key in STAGES:
         return Clip(folder).fingerprint(key)
     if key == "models":
-        found = [*MODELS.rglob("*.pkl"), *MODELS.rglob("*.npz")]
-        return _state([p for p in [OPEN_BODY] if p.exists()]) + _state(sorted(found), content=False)
-    if key == "avatars":
-        return _state(sorted(p for p in (folder / key / method).glob("*") if p.is_file()))
+        found = sorted([*results(MODELS, "**/*.pkl"), *results(MODELS, "**/*.npz")])
+        return tree_digest([p for p in [OPEN_BODY] if p.exists()], OPEN_BODY.parent) + _stamps(found)
     if key == "renders":
-        return _state(sorted((folder / key / method).glob("**/manifest.json")))
+        return tree_digest(results(folder / key / method, "**/manifest.json"), folder)
     if key == "metrics":
-        return _state(sorted(p for p in (folder / key).glob("*.json") if p.stem < "07"))
-    return _state([folder / key] if (folder / key).is_file() else [])
+        return tree_digest([p for p in results(folder / key, "*.json") if p.stem < "07"], folder)
+    return content(folder, key, method=method)
+
+
+def content(folder: Path, key: str, *, method: str = "") -> str:
+    """sha256 of the content of one thing a stage wrote; "" where it is missing.
+
+    Args:
+        folder: the clip. key: an artefact, "avatars" or "renders" (of ``method``) or a file name.
+
+    Raises:
+        HvrError: it is damaged. Masks may have been retouched by hand, which is no damage.
+    """
+    clip = Clip(folder)
+    if key == "masks" and clip.has(key):
+        meta = read_manifest(folder / key)
+        if not is_whole(folder / key, meta):
+            raise HvrError(f"{folder / key} has pictures that are missing or damaged; run 02_masks again")
+        return meta["hash"]
+    if key == "frames" and clip.has(key):
+        return clip.fingerprint(key) + tree_digest(results(folder / key, "*.png"), folder)
+    if key in STAGES:
+        return clip.fingerprint(key)
+    if key == "avatars":
+        return tree_digest(results(folder / key / method, "*"), folder)
+    if key == "renders":
+        return tree_digest(results(folder / key / method, "**/*"), folder)
+    return tree_digest([p for p in [folder / key] if p.is_file()], folder)
 
 
 def _files_given(params: Mapping[str, object], cwd: Path) -> dict[str, str]:
@@ -207,18 +244,11 @@ def _files_given(params: Mapping[str, object], cwd: Path) -> dict[str, str]:
         if path is not None and path.is_file():
             found[f"file {name}"] = file_digest(path)
         elif path is not None and path.is_dir():
-            found[f"file {name}"] = _state(sorted(p for p in path.iterdir() if p.is_file()), content=False)
+            found[f"file {name}"] = _stamps(results(path, "*"))
     return found
 
 
-def _state(paths: list[Path], *, content: bool = True) -> str:
-    """One hash of files: names with contents, or with sizes and times where that would be slow."""
-    if not paths:
-        return ""
-    total = hashlib.sha256()
-    for path in paths:
-        status = path.stat()
-        total.update(
-            f"{path.name} {file_digest(path) if content else (status.st_size, status.st_mtime_ns)}\n".encode()
-        )
-    return total.hexdigest()
+def _stamps(paths: list[Path]) -> str:
+    """One hash of the names, sizes and times of files whose contents would take long to read."""
+    rows = [f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}\n" for p in paths]
+    return hashlib.sha256("".join(rows).encode()).hexdigest() if rows else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import sys
 import time
@@ -23,9 +24,10 @@ from traitlets.config import Config
 from hvr_nb import __version__
 from hvr_nb.batch.parameters import check_parameters
 from hvr_nb.store.digests import file_digest
-from hvr_nb.store.files import write_json
+from hvr_nb.store.markers import RunMarker, marker_path, write_marker
 from hvr_nb.types import HvrError
 
+LEAST_FREE = 1 << 20  # bytes
 START_TIMEOUT = 300  # seconds; on a busy machine kernels miss papermill's 60
 _running: set[int] = set()  # process ids of the kernels that run now
 
@@ -37,11 +39,6 @@ class NotebookFailed(HvrError):
         super().__init__(f"{notebook} failed: {reason} (see {out})")
         self.notebook = notebook  # e.g. "03_body"
         self.reason = reason  # one line
-
-
-def marker(out: Path) -> Path:
-    """The file that says that ``out`` was run to its end."""
-    return out.with_suffix(".done.json")
 
 
 def run_notebook(
@@ -72,24 +69,17 @@ def run_notebook(
     """
     notebook, out = Path(notebook).absolute(), Path(out).absolute()
     params = check_parameters(notebook, params)
-    marker(out).unlink(missing_ok=True)
+    marker_path(out).unlink(missing_ok=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     with _failures_explained(notebook.stem, out):
         _execute(notebook, out, Path(cwd).absolute(), params, timeout)
         NotebookNotary().sign(nbformat.read(out, as_version=4))  # unsigned, Lab would strip the iframes
     seconds = time.perf_counter() - began
-    write_json(
-        marker(out),
-        {
-            "params": params,
-            "notebook": file_digest(notebook),
-            "version": __version__,
-            "inputs": dict(inputs or {}),
-            "outputs": outputs(),
-            "seconds": round(seconds, 2),
-        },
+    written = RunMarker(
+        params, file_digest(notebook), __version__, dict(inputs or {}), outputs(), round(seconds, 2)
     )
+    write_marker(marker_path(out), written)
     return seconds
 
 
@@ -169,12 +159,20 @@ def _failures_explained(name: str, out: Path):
     except DeadKernelError as error:
         reason = "its kernel was killed (often: the machine ran out of memory)"
         raise NotebookFailed(name, reason, out) from error
-    except RuntimeError as error:
-        raise NotebookFailed(name, f"its kernel did not start: {_first_line(str(error))}", out) from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except (RuntimeError, OSError) as error:
+        if getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT) or _is_full(out.parent):
             raise HvrError(f"the disk is full: {out} was not written; free space and run again") from error
-        raise
+        if isinstance(error, OSError):
+            raise
+        raise NotebookFailed(name, f"its kernel did not start: {_first_line(str(error))}", out) from error
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether the disk of a folder has no room for a notebook."""
+    try:
+        return shutil.disk_usage(folder).free < LEAST_FREE
+    except OSError:
+        return False
 
 
 def _first_line(text: str) -> str:

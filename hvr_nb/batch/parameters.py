@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import difflib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +33,9 @@ def read_parameters(notebook: str | Path) -> dict[str, Parameter]:
     """
     try:
         cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError) as error:
+        tagged = [c for c in cells if "parameters" in c.get("metadata", {}).get("tags", [])]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise HvrError(f"{notebook} cannot be read as a notebook ({error})") from error
-    tagged = [c for c in cells if "parameters" in c.get("metadata", {}).get("tags", [])]
     if len(tagged) != 1:
         raise HvrError(f"{notebook} has {len(tagged)} cells tagged 'parameters'; it needs exactly one")
     try:
@@ -94,6 +95,11 @@ def _fitting(notebook: str, parameter: Parameter, value: object) -> object:
             f"{notebook}: parameter {parameter.name!r} is {kind}, but got {value!r} "
             f"({type(value).__name__}); for example {parameter.default!r}"
         )
+    for number in value if isinstance(value, list) else [value]:
+        if isinstance(number, float) and not math.isfinite(number):
+            raise HvrError(
+                f"{notebook}: parameter {parameter.name!r} is {number}; it must be a finite number"
+            )
     return value
 
 
@@ -112,6 +118,6 @@ def from_text(notebook: str | Path, key: str, text: str) -> object:
         return words[text.lower()]
     try:
         value = ast.literal_eval(text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         value = text
     return _fitting(name, parameter, value)

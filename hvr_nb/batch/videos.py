@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hvr_nb.batch.chain import StageRun, chain_parameters, find_notebooks, run_chain
@@ -62,7 +62,8 @@ def run_videos(
     options = {"progress": workers == 1, **options, "notebooks_dir": notebooks_dir, "overrides": overrides}
     try:
         jobs = [pool.submit(_run_video, v, f, options) for v, f in zip(videos, folders, strict=True)]
-        return [job.result() for job in jobs]
+        rows = zip(jobs, videos, folders, strict=True)
+        return [_outcome(job.result, str(video), folder) for job, video, folder in rows]
     except KeyboardInterrupt:
         if executor is None:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -86,14 +87,24 @@ def clip_folders(videos: Sequence[str | Path], clips_dir: Path) -> list[Path]:
 
 def _run_video(video: str | Path, folder: Path, options: dict) -> VideoRun:
     began = time.perf_counter()
+
+    def run() -> VideoRun:
+        return VideoRun(str(video), folder, 0.0, run_chain(video, folder, **options))
+
+    return replace(_outcome(run, str(video), folder), seconds=time.perf_counter() - began)
+
+
+def _outcome(run: Callable[[], VideoRun], video: str, folder: Path) -> VideoRun:
+    """What ``run`` gives, or why it failed: whatever happens to one video, the others go on."""
     try:
-        stages = run_chain(video, folder, **options)
-        return VideoRun(str(video), folder, time.perf_counter() - began, stages)
+        return run()
     except NotebookFailed as error:
-        failed = (error.notebook, error.reason)
-    except (HvrError, OSError) as error:  # this video's trouble; the others go on
-        failed = ("", str(error))
-    return VideoRun(str(video), folder, time.perf_counter() - began, notebook=failed[0], error=failed[1])
+        notebook, reason = error.notebook, error.reason
+    except (HvrError, OSError) as error:
+        notebook, reason = "", str(error)
+    except Exception as error:  # noqa: BLE001  a worker that died, a file that no check foresaw
+        notebook, reason = "", f"{type(error).__name__}: {error}"
+    return VideoRun(video, folder, 0.0, notebook=notebook, error=" ".join(reason.split()))
 
 
 def summary(runs: Sequence[VideoRun]) -> str:

@@ -165,8 +165,8 @@ def _export_bvh(args: argparse.Namespace) -> int:
 
 def _export_avatar(args: argparse.Namespace) -> int:
     from hvr_nb.export.avatar import avatar_texture, export_avatar, exported_files
+    from hvr_nb.store.atomic_files import refuse_foreign
     from hvr_nb.store.clip import Clip
-    from hvr_nb.store.files import refuse_foreign
 
     clip = Clip.open(args.clip)
     if not 16 <= args.size <= 8192:
@@ -180,8 +180,8 @@ def _export_avatar(args: argparse.Namespace) -> int:
 
 def _export_frames(args: argparse.Namespace) -> int:
     from hvr_nb.export.frames import export_frames
+    from hvr_nb.store.atomic_files import refuse_foreign
     from hvr_nb.store.clip import Clip
-    from hvr_nb.store.files import refuse_foreign
 
     clip = Clip.open(args.clip)
     refuse_foreign(args.target, set())  # before the work, not after it

@@ -14,8 +14,10 @@ import numpy as np
 from hvr_nb.formats.models.skinned_glb import read_skinned_glb, skinning_loss, write_skinned_glb
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.mesh import save_mesh, split_seams
+from hvr_nb.store.arrays import write_npz
+from hvr_nb.store.atomic_files import atomic_folder
 from hvr_nb.store.digests import file_digest
-from hvr_nb.store.files import atomic_folder, read_json, write_image, write_json, write_npz
+from hvr_nb.store.files import read_json, write_image, write_json
 from hvr_nb.surface.texture.bake import Texture, bake_texture
 from hvr_nb.types import SMPL_JOINT_NAMES, HvrError, Masks, Mesh
 

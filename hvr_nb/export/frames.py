@@ -21,7 +21,8 @@ from hvr_nb.geometry.camera import to_camera, undistort_images
 from hvr_nb.geometry.mesh import save_mesh, vertex_normals
 from hvr_nb.geometry.raster import interpolate, rasterize
 from hvr_nb.metrics.images import iou
-from hvr_nb.store.files import atomic_folder, read_image, write_image
+from hvr_nb.store.atomic_files import atomic_folder
+from hvr_nb.store.files import read_image, write_image
 from hvr_nb.store.video import write_video
 from hvr_nb.types import Camera, HvrError, Mesh
 

@@ -18,7 +18,8 @@ from hvr_nb.formats.skeletons.glb import write_skeleton_glb
 from hvr_nb.formats.skeletons.tables import write_skeleton_csv, write_skeleton_trc
 from hvr_nb.formats.skeletons.track import SkeletonTrack, check_track
 from hvr_nb.lift.people import Person3D
-from hvr_nb.store.files import atomic_folder, write_npz
+from hvr_nb.store.arrays import write_npz
+from hvr_nb.store.atomic_files import atomic_folder
 from hvr_nb.types import Camera
 
 VIDEO_NAME = "pose.mp4"

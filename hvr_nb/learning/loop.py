@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from hvr_nb.store.files import atomic
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.types import HvrError
 
 CHECKPOINT_SCHEMA = 1
@@ -96,8 +96,9 @@ def save_checkpoint(
         "identity": identity,
         "state": {name: part.state_dict() for name, part in state.items()},
     }
-    with atomic(Path(path)) as partial:
-        torch.save(content, partial)
+    # Through Python's own file a full disk is an OSError, which ``atomic`` explains; torch's would say "enforce fail".
+    with atomic(Path(path)) as partial, open(partial, "wb") as file:
+        torch.save(content, file)
 
 
 def load_checkpoint(path: str | Path, state: Mapping[str, object], identity: str = "") -> tuple[int, dict]:

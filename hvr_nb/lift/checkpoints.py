@@ -18,7 +18,7 @@ from torch import Tensor
 from hvr_nb.lift.network import Lifter
 from hvr_nb.lift.stmo import Stmo
 from hvr_nb.lift.temporal import TemporalModel
-from hvr_nb.store.files import atomic
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.places import ASSETS
 from hvr_nb.types import HvrError
 

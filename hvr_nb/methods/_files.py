@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hvr_nb.body.model import BodyModel, load_body_model
-from hvr_nb.store.files import read_json, read_npz
+from hvr_nb.store.arrays import read_npz
+from hvr_nb.store.files import read_json
 from hvr_nb.types import Body, HvrError
 
 

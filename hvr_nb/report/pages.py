@@ -14,7 +14,7 @@ import numpy as np
 from hvr_nb.drawing import pictures
 from hvr_nb.drawing.plots import unit_of
 from hvr_nb.report.meanings import meaning_of
-from hvr_nb.store.files import atomic
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.places import ASSETS
 
 SYNTHETIC = "synthetic subject: this person was drawn by this project and does not exist"

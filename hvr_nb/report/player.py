@@ -12,7 +12,7 @@ import numpy as np
 
 from hvr_nb.drawing import pictures
 from hvr_nb.report.pages import fill
-from hvr_nb.store.files import atomic
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.types import Body, HvrError
 
 # the 3D page asks for the time once it is ready, and follows the player's messages

@@ -17,7 +17,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "clip": ["Clip"],
-        "files": ["read_image", "write_image", "atomic"],
+        "atomic_files": ["atomic"],
+        "files": ["read_image", "write_image"],
         "video": ["read_video", "write_video"],
         "safe_pickle": ["read_values"],
     },

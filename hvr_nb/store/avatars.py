@@ -10,7 +10,8 @@ import importlib
 from pathlib import Path
 
 from hvr_nb.store.digests import file_digest
-from hvr_nb.store.files import SCHEMA, read_json, write_json
+from hvr_nb.store.files import SCHEMA, read_json, results, write_json
+from hvr_nb.store.inside import is_plain
 from hvr_nb.types import HvrError
 
 RECORD = "made_from.json"
@@ -32,8 +33,8 @@ def begin_avatar(folder: Path) -> None:
 
 def finish_avatar(folder: Path, inputs: dict[str, str]) -> None:
     """Record what an avatar was made from, artefact -> fingerprint, and its files as they are now."""
-    files = [p for p in sorted(folder.iterdir()) if p.suffix in (".npz", ".json") and p.name[0] != "."]
-    kept = {p.name: [p.stat().st_size, file_digest(p)] for p in files if p.name != RECORD}
+    files = [p for p in results(folder, "*") if p.suffix in (".npz", ".json") and p.name != RECORD]
+    kept = {p.name: [p.stat().st_size, file_digest(p)] for p in files}
     write_json(folder / RECORD, {"schema": SCHEMA, "complete": True, "inputs": inputs, "files": kept})
 
 
@@ -51,8 +52,11 @@ def avatar_inputs(folder: Path) -> dict[str, str]:
     record = read_json(folder / RECORD, remedy=REMEDY)
     if not record.get("complete"):
         raise HvrError(f"{folder} holds an avatar that was not written to its end; {REMEDY}")
-    for name, (size, digest) in record["files"].items():
+    files, inputs = record.get("files"), record.get("inputs")
+    if not isinstance(files, dict) or not isinstance(inputs, dict):
+        raise HvrError(f"{folder / RECORD} is damaged; {REMEDY}")
+    for name, stated in files.items():
         path = folder / name
-        if not path.is_file() or path.stat().st_size != size or file_digest(path) != digest:
+        if not is_plain(name) or not path.is_file() or [path.stat().st_size, file_digest(path)] != stated:
             raise HvrError(f"{path} is missing or not as 05_train wrote it; {REMEDY}")
-    return record["inputs"]
+    return inputs

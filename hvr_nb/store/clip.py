@@ -2,35 +2,33 @@
 
 ``data/clips/<name>/`` holds ``clip.json``, ``camera.npz``, ``frames/`` (stage 00), ``keypoints.npz``
 (01), ``masks/`` (02), perhaps imported ``normals.npz``, ``joints3d.npz``, ``lifted.npz`` and ``body.npz``
-(03), ``canonical.npz`` (04), ``avatars/<method>/`` (05), ``renders/<method>/`` (06) and ``runs/``. Each is
-written by one stage, atomically, with a schema version and the fingerprints of what it was made from; reading one whose
-inputs have changed since is an error that names the notebook to run.
+(03), ``canonical.npz`` (04), ``avatars/<method>/`` (05), ``renders/<method>/`` (06), ``metrics/`` and
+``runs/``. Each is written by one stage, atomically, with a schema version and the fingerprints of what it was
+made from; reading one whose inputs have changed since is an error that names the notebook to run.
+docs/formats.md 1 describes the files.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from hvr_nb.store.arrays import read_npz, read_npz_meta, write_npz
+from hvr_nb.store.atomic_files import sweep
 from hvr_nb.store.avatars import REMEDY as AVATAR_REMEDY
 from hvr_nb.store.avatars import avatar_inputs, begin_avatar, finish_avatar, load_method
+from hvr_nb.store.checks import check_value
 from hvr_nb.store.digests import file_digest
-from hvr_nb.store.files import SCHEMA as SCHEMA
-from hvr_nb.store.files import atomic as atomic
-from hvr_nb.store.files import (
-    atomic_folder,
-    read_image,
-    read_json,
-    read_npz,
-    read_npz_meta,
-    write_image,
-    write_json,
-    write_npz,
-)
-from hvr_nb.store.mask_pictures import read_masks, retouchable_digest, retouched, write_masks
+from hvr_nb.store.files import SCHEMA, read_json, results, write_json
+from hvr_nb.store.frame_pictures import FrameIndex, make_index, read_frames, read_index, write_frames
+from hvr_nb.store.inside import is_plain, refuse_escapes
+from hvr_nb.store.locks import writing
+from hvr_nb.store.mask_pictures import read_manifest, read_masks, retouchable_digest, retouched, write_masks
+from hvr_nb.store.measured import read_numbers, write_numbers
 from hvr_nb.types import Body, Camera, Canonical, HvrError, Joints3D, Keypoints, Masks, Normals
 
 # artefact -> (notebook that makes it, artefacts it is made from)
@@ -51,14 +49,15 @@ _FILES = {"frames": "frames/manifest.json", "masks": "masks/manifest.json"}
 class Clip:
     """One person in one video; open, save and read its artefacts.
 
-    Attributes read lazily and are cached: ``frames`` (T, H, W, 3) uint8, ``camera``,
-    ``keypoints``, ``masks``, ``joints3d``, ``lifted``, ``body``.
+    ``len(clip)`` is the number of frames. Artefacts are read when they are asked for and kept until they
+    change: ``frames`` (T, H, W, 3) uint8, ``camera``, ``keypoints``, ``masks``, ``normals``, ``joints3d``,
+    ``lifted``, ``body``, ``canonical``.
     """
 
     def __init__(self, folder: str | Path):
         """Use ``Clip.create`` or ``Clip.open``."""
         self.folder = Path(folder)
-        self._cache: dict[str, tuple[str, object]] = {}
+        self._cache: dict[str, tuple[object, object]] = {}  # artefact -> (its fingerprint, value)
 
     # -- making and opening -------------------------------------------------------------------
 
@@ -69,9 +68,9 @@ class Clip:
         frames: np.ndarray,
         *,
         fps: float,
-        names: list[str],
-        times: np.ndarray,
-        source: dict,
+        names: Sequence[str],
+        times: Sequence[float],
+        source: Mapping[str, object],
     ) -> Clip:
         """Make (or renew) a clip from frames; stage 00 only.
 
@@ -80,80 +79,54 @@ class Clip:
             frames: (T, H, W, 3) uint8 RGB. fps: frames per second of the clip.
             names: T unique frame names, e.g. "000012". times: (T,) seconds in the source.
             source: provenance to keep in clip.json (file name, its hash, parameters).
+
+        Raises:
+            HvrError: there are no frames, names, times or rate cannot be used, or the folder holds files that
+                stage 00 did not write where it would write.
         """
-        clip = cls(folder.folder if isinstance(folder, Clip) else folder)
-        if len(frames) == 0:
-            raise HvrError("the clip has no frames; widen the frame range or check the video")
-        if len(set(names)) != len(frames) or any(Path(name).name != name for name in names):
-            raise HvrError(f"{len(frames)} frames need as many different plain names, not {names[:3]} ...")
-        index = {
-            "names": list(names),
-            "fps": float(fps),
-            "times": [float(t) for t in times],
-            "height": int(frames.shape[1]),
-            "width": int(frames.shape[2]),
-        }
-        digest = hashlib.sha256(json.dumps(index, sort_keys=True).encode())
-        digest.update(np.ascontiguousarray(frames))
-        ours = clip._written_frames()
-        if not clip._holds(frames, names, digest.hexdigest()):
-            with atomic_folder(clip.folder / "frames", ours=ours) as partial:
-                for name, frame in zip(names, frames, strict=True):
-                    write_image(partial / f"{name}.png", frame)
-                write_json(partial / "manifest.json", {"schema": SCHEMA, "hash": digest.hexdigest(), **index})
         from hvr_nb import __version__
 
-        write_json(
-            clip.folder / "clip.json",
-            {"schema": SCHEMA, "name": clip.name, "version": __version__, "source": source},
-        )
-        return cls.open(clip)
-
-    def _written_frames(self) -> set[str]:
-        """File names in ``frames/`` that stage 00 wrote and may replace."""
-        if not self.has("frames"):
-            return set()
-        meta = read_json(self.path("frames"), remedy="move the folder away and run 00_video again")
-        names = meta.get("names", ()) if "hash" in meta else ()
-        return {f"{name}.png" for name in names} | ({"manifest.json"} if names else set())
-
-    def _holds(self, frames: np.ndarray, names: list[str], digest: str) -> bool:
-        """Whether ``frames/`` already holds exactly these frames, undamaged."""
-        if self.fingerprint("frames") != digest:
-            return False
-        try:
-            return all(
-                np.array_equal(read_image(self.folder / "frames" / f"{name}.png", remedy=""), frame)
-                for name, frame in zip(names, frames, strict=True)
-            )
-        except HvrError:
-            return False
+        clip = cls(folder.folder if isinstance(folder, Clip) else folder)
+        index = make_index(frames, names=names, fps=fps, times=times)
+        with clip._writing():
+            write_frames(clip.folder / "frames", frames, index)
+            made = {"schema": SCHEMA, "name": clip.name, "version": __version__, "source": dict(source)}
+            write_json(clip.folder / "clip.json", made)
+        return clip
 
     @classmethod
     def open(cls, folder: str | Path | Clip) -> Clip:
-        """Open a clip folder made by notebook 00_video; a clip is given back as it is."""
+        """Open a clip folder made by notebook 00_video; a clip is given back as it is.
+
+        Raises:
+            HvrError: it is no clip, or a link in it leads out of it.
+        """
         clip = folder if isinstance(folder, Clip) else cls(folder)
         clip.info  # noqa: B018  reads clip.json, so that a wrong folder is named at once
+        refuse_escapes(clip.folder)
         return clip
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Alone with the folder, which links do not lead out of and killed runs have left nothing in."""
+        refuse_escapes(self.folder)
+        with writing(self.folder):
+            sweep(self.folder)
+            yield
 
     @property
     def name(self) -> str:
         """The clip's name: its folder's."""
         return self.folder.resolve().name
 
-    def __len__(self) -> int:
-        """Number of frames."""
-        return len(self.frame_names)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the frames, pixels."""
-        return int(self._manifest["width"]), int(self._manifest["height"])
-
     @property
     def info(self) -> dict:
-        """What stage 00 wrote into clip.json."""
-        return read_json(self.folder / "clip.json", remedy="run 00_video to make the clip")
+        """What stage 00 wrote into clip.json; ``source`` says where the video came from."""
+        path, remedy = self.folder / "clip.json", "run 00_video to make the clip"
+        info = read_json(path, remedy=remedy)
+        if not isinstance(info.get("source"), dict):
+            raise HvrError(f"{path} is damaged (it has no source); {remedy}")
+        return info
 
     # -- artefacts ----------------------------------------------------------------------------
 
@@ -176,14 +149,15 @@ class Clip:
         path = self.path(artefact)
         if not path.exists():
             return ""
-        if artefact not in _FILES:
+        if artefact == "frames":
+            return read_index(path.parent)[1]
+        if artefact != "masks":
             return file_digest(path)
-        meta = read_json(path, remedy=_remedy(artefact))
-        made = str(meta.get("hash", ""))
-        if artefact == "masks" and retouched(self.folder / "masks", meta):
-            now = retouchable_digest(self.folder / "masks", meta.get("layers", ()))
-            return hashlib.sha256((made + now).encode()).hexdigest()
-        return made
+        meta = read_manifest(path.parent)
+        if retouched(path.parent, meta):
+            now = retouchable_digest(path.parent, meta["layers"])
+            return hashlib.sha256((meta["hash"] + now).encode()).hexdigest()
+        return meta["hash"]
 
     def save(self, artefact: str, value, **params) -> None:
         """Write an artefact atomically with the fingerprints of what it was made from.
@@ -192,38 +166,57 @@ class Clip:
             artefact: a key of ``STAGES`` other than "frames".
             value: its dataclass.
             params: the parameters it was made with, kept as provenance.
+
+        Raises:
+            HvrError: the value does not fit the clip's frames, is not finite, or cannot be written.
         """
         if artefact == "frames" or artefact not in STAGES:
             raise HvrError(f"{artefact!r} cannot be saved; one of {', '.join(list(STAGES)[1:])} can")
-        inputs = {name: self.fingerprint(name) for name in STAGES[artefact][1]}
-        meta = {"kind": artefact, "inputs": inputs, "params": params}
-        if artefact == "masks":
-            write_masks(self.folder / "masks", value, self.frame_names, meta)
-        else:
-            write_npz(self.path(artefact), value, meta)
+        try:
+            check_value(value, self._sizes())
+        except ValueError as error:
+            raise HvrError(f"{artefact} of {self.folder} cannot be saved: {error}") from error
+        with self._writing():
+            meta = {"kind": artefact, "inputs": self._made_from(STAGES[artefact][1]), "params": params}
+            if artefact == "masks":
+                write_masks(self.path("masks").parent, value, self.frame_names, meta)
+            else:
+                write_npz(self.path(artefact), value, meta)
         self._cache.pop(artefact, None)
+
+    def _made_from(self, artefacts: Sequence[str]) -> dict[str, str]:
+        """Fingerprints of artefacts as they were when they were read here, or as they are where they were not."""
+        read = {name: self._cache[name][0] for name in artefacts if name in self._cache}
+        return {name: read.get(name) or self.fingerprint(name) for name in artefacts}
+
+    def _sizes(self) -> dict[str, int]:
+        """Lengths that the frames set for all artefacts."""
+        return {"T": len(self), "H": self.size[1], "W": self.size[0]}
 
     def load(self, artefact: str, kind: type):
         """Read an npz artefact as dataclass ``kind``; refuse one whose inputs have changed."""
         self._check_inputs(artefact)
         now = self.fingerprint(artefact)
-        if artefact not in self._cache or self._cache[artefact][0] != now:
-            self._cache[artefact] = now, read_npz(self.path(artefact), kind, remedy=_remedy(artefact))[0]
+        if self._cache.get(artefact, ("",))[0] != now:
+            value, _ = read_npz(self.path(artefact), kind, remedy=_remedy(artefact), sizes=self._sizes())
+            self._cache[artefact] = now, value
         return self._cache[artefact][1]
-
-    def _meta(self, artefact: str) -> dict:
-        read = read_json if artefact in _FILES else read_npz_meta
-        return read(self.path(artefact), remedy=_remedy(artefact))
 
     def _check_inputs(self, artefact: str) -> None:
         """Refuse an artefact made from something that has changed since, however far back.
 
         An input that was not there when the artefact was made ("") was not used, so it may come.
         """
-        inputs = self._meta(artefact).get("inputs", {})
-        self._check_made_from(self.path(artefact), inputs, _remedy(artefact))
+        path, remedy = self.path(artefact), _remedy(artefact)
+        if artefact == "frames":
+            return
+        meta = read_manifest(path.parent) if artefact == "masks" else read_npz_meta(path, remedy=remedy)
+        self._check_made_from(path, meta.get("inputs", {}), remedy, STAGES[artefact][1])
 
-    def _check_made_from(self, path: Path, inputs: dict[str, str], remedy: str) -> None:
+    def _check_made_from(self, path: Path, inputs: object, remedy: str, known: Sequence[str]) -> None:
+        """Refuse what lies at ``path`` unless its recorded inputs are as they were; ``known`` may be among them."""
+        if not isinstance(inputs, dict) or not all(name in known for name in inputs):
+            raise HvrError(f"{path} is damaged (what it was made from is unclear); {remedy}")
         for name, digest in inputs.items():
             if not digest:
                 continue
@@ -232,33 +225,46 @@ class Clip:
             self._check_inputs(name)
 
     @property
-    def frames(self) -> np.ndarray:
-        """(T, H, W, 3) uint8 RGB."""
-        now = self.fingerprint("frames")
-        if self._cache.get("frames", ("",))[0] != now or not now:
-            folder, remedy = self.folder / "frames", _remedy("frames")
-            images = [read_image(folder / f"{n}.png", remedy=remedy) for n in self.frame_names]
-            self._cache["frames"] = (now, np.stack(images))
-        return self._cache["frames"][1]
+    def index(self) -> FrameIndex:
+        """Names and times of the frames, and their size."""
+        path = self.path("frames")
+        state = path.stat() if path.is_file() else None
+        stamp = state and (state.st_mtime_ns, state.st_size, state.st_ino)
+        if stamp is None or self._cache.get("index", (None,))[0] != stamp:
+            self._cache["index"] = stamp, read_index(path.parent)[0]
+        return self._cache["index"][1]
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.index.names)
 
     @property
-    def _manifest(self) -> dict:
-        return read_json(self.path("frames"), remedy=_remedy("frames"))
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames, pixels."""
+        return self.index.width, self.index.height
 
     @property
     def frame_names(self) -> list[str]:
         """The frames' names; the one index of the clip."""
-        return self._manifest["names"]
+        return list(self.index.names)
 
     @property
     def fps(self) -> float:
         """Frames per second of the clip (after the stride)."""
-        return float(self._manifest["fps"])
+        return self.index.fps
 
     @property
     def times(self) -> np.ndarray:
         """(T,) seconds of each frame in the source video."""
-        return np.asarray(self._manifest["times"])
+        return np.asarray(self.index.times)
+
+    @property
+    def frames(self) -> np.ndarray:
+        """(T, H, W, 3) uint8 RGB."""
+        folder, now = self.path("frames").parent, self.fingerprint("frames")
+        if self._cache.get("frames", ("",))[0] != now or not now:
+            self._cache["frames"] = now, read_frames(folder, self.index)
+        return self._cache["frames"][1]
 
     @property
     def camera(self) -> Camera:
@@ -269,6 +275,15 @@ class Clip:
     def keypoints(self) -> Keypoints:
         """2D joints, stage 01."""
         return self.load("keypoints", Keypoints)
+
+    @property
+    def masks(self) -> Masks:
+        """Silhouettes and labels, stage 02, with whatever has been retouched by hand."""
+        self._check_inputs("masks")
+        folder, now = self.path("masks").parent, self.fingerprint("masks")
+        if self._cache.get("masks", ("",))[0] != now:
+            self._cache["masks"] = now, read_masks(folder, read_manifest(folder), self.index)
+        return self._cache["masks"][1]
 
     @property
     def normals(self) -> Normals:
@@ -295,6 +310,8 @@ class Clip:
         """The body in its big pose, stage 04."""
         return self.load("canonical", Canonical)
 
+    # -- avatars ------------------------------------------------------------------------------
+
     def avatar(self, method: str, **options):
         """The trained avatar of a method, e.g. "nvr", stage 05.
 
@@ -306,48 +323,45 @@ class Clip:
                 has changed since.
         """
         module, folder = load_method(method), self.avatar_folder(method)
-        self._check_made_from(folder, avatar_inputs(folder), AVATAR_REMEDY)
+        self._check_made_from(folder, avatar_inputs(folder), AVATAR_REMEDY, list(STAGES))
         return module.load(folder, **options)
 
     def avatar_folder(self, method: str) -> Path:
         """Where the avatar of a method lies."""
-        return self.folder / "avatars" / method
+        return self._folder_of("avatars", method)
 
-    def save_avatar(self, method: str, avatar, made_from: tuple[str, ...]) -> None:
+    def render_folder(self, method: str) -> Path:
+        """Where the pictures of a method's avatar lie."""
+        return self._folder_of("renders", method)
+
+    def _folder_of(self, kind: str, method: str) -> Path:
+        if not is_plain(method):
+            raise HvrError(f"{method!r} cannot be the name of a method")
+        return self.folder / kind / method
+
+    def save_avatar(self, method: str, avatar, made_from: Sequence[str]) -> None:
         """Write an avatar by its ``save(folder)``, with the fingerprints of the artefacts it was made from."""
         folder = self.avatar_folder(method)
-        inputs = {name: self.fingerprint(name) for name in made_from}
-        begin_avatar(folder)
-        avatar.save(folder)
-        finish_avatar(folder, inputs)
+        with self._writing():
+            begin_avatar(folder)
+            avatar.save(folder)
+            finish_avatar(folder, self._made_from(made_from))
 
     # -- measured numbers ---------------------------------------------------------------------
 
     def record(self, stage: str, **numbers) -> dict:
         """Keep a stage's measured numbers in ``metrics/<stage>.json`` and return them."""
-        plain = {k: np.asarray(v).tolist() for k, v in numbers.items()}
-        write_json(self.folder / "metrics" / f"{stage}.json", plain)
-        return plain
+        with self._writing():
+            return write_numbers(self.folder / "metrics" / f"{stage}.json", numbers)
 
     @property
     def metrics(self) -> dict[str, dict]:
         """Every stage's recorded numbers, by stage."""
-        files = sorted((self.folder / "metrics").glob("*.json"))
-        return {f.stem: read_json(f, remedy=f"run {f.stem} again") for f in files}
-
-    @property
-    def masks(self) -> Masks:
-        """Silhouettes and labels, stage 02, with whatever has been retouched by hand."""
-        self._check_inputs("masks")
-        now = self.fingerprint("masks")
-        if self._cache.get("masks", ("",))[0] != now:
-            meta = self._meta("masks")
-            self._cache["masks"] = now, read_masks(self.folder / "masks", meta, self._manifest)
-        return self._cache["masks"][1]
+        return {f.stem: read_numbers(f) for f in results(self.folder / "metrics", "*.json")}
 
     def __repr__(self) -> str:
         made = ", ".join(a for a in STAGES if self.has(a))
-        return f"Clip({self.name}: {len(self.frame_names)} frames at {self.fps:.4g} fps; has {made})"
+        return f"Clip({self.name}: {len(self)} frames at {self.fps:.4g} fps; has {made})"
 
 
 def _remedy(artefact: str) -> str:

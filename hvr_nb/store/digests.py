@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from hvr_nb.store.files import results
+
 
 def file_digest(path: Path) -> str:
     """sha256 of a file's content, in hex digits."""
@@ -14,9 +16,15 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def tree_digest(files: Iterable[Path], top: Path) -> str:
+    """sha256 of the places below ``top`` and the contents of files; "" where there are none."""
+    rows = [f"{path.relative_to(top).as_posix()} {file_digest(path)}\n" for path in files]
+    return hashlib.sha256("".join(rows).encode()).hexdigest() if rows else ""
+
+
 def pictures_digest(folders: Iterable[Path]) -> str:
     """sha256 of the names and contents of the PNGs in some folders; kept while sizes and times stay the same."""
-    files = [p for folder in folders for p in sorted(folder.glob("*.png"))]
+    files = [p for folder in folders for p in results(folder, "*.png")]
     stamps = [(p.stat().st_size, p.stat().st_mtime_ns) for p in files]
     return _digest_files(tuple(files), tuple(stamps))
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from hvr_nb.body.model import OPEN_BODY, load_body_model, posed
 from hvr_nb.geometry.camera import orbit
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.digests import file_digest
-from hvr_nb.store.files import SCHEMA, atomic, read_json, write_json
+from hvr_nb.store.files import SCHEMA, read_json, write_json
 from hvr_nb.store.video import write_video
 from hvr_nb.subject.motion import clip_motion, rotating_motion, subject_camera, walking_motion
 from hvr_nb.subject.person import OUTFITS, Outfit, Subject, make_subject, subject_betas

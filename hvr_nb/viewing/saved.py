@@ -11,7 +11,7 @@ import numpy as np
 
 from hvr_nb.drawing import pictures
 from hvr_nb.geometry.functions import spread_indices
-from hvr_nb.store.files import atomic
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.viewing.views import View
 
 WIDTH, TILE, COLUMNS = 1800, 260, 8  # pixels of a strip, of a tile; most tiles in a strip

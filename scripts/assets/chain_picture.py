@@ -16,8 +16,8 @@ from hvr_nb.drawing.shading import body_overlay
 from hvr_nb.geometry.camera import project
 from hvr_nb.methods import method
 from hvr_nb.render.cameras import turntable
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.clip import Clip
-from hvr_nb.store.files import atomic
 from hvr_nb.types import Camera, Canonical
 from hvr_nb.viewing.views import as_view
 

@@ -16,7 +16,7 @@ import zipfile
 from pathlib import Path
 
 from hvr_nb.keypoints.blazepose import DETECTOR, MODELS
-from hvr_nb.store.files import atomic
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.types import HvrError
 
 WHEEL = "mediapipe==0.10.21"

@@ -19,8 +19,9 @@ from scipy import ndimage
 
 from hvr_nb.drawing.pictures import contact_sheet, encode_jpeg
 from hvr_nb.metrics.images import iou
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.clip import Clip
-from hvr_nb.store.files import atomic, read_image
+from hvr_nb.store.files import read_image
 from hvr_nb.store.video import read_video
 
 CHANGED = 30  # grey levels by which a pixel of the right half differs where the mesh is drawn

@@ -18,7 +18,7 @@ from hvr_nb.body.kinematics import pose_rig, rig_of
 from hvr_nb.body.landmarks import BLAZE_NAMES, OFFSETS_FILE
 from hvr_nb.body.model import load_body_model
 from hvr_nb.keypoints.follow import detect_keypoints
-from hvr_nb.store.files import atomic
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.subject import OUTFITS, clip_motion, make_subject, render_subject
 from hvr_nb.subject.motion import rotating_motion, subject_camera, walking_motion
 from hvr_nb.types import Body, HvrError

@@ -18,7 +18,7 @@ from hvr_nb.canonical.big_pose import (
     warp_to_posed,
 )
 from hvr_nb.geometry.camera import default_camera
-from hvr_nb.store.files import read_npz, write_npz
+from hvr_nb.store.arrays import read_npz, write_npz
 from hvr_nb.types import Body, HvrError
 
 

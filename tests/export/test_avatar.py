@@ -14,8 +14,9 @@ from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.cli.main import main
 from hvr_nb.export.avatar import MANIFEST, ExportedSkin, avatar_texture, export_avatar
 from hvr_nb.formats.models.skinned_glb import read_skinned_glb
+from hvr_nb.store.arrays import read_npz
 from hvr_nb.store.clip import Clip
-from hvr_nb.store.files import read_image, read_npz
+from hvr_nb.store.files import read_image
 from hvr_nb.subject import rotating_motion, subject_camera
 from hvr_nb.types import Body, HvrError, Masks, Mesh
 

@@ -14,7 +14,7 @@ from hvr_nb.formats.skeletons.track import read_skeleton_npz
 from hvr_nb.geometry.camera import project
 from hvr_nb.lift import lift_keypoints
 from hvr_nb.lift.people import lift_people
-from hvr_nb.store.files import read_npz
+from hvr_nb.store.arrays import read_npz
 from hvr_nb.store.video import read_video, write_video
 from hvr_nb.types import COCO17_FROM_BODY25, HvrError, Keypoints
 

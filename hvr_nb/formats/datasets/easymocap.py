@@ -17,7 +17,7 @@ from hvr_nb.formats.joints2d.easymocap import _frame_files
 from hvr_nb.formats.joints2d.people import (
     load_json,
 )
-from hvr_nb.store.files import atomic
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.types import Body, Camera, HvrError
 
 

@@ -13,8 +13,9 @@ from hvr_nb.body.worlds import rest_pelvis, turned
 from hvr_nb.formats.datasets.selfrecon_camera import picture_from_normals, values_from_camera
 from hvr_nb.geometry.camera import undistort_images
 from hvr_nb.masks.labels import to_atr
+from hvr_nb.store.atomic_files import atomic_folder
 from hvr_nb.store.clip import Clip
-from hvr_nb.store.files import atomic_folder, write_image
+from hvr_nb.store.files import write_image
 from hvr_nb.types import Body, HvrError
 
 AROUND = 0.65  # half the side of a crop over the larger side of the person's box

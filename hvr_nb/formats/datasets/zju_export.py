@@ -14,8 +14,9 @@ from hvr_nb.body.worlds import from_standard, rest_pelvis
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.formats.datasets.zju_grids import surface_uv, vertex_weights, weight_volume
 from hvr_nb.masks.labels import LABEL_NAMES, from_atr, write_label_png
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.clip import Clip
-from hvr_nb.store.files import atomic, write_image
+from hvr_nb.store.files import write_image
 from hvr_nb.types import Body, Camera, HvrError
 
 SUB = "00"  # name of the only camera

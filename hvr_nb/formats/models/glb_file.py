@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hvr_nb.store.files import atomic
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.types import HvrError
 
 MAGIC, JSON_CHUNK, BIN_CHUNK = 0x46546C67, 0x4E4F534A, 0x004E4942

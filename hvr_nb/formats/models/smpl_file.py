@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hvr_nb.body.model import BodyModel
-from hvr_nb.store.files import atomic
+from hvr_nb.store.atomic_files import atomic
 
 
 def export_smpl_pickle(model: BodyModel, path: str | Path) -> Path:

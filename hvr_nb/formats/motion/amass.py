@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from hvr_nb.body.motion import resample
 from hvr_nb.geometry.camera import default_camera
-from hvr_nb.store.files import atomic
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.types import Body, HvrError
 
 WIDTHS = (72, 156, 165)

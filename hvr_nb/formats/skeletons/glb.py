@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from hvr_nb.formats.skeletons.rig import SkeletonRig, joint_parents, rig_track, without_helpers
 from hvr_nb.formats.skeletons.track import SkeletonTrack, check_track
-from hvr_nb.store.files import atomic
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.types import HvrError
 
 _MAGIC, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from hvr_nb.formats.skeletons.track import SkeletonTrack, check_track
-from hvr_nb.store.files import atomic
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.types import HvrError
 
 CSV_COLUMNS = ("frame", "time_s", "joint", "parent", "x_m", "y_m", "z_m", "valid")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hvr_nb.store.files import read_npz, write_npz
+from hvr_nb.store.arrays import read_npz, write_npz
 from hvr_nb.types import HvrError
 
 

@@ -29,7 +29,8 @@ from hvr_nb.methods.nvr.occupancy import LiveGrid
 from hvr_nb.methods.nvr.samples import live_samples, positions
 from hvr_nb.methods.nvr.surface import canonical_mesh
 from hvr_nb.methods.nvr.warp import pose_bank
-from hvr_nb.store.files import read_npz, write_json, write_npz
+from hvr_nb.store.arrays import read_npz, write_npz
+from hvr_nb.store.files import write_json
 from hvr_nb.types import Body, Camera, Canonical, HvrError, Mesh, Render
 
 CHUNK = 196608  # samples looked at at once

@@ -18,7 +18,8 @@ from hvr_nb.geometry.nearest import nearest_surface, on_surface
 from hvr_nb.geometry.raster import interpolate, rasterize
 from hvr_nb.methods._files import read_avatar
 from hvr_nb.methods.selfrecon.motion import bumps
-from hvr_nb.store.files import read_npz, write_json, write_npz
+from hvr_nb.store.arrays import read_npz, write_npz
+from hvr_nb.store.files import write_json
 from hvr_nb.surface.light import lobes
 from hvr_nb.surface.remesh import remeshed
 from hvr_nb.types import Body, Camera, Canonical, HvrError, Mesh, Render

@@ -1,0 +1,38 @@
+"""``metrics/<stage>.json``: the numbers a stage measured, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from hvr_nb.store.files import read_json, write_json
+from hvr_nb.types import HvrError
+
+
+def write_numbers(path: Path, numbers: Mapping[str, object]) -> dict[str, object]:
+    """Write numbers, texts and arrays (...) of them; return them as plain numbers and lists."""
+    plain = {name: np.asarray(value).tolist() for name, value in numbers.items()}
+    write_json(path, plain)
+    return plain
+
+
+def read_numbers(path: Path) -> dict[str, object]:
+    """Read what ``write_numbers`` wrote.
+
+    Raises:
+        HvrError: it is damaged, or holds anything but numbers, texts and lists of them.
+    """
+    remedy = f"run {path.stem} again"
+    numbers = read_json(path, remedy=remedy)
+    for name, value in numbers.items():
+        if not _is_plain_value(value):
+            raise HvrError(f"{path} is damaged ({name} is neither a number nor a list of numbers); {remedy}")
+    return numbers
+
+
+def _is_plain_value(value: object) -> bool:
+    if isinstance(value, list):
+        return all(_is_plain_value(item) for item in value)
+    return value is None or isinstance(value, bool | int | float | str)
