@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import typing
 import zipfile
 import zlib
@@ -21,12 +20,11 @@ import numpy as np
 from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.checks import check_layout, check_value
 from hvr_nb.store.files import SCHEMA, plain
+from hvr_nb.store.memory import free_memory
 from hvr_nb.types import HvrError
 
 META = "__meta__"
 MAX_META = 16 << 20  # bytes
-# Bytes of all arrays of one file: half of the machine's memory, at most 12 GiB.
-MAX_ARRAYS = min(12 << 30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
 _DAMAGE = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, NotImplementedError,
            RuntimeError, OverflowError, MemoryError, zipfile.BadZipFile, zlib.error)  # fmt: skip
 
@@ -82,7 +80,7 @@ class _Npz:
     """An open npz whose members are looked at before they are read."""
 
     def __init__(self, path: str | Path, remedy: str):
-        self.path, self.remedy, self.left = Path(path), remedy, MAX_ARRAYS
+        self.path, self.remedy = Path(path), remedy
 
     def __enter__(self) -> _Npz:
         if not self.path.is_file():
@@ -134,9 +132,9 @@ class _Npz:
         return shape, dtype
 
     def read(self, name: str) -> np.ndarray:
-        self.left -= self.zip.getinfo(f"{name}.npy").file_size
-        if self.left < 0:
-            raise ValueError(f"its arrays have more than {MAX_ARRAYS / 2**30:.1f} GiB")
+        needed, free = self.zip.getinfo(f"{name}.npy").file_size, free_memory()
+        if needed > free:
+            raise ValueError(f"{name} needs {needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free")
         with self.zip.open(f"{name}.npy") as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
 

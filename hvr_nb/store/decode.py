@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from av.video.reformatter import Interpolation
 
+from hvr_nb.store.files import MAX_PIXELS
 from hvr_nb.types import HvrError
 
-MAX_PIXELS = 40_000_000  # one frame; 8K is 33 million
 MAX_RATE = 1000.0  # frames per second; more is taken for a damaged header
 WIDEST_PIXEL = 4.0  # wide or tall; anamorphic film has 2
 FALLBACK_FPS = 30.0  # where nothing is said: pictures carry no rate

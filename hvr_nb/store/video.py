@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from hvr_nb.store.decode import FALLBACK_FPS, MAX_RATE, decode_film, open_film
 from hvr_nb.store.atomic_files import atomic
+from hvr_nb.store.decode import FALLBACK_FPS, MAX_RATE, decode_film, open_film
 from hvr_nb.store.memory import SHARE, check_fits, free_memory
 from hvr_nb.store.picture_folder import list_pictures, picture_film, recorded_focal35
 from hvr_nb.types import HvrError
