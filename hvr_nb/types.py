@@ -11,6 +11,7 @@ what they found with it (``hvr_nb.store.checks``).
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -46,6 +47,12 @@ def shaped(layout: str, **options):
 
 class HvrError(Exception):
     """Something a person can mend: the message names the file or value and the fix."""
+
+
+def check_fps(fps: float) -> None:
+    """Raise HvrError where ``fps`` is no rate of frames per second."""
+    if not 0 < fps < math.inf:
+        raise HvrError(f"fps is {fps}; it must be positive")
 
 
 @dataclass(frozen=True)

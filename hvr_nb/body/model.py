@@ -106,17 +106,26 @@ class BodyModel:
         return f"BodyModel({self.name}, {self.v_count} vertices, {self.hash[:8]})"
 
 
-def posed(model: BodyModel, body: Body) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (T, V, 3) and joints (T, 24, 3) of every frame of ``body``, world metres, float32.
+def check_fitted_with(model: BodyModel, body: Body) -> None:
+    """Refuse a model that the parameters of ``body`` do not belong to.
 
     Raises:
         HvrError: the body was fitted with another model file.
     """
     if body.model_hash and body.model_hash != model.hash:
         raise HvrError(
-            f"this body was fitted with model {body.model_hash[:8]}, not {model.hash[:8]} "
-            f"({model.name}); run 03_body again with the model now in data/models"
+            f"the body was fitted with model {body.model_hash[:8]}, not {model.hash[:8]} ({model.name}); "
+            "put that model back into data/models, or run 03_body again"
         )
+
+
+def posed(model: BodyModel, body: Body) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (T, V, 3) and joints (T, 24, 3) of every frame of ``body``, world metres, float32.
+
+    Raises:
+        HvrError: the body was fitted with another model file.
+    """
+    check_fitted_with(model, body)
     as_tensor = functools.partial(torch.as_tensor, dtype=torch.float32)
     vertices, joints = [], []
     with torch.no_grad():

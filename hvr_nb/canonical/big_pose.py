@@ -13,12 +13,12 @@ import torch
 from scipy.ndimage import map_coordinates
 
 from hvr_nb.body import skinning
-from hvr_nb.body.model import BodyModel
+from hvr_nb.body.model import BodyModel, check_fitted_with
 from hvr_nb.canonical.harmonic import extend
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.nearest import nearest_surface, on_surface
-from hvr_nb.types import Body, Canonical, HvrError
+from hvr_nb.types import Body, Canonical
 
 # SMPL joints of each part, in the order of ``types.PART_NAMES`` (docs/body.md, 9)
 PART_JOINTS = ((0, 3, 6, 9, 13, 14), (1, 2, 4, 5, 7, 8, 10, 11), (12, 15), (16, 18, 20, 22), (17, 19, 21, 23))
@@ -35,10 +35,7 @@ def make_canonical(body: Body, model: BodyModel, *, spacing: float = 0.025, marg
     Raises:
         HvrError: the body was fitted with another model file.
     """
-    if body.model_hash and body.model_hash != model.hash:
-        raise HvrError(
-            f"the body was fitted with model {body.model_hash[:8]}, not {model.hash[:8]}; run 03_body again"
-        )
+    check_fitted_with(model, body)
     with torch.no_grad():
         rest, joints = model.shaped(torch.as_tensor(body.betas, dtype=torch.float32))
         turned, placed = skinning.forward_kinematics(skinning.big_pose_rotations(), joints, model.parents)

@@ -26,7 +26,7 @@ from hvr_nb.fit.terms import FRAME, SHARED, State, TermWeights, pose_state
 from hvr_nb.geometry.camera import project
 from hvr_nb.metrics.images import acceleration, iou
 from hvr_nb.threads import one_thread
-from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
+from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks, check_fps
 
 ITERS = (12, 20, 20)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches for pairs of contour points
@@ -171,8 +171,7 @@ def trust(problem: Problem, state: State) -> float:
 
 
 def _check(keypoints: Keypoints, masks: Masks | None, camera: Camera, fps: float) -> None:
-    if not fps > 0:
-        raise HvrError(f"fps is {fps}; it must be positive")
+    check_fps(fps)
     if masks is None:
         return
     if len(masks.alpha) != len(keypoints.points):

@@ -18,7 +18,7 @@ from hvr_nb.lift.stmo import Stmo
 from hvr_nb.lift.temporal import TemporalModel, pad_clip
 from hvr_nb.lift.view import PACE, look_straight, mirror_2d, mirror_3d, usual_rays
 from hvr_nb.threads import one_thread
-from hvr_nb.types import COCO17_FROM_BODY25, Camera, HvrError, Joints3D
+from hvr_nb.types import COCO17_FROM_BODY25, Camera, HvrError, Joints3D, check_fps
 
 KNOWN = 0.05  # confidence from which a joint counts as seen
 LEAST_JOINTS = 4  # of the twelve limb joints that must be seen for a frame to be valid
@@ -106,8 +106,7 @@ def _split(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _check(points: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
     """Pixels and confidence of 2D joints; an error where none can be lifted."""
     xy, conf = _split(points)
-    if not (np.isfinite(fps) and fps > 0):
-        raise HvrError(f"fps is {fps}; it must be positive")
+    check_fps(fps)
     if not _enough(conf).any():
         raise HvrError(
             f"no person to lift in {len(conf)} frames: none shows {LEAST_JOINTS} of shoulders, elbows, "

@@ -13,7 +13,7 @@ import numpy as np
 from hvr_nb.drawing import pictures
 from hvr_nb.report.pages import fill
 from hvr_nb.store.atomic_files import atomic
-from hvr_nb.types import Body, HvrError
+from hvr_nb.types import Body, HvrError, check_fps
 
 # the 3D page asks for the time once it is ready, and follows the player's messages
 _FOLLOW = """
@@ -51,8 +51,7 @@ def write_player(
     counts = {label: len(frames) for label, frames in clips.items()}
     if not counts or len(set(counts.values())) != 1 or not min(counts.values()):
         raise HvrError(f"{path}: a player needs clips of the same length, not {counts or 'none'}")
-    if not fps > 0:
-        raise HvrError(f"{path}: fps is {fps}; it must be positive")
+    check_fps(fps)
     count = next(iter(counts.values()))
     panels = [
         {"label": label, "frames": [_packed(image, max_side, quality) for image in frames]}

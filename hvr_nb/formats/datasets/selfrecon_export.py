@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from hvr_nb.body.model import BodyModel, load_body_model
+from hvr_nb.body.model import BodyModel, check_fitted_with, load_body_model
 from hvr_nb.body.worlds import rest_pelvis, turned
 from hvr_nb.formats.datasets.selfrecon_camera import picture_from_normals, values_from_camera
 from hvr_nb.geometry.camera import undistort_images
@@ -16,7 +16,7 @@ from hvr_nb.masks.labels import to_atr
 from hvr_nb.store.atomic_files import atomic_folder
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import write_image
-from hvr_nb.types import Body, HvrError
+from hvr_nb.types import Body
 
 AROUND = 0.65  # half the side of a crop over the larger side of the person's box
 
@@ -37,11 +37,7 @@ def write_selfrecon(clip: Clip, folder: str | Path, *, model: BodyModel | None =
     folder, model = Path(folder), model or load_body_model()
     clip.require("masks", "body")
     masks, body = clip.masks, clip.body
-    if body.model_hash and body.model_hash != model.hash:
-        raise HvrError(
-            f"the body was fitted with model {body.model_hash[:8]}, not {model.hash[:8]} ({model.name}); "
-            "put that model back into data/models, or run 03_body again"
-        )
+    check_fitted_with(model, body)
     frames, lens = undistort_images(clip.frames, body.camera)
     alpha, _ = undistort_images(masks.alpha, body.camera)
     theirs = seen_from_camera(replace(body, camera=lens), model)

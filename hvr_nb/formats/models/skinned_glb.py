@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from hvr_nb.formats.models.glb_file import INDEX_DATA, VERTEX_DATA, GlbBuffer, accessor, read_glb, write_glb
 from hvr_nb.geometry.mesh import split_seams, vertex_normals
-from hvr_nb.types import SMPL_JOINT_NAMES, Body, Canonical, HvrError, Mesh
+from hvr_nb.types import SMPL_JOINT_NAMES, Body, Canonical, HvrError, Mesh, check_fps
 
 INFLUENCES = 4  # joints that may carry a vertex; more is beyond what viewers read
 UNLIT = "KHR_materials_unlit"  # the colours hold the light they were filmed in
@@ -108,8 +108,7 @@ def write_skinned_glb(
 def _check(path, mesh, weights, canonical, body, fps) -> None:
     if path.suffix.lower() != ".glb":
         raise HvrError(f"{path}: a skinned mesh is written as .glb")
-    if not fps > 0:
-        raise HvrError(f"fps is {fps}; it must be positive")
+    check_fps(fps)
     if len(body) == 0:
         raise HvrError("the body has no frames; there is no motion to write")
     if body.model_hash and canonical.model_hash and body.model_hash != canonical.model_hash:

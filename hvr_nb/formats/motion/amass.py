@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 from hvr_nb.body.motion import resample
 from hvr_nb.geometry.camera import default_camera
 from hvr_nb.store.atomic_files import atomic
-from hvr_nb.types import Body, HvrError
+from hvr_nb.types import Body, HvrError, check_fps
 
 WIDTHS = (72, 156, 165)
 BODY_JOINTS = 22  # joints that SMPL, SMPL-H and SMPL-X share, root first
@@ -69,8 +69,7 @@ def at_rate(body: Body, rate: float, fps: float | None) -> Body:
     """A motion of ``rate`` frames per second at ``fps`` of them, by slerp; None changes nothing."""
     if fps is None or fps == rate:
         return body
-    if fps <= 0:
-        raise HvrError(f"fps is {fps}; it must be positive")
+    check_fps(fps)
     wanted = np.arange(0, (len(body) - 1) / rate + 1e-9, 1 / fps) * rate
     return resample(body, np.arange(len(body)), wanted)
 

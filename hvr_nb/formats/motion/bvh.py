@@ -16,12 +16,12 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from hvr_nb.body.kinematics import pose_rig, rig_of
-from hvr_nb.body.model import BodyModel, load_body_model
+from hvr_nb.body.model import BodyModel, check_fitted_with, load_body_model
 from hvr_nb.body.motion import unwrap_rotations
 from hvr_nb.formats.motion.amass import at_rate
 from hvr_nb.formats.motion.bvh_file import Bvh, format_bvh, parse_bvh
 from hvr_nb.geometry.camera import default_camera
-from hvr_nb.types import SMPL_JOINT_NAMES, Body, HvrError
+from hvr_nb.types import SMPL_JOINT_NAMES, Body, HvrError, check_fps
 
 UNITS = 100.0  # a metre in the files written here: centimetres, as Mixamo's and most programs'
 # SMPL joint -> parts of a name that mean it, without the side; the first that a skeleton has is taken
@@ -107,13 +107,8 @@ def write_bvh(path: str | Path, body: Body, model: BodyModel, fps: float) -> Pat
     path = Path(path)
     if path.suffix.lower() != ".bvh":
         raise HvrError(f"{path}: a BVH motion is written as .bvh")
-    if not fps > 0:
-        raise HvrError(f"fps is {fps}; it must be positive")
-    if body.model_hash and body.model_hash != model.hash:
-        raise HvrError(
-            f"the body was fitted with model {body.model_hash[:8]}, not {model.hash[:8]} ({model.name}); "
-            "put that model back into data/models"
-        )
+    check_fps(fps)
+    check_fitted_with(model, body)
     rest = model.shaped(torch.as_tensor(body.betas, dtype=torch.float32))[1].double().numpy() * UNITS
     offsets = rest - rest[[max(p, 0) for p in model.parents]]
     offsets[0] = rest[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hvr_nb.store.arrays import read_npz, write_npz
-from hvr_nb.types import HvrError
+from hvr_nb.types import HvrError, check_fps
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,7 @@ def check_track(track: SkeletonTrack, path: str | Path, *, suffix: str, tree: bo
             f"a skeleton of {count} names needs joints (T, {count}, 3) and valid (T,), T being 1 or more; "
             f"it has {joints.shape} and {np.shape(track.valid)}"
         )
-    if not (np.isfinite(track.fps) and track.fps > 0):
-        raise HvrError(f"fps is {track.fps}; it must be positive")
+    check_fps(track.fps)
     if len(set(track.names)) < count or len(track.parents) != count:
         raise HvrError(
             f"a skeleton needs as many parents as names ({len(track.parents)}, {count}), no name twice"
