@@ -50,7 +50,7 @@ def fake_tinycudann(monkeypatch):
     """
     import torch
 
-    from hvr_nb.methods.nvr import hash_grid as fields
+    from hvr_nb.methods.nvr import hash_grid
 
     made = []
 
@@ -71,12 +71,12 @@ def fake_tinycudann(monkeypatch):
         def forward(self, x):
             assert x.dtype == torch.float32 and self.params.ndim == 1
             table = self.params.to(self.dtype).contiguous().view(-1, 2)
-            return fields.hash_reference(x, table, self.cells, self.rows, self.offsets)
+            return hash_grid.hash_reference(x, table, self.cells, self.rows, self.offsets)
 
     module = ModuleType("tinycudann")
     module.Encoding, module.made = Encoding, made
     monkeypatch.setitem(sys.modules, "tinycudann", module)
-    monkeypatch.setattr(fields, "pick_backend", lambda device: "tcnn")
+    monkeypatch.setattr(hash_grid, "pick_backend", lambda device: "tcnn")
     return module
 
 
@@ -102,10 +102,10 @@ def made_up_vgg() -> dict:
 @pytest.fixture
 def vgg_places(tmp_path, monkeypatch):
     """Two places for VGG16's weights, both empty."""
-    from hvr_nb.learning import lpips as perceptual
+    from hvr_nb.learning.lpips import VGG_FILE
 
-    found = tuple(tmp_path / name / perceptual.VGG_FILE for name in ("models", "hub"))
+    found = tuple(tmp_path / name / VGG_FILE for name in ("models", "hub"))
     for path in found:
         path.parent.mkdir()
-    monkeypatch.setattr(perceptual, "vgg_places", lambda: found)
+    monkeypatch.setattr("hvr_nb.learning.lpips.vgg_places", lambda: found)
     return found

@@ -7,12 +7,20 @@ import pytest
 import torch
 import trimesh
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
-from hvr_nb.body import model as body_model
-from hvr_nb.body.model import LANDMARK_VERTICES, OPEN_BODY, body25_regressor, load_body_model, posed
+from hvr_nb.body.model import (
+    LANDMARK_VERTICES,
+    LICENSED_NAMES,
+    OPEN_BODY,
+    body25_regressor,
+    find_model_file,
+    load_body_model,
+    posed,
+)
 from hvr_nb.formats.models.smpl_file import export_smpl_pickle
-from hvr_nb.geometry import camera as geometry
 from hvr_nb.geometry import raster
+from hvr_nb.geometry.camera import default_camera, project
 from hvr_nb.geometry.mesh import face_normals, unique_edges
 from hvr_nb.types import BODY25_NAMES, SMPL_JOINT_NAMES, Body, HvrError
 
@@ -103,10 +111,10 @@ def test_joints_lie_inside_the_body_in_the_order_of_smpl(model):
     assert np.ptp(arm[:, 1:], axis=0).max() < 0.02  # the T-pose holds the arms along x
     assert np.abs(joints["pelvis"]).max() > 0.1  # away from the origin, as in SMPL: code must not forget it
     mesh = trimesh.Trimesh(model.v_template.numpy(), model.faces, process=False)
-    camera = replace(geometry.default_camera(400, 400, 400.0), t=np.array([0, 0, 2.6]))
+    camera = replace(default_camera(400, 400, 400.0), t=np.array([0, 0, 2.6]))
     front = raster.rasterize(mesh.vertices, mesh.faces, camera)[1]
     for name, joint in joints.items():
-        x, y = geometry.project(joint, camera).astype(int)
+        x, y = project(joint, camera).astype(int)
         assert front[y, x] >= 0, name
 
 
@@ -177,7 +185,7 @@ def test_a_global_turn_pivots_about_the_pelvis(model):
     pose[0, 1] = 1.2
     rest, joints = model.shaped(torch.zeros(10))
     vertices, placed, _ = model.pose(torch.zeros(10), pose, torch.zeros(1, 3))
-    R = geometry.Rotation.from_rotvec([0, 1.2, 0]).as_matrix()
+    R = Rotation.from_rotvec([0, 1.2, 0]).as_matrix()
     np.testing.assert_allclose(vertices[0], (rest - joints[0]).numpy() @ R.T + joints[0].numpy(), atol=1e-5)
     np.testing.assert_allclose(placed[0, 0], joints[0], atol=1e-6)
 
@@ -268,7 +276,7 @@ def a_body(model, frames=3, **changes):
         global_orient=g.normal(size=(frames, 3)),
         body_pose=0.3 * g.normal(size=(frames, 69)),
         transl=g.normal(size=(frames, 3)),
-        camera=geometry.default_camera(64, 64),
+        camera=default_camera(64, 64),
         valid=np.ones(frames, bool),
         model_hash=model.hash,
     )
@@ -348,12 +356,12 @@ def test_a_model_without_extras_gets_them_or_does_without(tmp_path, model):
 
 
 def test_where_models_are_looked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(body_model, "MODELS", tmp_path)
-    assert body_model.find_model_file() == OPEN_BODY
-    for name in reversed(body_model.LICENSED_NAMES):
+    monkeypatch.setattr("hvr_nb.body.model.MODELS", tmp_path)
+    assert find_model_file() == OPEN_BODY
+    for name in reversed(LICENSED_NAMES):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-        assert body_model.find_model_file() == tmp_path / name
+        assert find_model_file() == tmp_path / name
 
 
 def test_near_the_reference_body(model, shared_data):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from hvr_nb.body import model as body_model
+from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.cli.main import main
 from hvr_nb.export.avatar import MANIFEST, ExportedSkin, avatar_texture, export_avatar
@@ -37,11 +37,7 @@ class SkinAvatar:
         return np.where(left, [40, 60, 200], [230, 140, 30]).astype(np.uint8)
 
     def surface(self, pose=None):
-        vertices = (
-            self.canonical.vertices
-            if pose is None
-            else body_model.posed(body_model.load_body_model(), pose)[0][0]
-        )
+        vertices = self.canonical.vertices if pose is None else posed(load_body_model(), pose)[0][0]
         return Mesh(vertices, self.canonical.faces, self.colors)
 
     def skin_weights(self):
@@ -51,7 +47,7 @@ class SkinAvatar:
 @pytest.fixture(scope="module")
 def avatar():
     body = rotating_motion(6, camera=subject_camera(96))
-    return SkinAvatar(body, make_canonical(body, body_model.load_body_model(), spacing=0.1))
+    return SkinAvatar(body, make_canonical(body, load_body_model(), spacing=0.1))
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from scipy.spatial.transform import Rotation
 
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.formats.datasets import easymocap
-from hvr_nb.formats.joints2d import easymocap as annots
 from hvr_nb.formats.joints2d.alphapose import read_alphapose
+from hvr_nb.formats.joints2d.easymocap import read_annots, write_annots
 from hvr_nb.formats.joints2d.openpose import read_openpose, write_openpose
 from hvr_nb.geometry.camera import default_camera, project
 from hvr_nb.types import Body, Camera, HvrError, Keypoints
@@ -175,7 +175,7 @@ def test_bad_alphapose_files(tmp_path, text, message):
 def test_annots_round_trip_and_layout(tmp_path):
     points = person()
     points[4] = 0
-    folder = annots.write_annots(tmp_path, as_keypoints(points), names=NAMES, size=SIZE, sub="0")
+    folder = write_annots(tmp_path, as_keypoints(points), names=NAMES, size=SIZE, sub="0")
     assert folder == tmp_path / "annots" / "0"
     content = json.loads((folder / "000003.json").read_text())
     assert content["filename"] == "images/0/000003.jpg" and (content["width"], content["height"]) == SIZE
@@ -185,20 +185,20 @@ def test_annots_round_trip_and_layout(tmp_path):
     width, height = entry["bbox"][2] - entry["bbox"][0], entry["bbox"][3] - entry["bbox"][1]
     assert entry["area"] == pytest.approx(max(width, height) ** 2, abs=0.01)
     assert json.loads((folder / "000012.json").read_text())["annots"] == []
-    back = annots.read_annots(folder, names=NAMES)
+    back = read_annots(folder, names=NAMES)
     np.testing.assert_allclose(back.points, points, atol=0.0051)
     assert back.found.tolist() == [True] * 4 + [False, True]
 
 
 def test_bad_annots(tmp_path):
     with pytest.raises(HvrError, match="no .json files"):
-        annots.read_annots(tmp_path)
+        read_annots(tmp_path)
     (tmp_path / "000000.json").write_text('{"annots": []}')
     with pytest.raises(HvrError, match="not an EasyMocap annotation"):
-        annots.read_annots(tmp_path)
+        read_annots(tmp_path)
     (tmp_path / "000000.json").write_text('{"height": 4, "width": 4, "annots": [{"keypoints": [[1, 2]]}]}')
     with pytest.raises(HvrError, match="25 are expected"):
-        annots.read_annots(tmp_path)
+        read_annots(tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,8 @@ from scipy.spatial.transform import Rotation
 from hvr_nb.body.joint_sets import H36M17_NAMES, H36M17_PARENTS
 from hvr_nb.formats.motion.bvh import read_bvh
 from hvr_nb.formats.motion.bvh_file import parse_bvh
-from hvr_nb.formats.skeletons import glb as skeleton_glb
 from hvr_nb.formats.skeletons.bvh import read_skeleton_bvh, write_skeleton_bvh
-from hvr_nb.formats.skeletons.glb import read_skeleton_glb, write_skeleton_glb
+from hvr_nb.formats.skeletons.glb import _array, _open, read_skeleton_glb, write_skeleton_glb
 from hvr_nb.formats.skeletons.rig import rig_track
 from hvr_nb.formats.skeletons.tables import (
     read_skeleton_csv,
@@ -189,18 +188,17 @@ def test_trimesh_opens_the_glb(tmp_path):
 def test_the_mesh_in_the_glb_moves_with_the_joints(tmp_path):
     """Skinned as the glTF specification says: world matrix of a joint times its inverse bind matrix."""
     track = wild()
-    gltf, data = skeleton_glb._open(write_skeleton_glb(tmp_path / "x.glb", track))
+    gltf, data = _open(write_skeleton_glb(tmp_path / "x.glb", track))
     assert len(data) == gltf["buffers"][0]["byteLength"] and len(data) % 4 == 0
     primitive = gltf["meshes"][0]["primitives"][0]["attributes"]
     rest, inverse = (
-        skeleton_glb._array(gltf, data, i)
-        for i in (primitive["POSITION"], gltf["skins"][0]["inverseBindMatrices"])
+        _array(gltf, data, i) for i in (primitive["POSITION"], gltf["skins"][0]["inverseBindMatrices"])
     )
     view = gltf["bufferViews"][gltf["accessors"][primitive["JOINTS_0"]]["bufferView"]]
     owner = np.frombuffer(data, np.uint16, 4 * len(rest), view["byteOffset"]).reshape(-1, 4)[:, 0]
     frame = 17
     output = {
-        (c["target"]["node"], c["target"]["path"]): skeleton_glb._array(
+        (c["target"]["node"], c["target"]["path"]): _array(
             gltf, data, gltf["animations"][0]["samplers"][c["sampler"]]["output"]
         )[frame]
         for c in gltf["animations"][0]["channels"]

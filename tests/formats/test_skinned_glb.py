@@ -8,7 +8,7 @@ import pytest
 import torch
 import trimesh
 
-from hvr_nb.body import model as body_model
+from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.formats.models.glb_file import accessor, read_glb
 from hvr_nb.formats.models.skinned_glb import (
@@ -26,7 +26,7 @@ PARTS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 
 @pytest.fixture(scope="module")
 def scene():
-    model, body = body_model.load_body_model(), walking_motion(8)
+    model, body = load_body_model(), walking_motion(8)
     return model, body, make_canonical(body, model, spacing=0.08)
 
 
@@ -80,14 +80,14 @@ def test_every_frame_is_linear_blend_skinning_by_the_same_weights(scene, written
 
 def test_the_loss_against_the_full_body_is_that_of_the_correctives(scene, written):
     model, body, _ = scene
-    full = body_model.posed(model, body)[0]
+    full = posed(model, body)[0]
     loss = skinning_loss(read_skinned_glb(written), lambda k: full[k], np.arange(len(body)))
     assert 0.2 < loss["mean_mm"] < 2 and loss["mean_mm"] < loss["p95_mm"] < 10 and loss["max_mm"] < 40
 
 
 def test_joint_nodes_stand_where_the_joints_are(scene, written):
     model, body, _ = scene
-    joints = body_model.posed(model, body)[1]
+    joints = posed(model, body)[1]
     np.testing.assert_allclose(read_skinned_glb(written).placed[..., :3, 3], joints, atol=1e-5)
 
 

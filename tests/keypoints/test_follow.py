@@ -9,13 +9,13 @@ from scenes import error, make_cutout, wall
 from scipy.signal import butter, sosfreqz
 
 from hvr_nb.keypoints import blazepose
-from hvr_nb.keypoints import merge_looks as cleanup
 from hvr_nb.keypoints.follow import detect_keypoints, follow_person, landmarks_to_body25, landmarks_to_coco
+from hvr_nb.keypoints.merge_looks import GROUPS, confidence, fill_gaps, low_pass, merge_looks, swapped
 from hvr_nb.masks.detector import person_masks
 from hvr_nb.types import COCO17_FROM_BODY25, HvrError, Keypoints
-from scripts.assets import detector as detector_files
+from scripts.assets.detector import WHEEL, fetch, missing
 
-LEGS, ARMS = cleanup.GROUPS[2], cleanup.GROUPS[1]
+LEGS, ARMS = GROUPS[2], GROUPS[1]
 
 
 # -- mapping -----------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ def merge(looks, fps=30.0, visibility=None):
     shape = looks.shape[:3]
     visibility = np.full(shape, 0.9) if visibility is None else visibility
     world = np.concatenate([looks, np.zeros((*shape, 1))], axis=-1)
-    return cleanup.merge_looks(looks, visibility, world, fps=fps)
+    return merge_looks(looks, visibility, world, fps=fps)
 
 
 def test_clean_looks_are_averaged_and_left_alone():
@@ -74,8 +74,8 @@ def test_clean_looks_are_averaged_and_left_alone():
 def test_swaps_in_some_looks_are_repaired(group):
     truth = walker()
     looks = looks_of(truth)
-    looks[5:9, 0] = cleanup.swapped(looks[5:9, 0], group)
-    looks[20:35, 1:3] = cleanup.swapped(looks[20:35, 1:3], group)
+    looks[5:9, 0] = swapped(looks[5:9, 0], group)
+    looks[20:35, 1:3] = swapped(looks[20:35, 1:3], group)
     points, _, world, spread = merge(looks)
     assert np.abs(points - truth).max() < 0.012
     np.testing.assert_allclose(world[..., :2], points)  # the 3D landmarks are exchanged with them
@@ -85,7 +85,7 @@ def test_swaps_in_some_looks_are_repaired(group):
 def test_half_a_second_of_swapped_legs_in_every_look_is_repaired():
     truth = walker()
     looks = looks_of(truth)
-    looks[12:26] = cleanup.swapped(looks[12:26], LEGS)
+    looks[12:26] = swapped(looks[12:26], LEGS)
     points = merge(looks)[0]
     assert np.abs(points - truth).max() < 0.012
 
@@ -93,9 +93,9 @@ def test_half_a_second_of_swapped_legs_in_every_look_is_repaired():
 def test_a_lasting_order_is_believed():
     """What every look says for most of the clip is not turned over."""
     truth = walker(90)
-    points = merge(looks_of(cleanup.swapped(truth, LEGS)))[0]
+    points = merge(looks_of(swapped(truth, LEGS)))[0]
     assert np.abs(points[:, ARMS] - truth[:, ARMS]).max() < 0.012
-    assert np.abs(points - cleanup.swapped(truth, LEGS)).max() < 0.012
+    assert np.abs(points - swapped(truth, LEGS)).max() < 0.012
 
 
 def test_one_wild_look_is_left_out_and_lowers_the_confidence():
@@ -104,9 +104,9 @@ def test_one_wild_look_is_left_out_and_lowers_the_confidence():
     looks[30, 2, 16] += 0.2  # a wrist far off in one look
     points, visibility, _, spread = merge(looks)
     assert np.abs(points[30, 16] - truth[30, 16]).max() < 0.01
-    sure = cleanup.confidence(visibility, spread)
+    sure = confidence(visibility, spread)
     assert sure[30, 16] < 0.1 < 0.8 < sure[29, 16]
-    assert cleanup.confidence(np.array(0.8), np.array(0.015)) == pytest.approx(0.4)
+    assert confidence(np.array(0.8), np.array(0.015)) == pytest.approx(0.4)
 
 
 def test_low_pass_is_zero_phase_with_the_stated_cutoff():
@@ -114,7 +114,7 @@ def test_low_pass_is_zero_phase_with_the_stated_cutoff():
     t = np.arange(frames) / fps
     for hertz in (1.0, 6.0, 15.0):
         wave = np.sin(2 * np.pi * hertz * t)[:, None]
-        out = cleanup.low_pass(wave, np.ones_like(wave), fps=fps)[100:-100]
+        out = low_pass(wave, np.ones_like(wave), fps=fps)[100:-100]
         gain = (out * wave[100:-100]).sum() / (wave[100:-100] ** 2).sum()
         quadrature = (out * np.cos(2 * np.pi * hertz * t)[100:-100, None]).sum() / len(out)
         sos = butter(2, 6.0, fs=fps, output="sos")
@@ -122,7 +122,7 @@ def test_low_pass_is_zero_phase_with_the_stated_cutoff():
         assert abs(quadrature) < 0.01  # no lag
         assert gain == pytest.approx(butterworth, abs=0.06)
     np.testing.assert_allclose(
-        cleanup.low_pass(np.arange(9.0)[:, None], np.ones((9, 1)), fps=30), np.arange(9.0)[:, None], atol=1e-9
+        low_pass(np.arange(9.0)[:, None], np.ones((9, 1)), fps=30), np.arange(9.0)[:, None], atol=1e-9
     )
 
 
@@ -130,7 +130,7 @@ def test_low_pass_bridges_samples_of_no_weight():
     line = np.linspace(0, 10, 50)[:, None]
     spoilt, weights = line.copy(), np.ones_like(line)
     spoilt[20:25], weights[20:25] = 100, 0
-    assert np.abs(cleanup.low_pass(spoilt, weights, fps=30) - line).max() < 3
+    assert np.abs(low_pass(spoilt, weights, fps=30) - line).max() < 3
 
 
 def test_short_gaps_are_filled_and_flagged_long_ones_are_not():
@@ -138,7 +138,7 @@ def test_short_gaps_are_filled_and_flagged_long_ones_are_not():
     known = np.ones((12, 2), bool)
     known[3:5, 0] = known[6:11, 1] = known[0, 1] = False
     spoilt = np.where(known[..., None], values, -99)
-    out, filled = cleanup.fill_gaps(spoilt, known, 3)
+    out, filled = fill_gaps(spoilt, known, 3)
     np.testing.assert_allclose(out[:, 0, 0], np.arange(12))
     assert np.flatnonzero(filled[:, 0]).tolist() == [3, 4] and not filled[:, 1].any()
     assert (out[6:11, 1] == -99).all()
@@ -280,25 +280,21 @@ def wheel_of(path: Path, detector: Path, *, spoil=False) -> Path:
 def test_models_come_out_of_a_wheel_once_and_checked(detector, tmp_path):
     folder = tmp_path / "models"
     wheel = wheel_of(tmp_path / "mediapipe.whl", detector)
-    assert detector_files.fetch(wheel, folder=folder) is True
+    assert fetch(wheel, folder=folder) is True
     assert sorted(p.name for p in folder.iterdir()) == sorted(blazepose.MODELS)
-    assert detector_files.fetch(tmp_path / "not needed.whl", folder=folder) is False
+    assert fetch(tmp_path / "not needed.whl", folder=folder) is False
     (folder / "pose_detection.tflite").write_bytes(b"half a fi")  # damaged ones are fetched again
-    assert detector_files.missing(folder) == ["pose_detection.tflite"] and detector_files.fetch(
-        wheel, folder=folder
-    )
-    assert detector_files.missing(folder) == []
+    assert missing(folder) == ["pose_detection.tflite"] and fetch(wheel, folder=folder)
+    assert missing(folder) == []
 
 
 def test_wrong_wheels_and_no_network(detector, tmp_path, monkeypatch):
     folder = tmp_path / "models"
     with pytest.raises(HvrError, match="unexpected checksum"):
-        detector_files.fetch(wheel_of(tmp_path / "other.whl", detector, spoil=True), folder=folder)
+        fetch(wheel_of(tmp_path / "other.whl", detector, spoil=True), folder=folder)
     with pytest.raises(HvrError, match="is not the mediapipe==0.10.21 wheel"):
-        detector_files.fetch(tmp_path / "nowhere.whl", folder=folder)
-    monkeypatch.setattr(
-        detector_files, "DOWNLOAD", ["download", "--no-index", "--quiet", detector_files.WHEEL]
-    )
+        fetch(tmp_path / "nowhere.whl", folder=folder)
+    monkeypatch.setattr("scripts.assets.detector.DOWNLOAD", ["download", "--no-index", "--quiet", WHEEL])
     with pytest.raises(HvrError, match="--wheel PATH"):
-        detector_files.fetch(folder=folder)
+        fetch(folder=folder)
     assert not folder.exists() or not list(folder.iterdir())

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hvr_nb.learning import lpips as perceptual
-from hvr_nb.learning.lpips import Lpips, load_lpips, lpips, lpips_missing
+from hvr_nb.learning.lpips import VGG_FILE, Lpips, load_lpips, lpips, lpips_missing
 from hvr_nb.types import HvrError
 
 
@@ -59,7 +58,7 @@ def test_pictures_that_do_not_fit_are_refused(net):
 
 def test_weights_are_found_and_their_absence_is_said(vgg_places, made_up_vgg):
     assert "data/models" in lpips_missing()
-    with pytest.raises(HvrError, match=perceptual.VGG_FILE):
+    with pytest.raises(HvrError, match=VGG_FILE):
         load_lpips()
     torch.save({**made_up_vgg, "classifier.0.weight": torch.zeros(2)}, vgg_places[1])
     assert lpips_missing() == ""

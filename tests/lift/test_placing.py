@@ -12,8 +12,8 @@ from hvr_nb.body.joint_sets import H36M17_FEET, H36M17_PARENTS
 from hvr_nb.body.model import LANDMARK_VERTICES, load_body_model, posed
 from hvr_nb.geometry.camera import camera_centre, default_camera, look_at, project, to_camera
 from hvr_nb.lift import bones
-from hvr_nb.lift import placing as place
 from hvr_nb.lift.floor import fit_floor, foot_contacts, on_floor
+from hvr_nb.lift.placing import pin_feet, place_in_world, place_people
 from hvr_nb.lift.root import root_trajectory
 from hvr_nb.metrics.poses import bone_length_spread, bone_lengths, foot_skate
 from hvr_nb.subject.motion import walking_motion
@@ -152,9 +152,9 @@ def test_the_size_from_a_height_or_bones(model):
     assert bones.metric_scale(world * 2, lengths=some) == pytest.approx(0.5, rel=1e-3)
     assert bones.metric_scale(world) == 1.0
     joints, points, camera, at, _ = filmed(world)
-    placed = place.place_in_world(joints / 1.3, points, camera, fps=FPS, lengths=lengths)
+    placed = place_in_world(joints / 1.3, points, camera, fps=FPS, lengths=lengths)
     assert placed.scale == pytest.approx(1.3, rel=1e-3)
-    half = place.place_in_world(joints, points, camera, fps=FPS, lengths=lengths / 2)
+    half = place_in_world(joints, points, camera, fps=FPS, lengths=lengths / 2)
     np.testing.assert_allclose(
         bone_lengths(placed.joints, H36M17_PARENTS), np.tile(lengths, (60, 1)), atol=1e-9
     )
@@ -243,13 +243,13 @@ def test_pinned_feet_take_a_drift_out_of_the_way():
     camera = look_at([0, 0.8, 1.5], [0, 0.8, -4.0], default_camera(1280, 720))
     drift = 0.06 * np.sin(np.arange(90) / 9.0)[:, None] * [0.1, 0.0, 1.0]  # along the line of sight
     spoilt = truth + drift[:, None]
-    pinned = place.pin_feet(spoilt, contacts, camera, fps=FPS, above=0.07)
+    pinned = pin_feet(spoilt, contacts, camera, fps=FPS, above=0.07)
     skate = [foot_skate(x, contacts, H36M17_FEET) for x in (truth, spoilt, pinned)]
     assert skate[0] == pytest.approx(0, abs=1e-9) and skate[2] < 0.2 * skate[1]
     assert np.abs(pinned - truth).max() < 0.045 < np.abs(spoilt - truth).max()
     np.testing.assert_allclose(pinned - pinned[:, :1], spoilt - spoilt[:, :1], atol=1e-12)  # moved as a whole
-    np.testing.assert_allclose(place.pin_feet(truth, contacts, camera, fps=FPS, above=0.07), truth, atol=1e-9)
-    nothing = place.pin_feet(spoilt, np.zeros_like(contacts), camera, fps=FPS)
+    np.testing.assert_allclose(pin_feet(truth, contacts, camera, fps=FPS, above=0.07), truth, atol=1e-9)
+    nothing = pin_feet(spoilt, np.zeros_like(contacts), camera, fps=FPS)
     np.testing.assert_allclose(nothing, spoilt, atol=1e-12)
 
 
@@ -260,7 +260,7 @@ def test_pinned_feet_take_a_drift_out_of_the_way():
 def test_captured_people_stand_on_the_floor_where_they_are_seen(shared_data, model, name, metres):
     world = captured(shared_data, model, name)
     joints, points, camera, at, up = filmed(world, pixels=2.0, metres=metres)
-    placed = place.place_in_world(joints, points, camera, fps=FPS)
+    placed = place_in_world(joints, points, camera, fps=FPS)
     error = off(to_camera(placed.root, placed.camera), at)
     assert error.mean() < (30 if metres == 0 else 110), f"{error.mean():.0f} mm"
     pixels = np.linalg.norm(project(placed.joints, placed.camera) - points[..., :2], axis=2)
@@ -288,19 +288,19 @@ def test_two_people_stand_on_one_floor_in_one_world(shared_data, model):
     level = replace(true, R=MONOCULAR_R.copy(), t=np.zeros(3))
     at = [to_camera(w, true) for w in both]
     points = [np.concatenate([project(w, true), np.ones((*w.shape[:2], 1))], 2) for w in both]
-    placed = place.place_people([x - x[:, :1] for x in at], points, level, fps=FPS)
+    placed = place_people([x - x[:, :1] for x in at], points, level, fps=FPS)
     np.testing.assert_array_equal(placed[0].camera.R, placed[1].camera.R)
     apart = np.linalg.norm(placed[0].root - placed[1].root, axis=1)
     assert np.abs(apart - np.linalg.norm(at[0][:, 0] - at[1][:, 0], axis=1)).mean() < 0.08
     # a height of 1.6 m makes the smaller one larger and puts it farther away
-    tall = place.place_people([x - x[:, :1] for x in at], points, level, fps=FPS, heights=[0.0, 1.6])
+    tall = place_people([x - x[:, :1] for x in at], points, level, fps=FPS, heights=[0.0, 1.6])
     assert tall[0].scale == 1.0 < tall[1].scale and (tall[1].root - placed[1].root)[:, 2].mean() < -0.2
 
 
 def test_somebody_in_the_air_has_no_floor(model):
     world = stroll(model, frames=20) + 4.0 * (np.arange(20) / FPS)[:, None, None] * [0, 1.0, 0]
     joints, points, camera, at, _ = filmed(world)
-    placed = place.place_in_world(joints, points, camera, fps=FPS)
+    placed = place_in_world(joints, points, camera, fps=FPS)
     assert placed.floor is None and not placed.contacts.any() and placed.camera is camera
     assert off(to_camera(placed.root, placed.camera), at).max() < 5
 

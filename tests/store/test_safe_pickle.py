@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from hvr_nb.body import model as body_model
+from hvr_nb.body.model import OPEN_BODY, load_body_model
 from hvr_nb.formats.models.smpl_file import export_smpl_pickle
 from hvr_nb.store.smpl_arrays import read_smpl_npz, read_smpl_pickle
 from hvr_nb.types import HvrError
@@ -305,11 +305,11 @@ def as_licensed(model, path, chumpy) -> None:
 
 
 def test_a_licensed_file_takes_the_place_of_the_open_body(tmp_path, monkeypatch, chumpy):
-    open_body = body_model.load_body_model(body_model.OPEN_BODY)
-    monkeypatch.setattr(body_model, "MODELS", tmp_path)
-    assert body_model.load_body_model().hash == open_body.hash
+    open_body = load_body_model(OPEN_BODY)
+    monkeypatch.setattr("hvr_nb.body.model.MODELS", tmp_path)
+    assert load_body_model().hash == open_body.hash
     as_licensed(open_body, tmp_path / "SMPL_NEUTRAL.pkl", chumpy)
-    model = body_model.load_body_model()
+    model = load_body_model()
     assert model.name == "SMPL_NEUTRAL.pkl" and model.hash != open_body.hash and model.uv is None
     np.testing.assert_allclose(model.v_template, open_body.v_template.numpy() + [0, 0.1, 0], atol=1e-6)
     np.testing.assert_array_equal(model.posedirs, open_body.posedirs)

@@ -26,8 +26,6 @@ from hvr_nb.subject import (
     walking_motion,
     write_synthetic,
 )
-from hvr_nb.subject import person as person_module
-from hvr_nb.subject import take as take_module
 from hvr_nb.subject.layers import border_vertices, clip_layer
 from hvr_nb.types import Body, HvrError
 
@@ -39,7 +37,7 @@ LOWER = {"trousers": 6, "shorts": 6, "skirt": 5}
 def small_textures():
     """A sixteenth of the texels: enough for pictures this small, and quick to paint."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(person_module, "TILE", 256)
+        patch.setattr("hvr_nb.subject.person.TILE", 256)
         yield
 
 
@@ -325,7 +323,7 @@ def test_truth_at_chosen_frames(written):
 
 def test_writing_again_does_nothing(written, monkeypatch):
     before = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in written.iterdir()}
-    monkeypatch.setattr(take_module, "render_subject", None)  # rendering again would fail
+    monkeypatch.setattr("hvr_nb.subject.take.render_subject", None)  # rendering again would fail
     write_synthetic(written, **OPTIONS)
     assert before == {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in written.iterdir()}
 
@@ -333,8 +331,8 @@ def test_writing_again_does_nothing(written, monkeypatch):
 def test_another_look_is_rendered_again(written, tmp_path, monkeypatch):
     for path in written.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr(take_module, "LOOK", -1)
-    monkeypatch.setattr(take_module, "render_subject", None)
+    monkeypatch.setattr("hvr_nb.subject.take.LOOK", -1)
+    monkeypatch.setattr("hvr_nb.subject.take.render_subject", None)
     with pytest.raises(TypeError):
         write_synthetic(tmp_path, **OPTIONS)
 
@@ -346,7 +344,7 @@ def test_interrupted_clip_is_made_again(written, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(take_module, "_save_truth", stop)
+        patch.setattr("hvr_nb.subject.take._save_truth", stop)
         with pytest.raises(KeyboardInterrupt):
             write_synthetic(tmp_path / "clip", **OPTIONS)
     assert sorted(p.name for p in (tmp_path / "clip").iterdir()) == ["synthetic.json", "video.mp4"]

@@ -17,9 +17,9 @@ from hvr_nb.drawing.pictures import to_uint8
 from hvr_nb.evaluate.stages import synthetic_video
 from hvr_nb.export.avatar import export_avatar
 from hvr_nb.formats.models.skinned_glb import read_skinned_glb
-from hvr_nb.geometry import outline_distance as mask_distance
 from hvr_nb.geometry.camera import default_camera
 from hvr_nb.geometry.mesh import face_normals, unique_edges
+from hvr_nb.geometry.outline_distance import FARTHEST, lookup, signed_distance
 from hvr_nb.methods import selfrecon
 from hvr_nb.methods.selfrecon import motion, pose
 from hvr_nb.methods.selfrecon.fit import Fit, footage
@@ -29,12 +29,12 @@ from hvr_nb.store.clip import Clip
 from hvr_nb.store.video import read_video
 from hvr_nb.subject import load_truth, write_synthetic
 from hvr_nb.subject.person import pose_subject
-from hvr_nb.surface import albedo as colour
 from hvr_nb.surface import carving
-from hvr_nb.surface import displace as shape
-from hvr_nb.surface import remesh as template
-from hvr_nb.surface import rim as silhouettes
+from hvr_nb.surface.albedo import Sightings, albedo_and_light, filled
+from hvr_nb.surface.displace import consensus, unfolded
 from hvr_nb.surface.light import lobes
+from hvr_nb.surface.remesh import remeshed, subdivision
+from hvr_nb.surface.rim import Rim, find_rim, shared_edges
 from hvr_nb.types import HvrError, Keypoints, Masks, Mesh
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
@@ -236,11 +236,11 @@ def test_surfaces_of_grids_are_closed_face_outwards_and_drop_bubbles():
 
 def test_remeshing_and_subdivision_keep_a_ball():
     vertices, faces = ball()
-    finer, new_faces = template.subdivision(faces, len(vertices))
+    finer, new_faces = subdivision(faces, len(vertices))
     assert finer.shape[0] == len(vertices) + len(unique_edges(faces)) and len(new_faces) == 4 * len(faces)
     np.testing.assert_allclose(np.asarray(finer.sum(1)).ravel(), 1, atol=1e-12)
     np.testing.assert_allclose(np.linalg.norm(finer @ vertices, axis=1), 0.5, atol=0.015)
-    again, _ = template.remeshed(finer @ vertices, new_faces, 0.05)
+    again, _ = remeshed(finer @ vertices, new_faces, 0.05)
     np.testing.assert_allclose(np.linalg.norm(again, axis=1), 0.495, atol=0.02)
 
 
@@ -252,16 +252,16 @@ def disc(side=101, radius=30.0):
 
 def test_signed_distance_of_a_mask_is_sub_pixel():
     alpha, true = disc()
-    found = mask_distance.signed_distance(alpha).astype(float)
+    found = signed_distance(alpha).astype(float)
     near = np.abs(true) < 10
     assert np.abs(found - true)[near].mean() < 0.15 and np.abs((found - true)[near].mean()) < 0.1
-    assert (mask_distance.signed_distance(np.zeros((8, 8), np.uint8)) == mask_distance.FARTHEST).all()
+    assert (signed_distance(np.zeros((8, 8), np.uint8)) == FARTHEST).all()
 
 
 def test_lookup_is_bilinear_with_centres_at_half():
     image = np.arange(12, dtype=np.float32).reshape(3, 4)
     at = np.array([[0.5, 0.5], [3.5, 2.5], [1.0, 0.5], [-9, -9]])
-    np.testing.assert_allclose(mask_distance.lookup(image, at), [0, 11, 0.5, 0])
+    np.testing.assert_allclose(lookup(image, at), [0, 11, 0.5, 0])
 
 
 def test_faces_that_a_step_folds_are_smoothed_and_nothing_else():
@@ -269,7 +269,7 @@ def test_faces_that_a_step_folds_are_smoothed_and_nothing_else():
     before, faces = np.asarray(ball.vertices), np.asarray(ball.faces)
     thumb = before[:, 0] > 0.07
     after = np.where(thumb[:, None], before * [-1, 1, 1] + [0.1, 0, 0], before)  # pushed in through itself
-    healed = shape.unfolded(before, after, faces)
+    healed = unfolded(before, after, faces)
     folded = [
         (face_normals(before, faces) * face_normals(x, faces)).sum(1).clip(max=0).sum()
         for x in (after, healed)
@@ -277,7 +277,7 @@ def test_faces_that_a_step_folds_are_smoothed_and_nothing_else():
     assert folded[1] > 0.1 * folded[0] and folded[0] < 0
     far = before[:, 0] < 0
     np.testing.assert_array_equal(healed[far], after[far])
-    np.testing.assert_array_equal(shape.unfolded(before, before, faces), before)
+    np.testing.assert_array_equal(unfolded(before, before, faces), before)
 
 
 def test_the_rim_of_a_ball_and_the_consensus_that_grows_it():
@@ -287,14 +287,12 @@ def test_the_rim_of_a_ball_and_the_consensus_that_grows_it():
     y, x = np.mgrid[:128, :128] + 0.5
     wanted = focal * np.tan(np.arcsin(0.55 / 2))  # a ball of 0.55 m
     alpha = (255 * np.clip(wanted - np.hypot(x - 64, y - 64) + 0.5, 0, 1)).astype(np.uint8)
-    rims = silhouettes.find_rim(
-        vertices, faces, silhouettes.shared_edges(faces), camera, mask_distance.signed_distance(alpha)
-    )
+    rims = find_rim(vertices, faces, shared_edges(faces), camera, signed_distance(alpha))
     assert len(rims.vertex) > 20 and rims.trust.max() <= 1
     np.testing.assert_allclose(np.median(rims.residual), -0.05, atol=0.015)
     unit = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
     assert (rims.way * unit[rims.vertex]).sum(1).min() > 0.5
-    move = shape.consensus([rims], [unit], vertices, faces, sigma=0.1)
+    move = consensus([rims], [unit], vertices, faces, sigma=0.1)
     np.testing.assert_allclose(np.median(move[rims.vertex]), 0.05, atol=0.015)
 
 
@@ -313,7 +311,7 @@ def test_poses_are_found_again_from_rims(model):
         vertex = rng.permutation(len(weights))
         way = rng.normal(size=(len(vertex), 3))
         gap = ((skin.vertices[k] - moved.vertices[k])[vertex] * way).sum(1)
-        rims.append(silhouettes.Rim(vertex, gap, way, skin.vertices[k][vertex], np.ones(len(vertex))))
+        rims.append(Rim(vertex, gap, way, skin.vertices[k][vertex], np.ones(len(vertex))))
     turn, shift = pose.correction(rims, skin, weights, model.parents, np.arange(3), 3)
     again = turn_joints(rest, np.zeros((3, 3)), turn, shift, model.parents)
     found = pose_skin(model, np.zeros(10), *again).vertices  # the collar may turn instead of the shoulder
@@ -350,7 +348,7 @@ def test_bumps_fill_frames_that_were_not_seen():
     basis = motion.bumps(vertices, motion.middles(vertices))
     np.testing.assert_allclose(np.asarray(basis.sum(1)).ravel(), 1)
     everyone = np.arange(len(vertices))
-    rim = silhouettes.Rim(everyone, np.full(len(vertices), -0.003), unit, vertices, np.ones(len(vertices)))
+    rim = Rim(everyone, np.full(len(vertices), -0.003), unit, vertices, np.ones(len(vertices)))
     heights = motion.heights([rim] * 4, [unit] * 4, basis, np.array([0, 1, 3, 4]), 5)
     assert 0.001 < (basis @ heights[2]).mean() < 0.0032 and heights.shape == (5, basis.shape[1])
 
@@ -369,15 +367,15 @@ def test_albedo_and_light_are_told_apart_and_outliers_ignored():
     rgb[:3] = 255 - rgb[:3]  # some frames show something else
     weight = np.ones((40, 200), np.float32)
     weight[:, 0] = 0
-    seen = colour.Sightings(rgb, weight, np.zeros(normals.shape), normals.astype(np.float16))
-    found, lamps = colour.albedo_and_light(seen)
+    seen = Sightings(rgb, weight, np.zeros(normals.shape), normals.astype(np.float16))
+    found, lamps = albedo_and_light(seen)
     assert np.isnan(found[0]).all() and lamps.min() >= 0
     for n in (normals[5, 1:], -normals[5, 1:]):  # what was filmed, and its far side
         again = found[1:] * (lobes(n) @ lamps)[:, None]
         error = np.abs(again - true[1:] * shade(n)[:, None])
         assert error.mean() < 0.03, error.mean()
     near = np.ones((3, 3)) / 3
-    np.testing.assert_allclose(colour.filled(np.array([[0.2] * 3, [0.4] * 3, [np.nan] * 3]), near)[2], 0.3)
+    np.testing.assert_allclose(filled(np.array([[0.2] * 3, [0.4] * 3, [np.nan] * 3]), near)[2], 0.3)
 
 
 def test_a_skirt_is_carved_and_shorts_are_not(model, truth, tmp_path):
