@@ -312,7 +312,7 @@ def test_bad_input_is_named(model):
         "no frame has two joints": lambda: root_trajectory(joints, points * (1, 1, 0), camera, fps=FPS),
         "must be positive": lambda: bones.metric_scale(joints, height=-1),
         "none of the 17": lambda: bones.metric_scale(joints, lengths=np.full(17, np.nan)),
-        "only understood of Human3.6M": lambda: bones.metric_scale(joints[:, :3], (-1, 0, 1), height=1.7),
+        "can only be used with Human3.6M": lambda: bones.metric_scale(joints[:, :3], (-1, 0, 1), height=1.7),
         "no frame has all joints": lambda: bones.fix_bone_lengths(np.full((2, 17, 3), np.nan)),
         "do not form trees": lambda: bones.fix_bone_lengths(joints[:, :3], (-1, 2, 1)),
     }
