@@ -240,7 +240,7 @@ def test_same_names_do_not_share_a_clip(tmp_path, notebooks):
         run_videos([videos[0], videos[0]], tmp_path / "clips", notebooks_dir=notebooks)
 
 
-def test_command_line(tmp_path, notebooks, capsys):
+def test_the_command_line_runs_a_chain_with_parameters(tmp_path, notebooks, capsys):
     video = video_file(tmp_path / "a.mp4", "5")
     common = ["run", str(video), "--clip", str(tmp_path / "c"), "--notebooks", str(notebooks)]
     assert main([*common, "-p", "01_keypoints.scale", "fast"]) == 1

@@ -172,7 +172,7 @@ def clip(avatar, film, tmp_path):
     return made
 
 
-def test_command_line(avatar, clip, tmp_path, capsys, monkeypatch):
+def test_the_command_line_exports_and_tells_errors(avatar, clip, tmp_path, capsys, monkeypatch):
     from hvr_nb.methods import nvr
 
     def run(*more):

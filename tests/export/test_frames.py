@@ -63,7 +63,7 @@ def out(avatar, film, tmp_path_factory):
     return export_frames(avatar, tmp_path_factory.mktemp("x") / "out", **film)
 
 
-def test_everything_is_there(out):
+def test_the_export_holds_every_file(out):
     found = sorted(p.name for p in out.folder.iterdir())
     assert found == [
         "camera.npz",

@@ -190,7 +190,7 @@ def test_annots_round_trip_and_layout(tmp_path):
     assert back.found.tolist() == [True] * 4 + [False, True]
 
 
-def test_bad_annots(tmp_path):
+def test_damaged_easymocap_annotations_are_refused(tmp_path):
     with pytest.raises(HvrError, match="no .json files"):
         read_annots(tmp_path)
     (tmp_path / "000000.json").write_text('{"annots": []}')

@@ -332,7 +332,7 @@ def test_nobodys_files_are_replaced(clip, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_line(clip, tmp_path, capsys):
+def test_the_command_line_exports_and_imports(clip, tmp_path, capsys):
     assert main(["export", "selfrecon", str(clip.folder), str(tmp_path / "d")]) == 0
     assert (
         main(["import", "selfrecon", str(tmp_path / "d"), str(tmp_path / "c"), "--stop", "4", "--fps", "25"])

@@ -91,7 +91,7 @@ def test_joint_nodes_stand_where_the_joints_are(scene, written):
     np.testing.assert_allclose(read_skinned_glb(written).placed[..., :3, 3], joints, atol=1e-5)
 
 
-def test_structure(written):
+def test_the_file_keeps_the_rules_of_gltf(written):
     """What the validator of the format looks at: bounds, alignment, min and max, weights, tree."""
     data = written.read_bytes()
     tree, binary = read_glb(written)
@@ -189,7 +189,7 @@ def test_a_texture_goes_along_and_seams_keep_their_weights(scene, painted, tmp_p
     np.testing.assert_allclose(got.visual.uv, skinned.mesh.uv, atol=1e-6)
 
 
-def test_strongest_weights():
+def test_the_four_strongest_weights_are_kept_and_sum_to_one():
     weights = np.zeros((2, 24))
     weights[0, [3, 5, 7, 9, 11]] = 0.3, 0.1, 0.2, 0.15, 0.25
     weights[1, 23] = 1

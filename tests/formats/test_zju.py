@@ -104,7 +104,7 @@ def test_the_layout_is_the_original_one(clip, root):
     assert mask.mode == "P" and mask.getpalette()[15:18] == [128, 0, 128]
 
 
-def test_the_grids(clip, tmp_path):
+def test_grids_hold_distances_and_weights_in_boxes_around_the_body(clip, tmp_path):
     """Distances and weights at known places, boxes 5 cm wider than the body, 2.5 cm apart."""
     root, model = write_zju(clip, tmp_path / "root"), load_body_model()
     row, vertices = content(root / "smpl_params/3.npy"), np.load(root / "smpl_vertices/3.npy").astype(float)

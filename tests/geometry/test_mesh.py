@@ -29,7 +29,7 @@ def test_lonely_vertices_have_no_normal_and_no_trouble():
     assert np.isfinite(normals).all() and not normals[4].any()
 
 
-def test_unique_edges():
+def test_each_edge_is_listed_once():
     assert unique_edges(FACES).tolist() == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
 
 

@@ -109,7 +109,7 @@ def test_the_nearest_wins_and_ties_go_to_the_first(use_numba):
 
 
 @pytest.mark.parametrize("use_numba", PATHS)
-def test_odd_triangles_are_not_drawn(use_numba):
+def test_flat_near_and_undefined_triangles_are_not_drawn(use_numba):
     xy = np.array([[0, 0], [9, 9], [4.5, 4.5], [0, 9], [9, 0], [np.nan, 3]], float)
     z = np.array([1, 1, 1, 0, -1, 1.0])
     faces = np.array([[0, 1, 2], [0, 1, 3], [0, 1, 4], [0, 3, 5]])  # flat, near, behind, not a number

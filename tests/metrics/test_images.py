@@ -38,7 +38,7 @@ def test_psnr_counts_only_the_mask(picture):
     assert psnr(picture, wrong) == pytest.approx(20.0 + 10 * np.log10(4))
 
 
-def test_ssim_ranges(picture):
+def test_ssim_does_not_depend_on_the_range_of_the_values(picture):
     assert ssim(picture, picture) == pytest.approx(1.0)
     worse = picture + 0.2 * np.random.default_rng(1).standard_normal(picture.shape)
     value = ssim(picture, worse)
@@ -77,7 +77,7 @@ def test_the_published_protocol_flatters_and_ignores_what_is_outside_the_box(pic
     assert published_protocol(*as_bytes) == pytest.approx(published_protocol(*floats))
 
 
-def test_iou():
+def test_iou_of_half_overlapping_and_of_empty_masks():
     a, b = np.zeros((2, 4, 4), bool), np.zeros((2, 4, 4), bool)
     a[0, :2], b[0, 1:3] = True, True
     assert iou(a, b) == pytest.approx([1 / 3, 1.0])

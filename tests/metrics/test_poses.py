@@ -21,7 +21,7 @@ def test_the_numbers_of_the_published_functions():
     assert mpjve(PRED, TRUTH, root=None) == pytest.approx(234.4209112, abs=1e-6)
 
 
-def test_invariances():
+def test_n_mpjpe_ignores_scale_and_place_mpjve_a_still_offset():
     scale = np.array([0.5, 2.0, 3.0, 1.0])[:, None, None]
     assert n_mpjpe(scale * TRUTH, TRUTH) == pytest.approx(0.0, abs=1e-9)
     assert n_mpjpe(scale * TRUTH + 1.0, TRUTH) == pytest.approx(0.0, abs=1e-9)
@@ -35,7 +35,7 @@ def test_invariances():
     assert mpjve(TRUTH[:1], TRUTH[:1]) == 0.0
 
 
-def test_bones():
+def test_bone_lengths_and_their_spread_over_time():
     joints = np.zeros((2, 3, 3))
     joints[:, 1, 0], joints[0, 2, 0], joints[1, 2, 0] = 1.0, 1.4, 1.6
     np.testing.assert_allclose(bone_lengths(joints, (-1, 0, 1)), [[0, 1, 0.4], [0, 1, 0.6]])

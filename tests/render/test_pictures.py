@@ -125,12 +125,12 @@ def test_an_old_video_does_not_outlive_its_pictures(tmp_path, body, joints):
     assert not folder.with_suffix(".mp4").exists(), "it shows other views"
 
 
-def test_counts_must_agree(tmp_path, body):
+def test_as_many_cameras_as_names_are_needed(tmp_path, body):
     with pytest.raises(HvrError, match="2 cameras, 3 names"):
         render_pictures(FlatAvatar(), body, [body.camera] * 2, tmp_path, names=["a", "b", "c"], fps=1)
 
 
-def test_compositing_values():
+def test_over_mixes_by_alpha():
     rgb = np.array([[[100, 0, 0]]], np.uint8)
     assert np.array_equal(over(rgb, np.array([[51]], np.uint8)), [[[255, 204, 204]]])
     assert np.array_equal(over(rgb, np.array([[255]], np.uint8)), rgb)

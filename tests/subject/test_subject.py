@@ -70,7 +70,7 @@ def test_every_outfit_is_a_sound_mesh(subjects, outfit):
 
 
 @pytest.mark.parametrize("outfit", OUTFITS)
-def test_pixels_agree(takes, outfit):
+def test_alpha_labels_depth_and_normals_agree_pixel_by_pixel(takes, outfit):
     """Alpha, labels, depth and normals tell one story, and the labels are ATR's."""
     t = takes[outfit]
     assert np.array_equal(t.labels > 0, t.alpha >= 128)
@@ -205,7 +205,7 @@ def test_any_motion_can_be_worn(subjects, camera):
     assert (t.alpha > 128).sum(axis=(1, 2)).min() > 0.03 * SIZE**2
 
 
-def test_shape_must_agree(subjects, camera):
+def test_betas_of_motion_and_subject_must_agree(subjects, camera):
     body = rotating_motion(1, camera=camera, betas=np.zeros(10))
     with pytest.raises(HvrError, match="another shape"):
         pose_subject(subjects["trousers"], body)
@@ -217,7 +217,7 @@ def test_unknown_outfit():
         make_subject("toga")
 
 
-def test_model_without_texture():
+def test_a_model_without_texture_coordinates_is_refused():
     with pytest.raises(HvrError, match="texture coordinates"):
         make_subject(model=replace(load_body_model(OPEN_BODY), uv=None))
 
@@ -356,7 +356,7 @@ def test_interrupted_clip_is_made_again(written, tmp_path, monkeypatch):
     assert (written / "video.mp4").read_bytes() == (tmp_path / "clip/video.mp4").read_bytes()
 
 
-def test_damage_is_noticed(written, tmp_path):
+def test_a_damaged_video_is_made_again_and_damaged_truth_named(written, tmp_path):
     for name in ("video.mp4", "truth.npz", "synthetic.json"):
         (tmp_path / name).write_bytes((written / name).read_bytes())
     (tmp_path / "video.mp4").write_bytes(b"cut short")

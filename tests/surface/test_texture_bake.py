@@ -152,7 +152,7 @@ def test_an_outlier_counts_little():
     np.testing.assert_allclose(single, [[7, 8, 9]])
 
 
-def test_errors():
+def test_no_frames_and_an_unseen_surface_are_refused():
     mesh, _ = wall_and_bar(0)
     camera = default_camera(32, 32)
     frames, masks = np.zeros((1, 32, 32, 3), np.uint8), Masks(np.zeros((1, 32, 32), np.uint8))

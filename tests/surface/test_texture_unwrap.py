@@ -62,7 +62,7 @@ def test_a_vertex_keeps_its_place_in_every_chart():
     assert (uv == again[0]).all() and (uv_faces == again[1]).all()
 
 
-def test_errors():
+def test_no_faces_and_too_small_an_atlas_are_refused():
     vertices, faces = body()
     with pytest.raises(HvrError, match="no faces"):
         unwrap_mesh(vertices, faces[:0])

@@ -394,7 +394,7 @@ def test_a_clip_without_masks_is_refused(tmp_path):
         nvr.reconstruct(clip)
 
 
-def test_frames_to_train_on(clip):
+def test_held_out_and_invalid_frames_are_not_trained_on(clip):
     body = replace(clip.body, valid=np.array([True, False, True, True, True, True]))
     assert trained_frames(body, 0).tolist() == [0, 2, 3, 4, 5]
     assert trained_frames(body, 3).tolist() == [0, 3, 4]
