@@ -106,7 +106,9 @@ def lift_gain(
     out = {}
     for name, skeleton in (("plain_", None), ("lifted_", part)):
         try:
-            body = fit_body(keypoints, None, clip.camera, fps=clip.fps, model=model, lifted=skeleton)
+            body = fit_body(
+                keypoints, None, clip.camera, fps=clip.fps, times=clip.times[at], model=model, lifted=skeleton
+            )
         except HvrError:  # nobody in these frames
             return {}
         report = fit_report(body, keypoints, masks, model)

@@ -49,14 +49,15 @@ class Normal:
         w: np.ndarray,
         shared: np.ndarray | None = None,
         *,
-        factors: tuple[float, ...] = (1.0, -2.0, 1.0),
+        factors: tuple[float | np.ndarray, ...] = (1.0, -2.0, 1.0),
     ) -> None:
         """Add residuals that are differences of neighbouring frames, ``r_n = sum_k factors[k] g_(n + k)``.
 
         Args:
             J: (N, M, D) derivatives of g. r, w: (N - K + 1, M) residuals and weights, K factors.
             shared: (N, M, S) derivatives of g with respect to the shared unknowns.
-            factors: the default is a second difference, (-1, 1) a first one.
+            factors: the default is a second difference, (-1, 1) a first one; a factor that differs from frame
+                to frame is (N - K + 1, 1, 1).
         """
         reach = len(factors)
         if len(J) < reach:

@@ -25,8 +25,9 @@ from hvr_nb.fit.start import Evidence
 from hvr_nb.fit.terms import FRAME, SHARED, State, TermWeights, pose_state
 from hvr_nb.geometry.camera import project
 from hvr_nb.metrics.images import acceleration, iou
+from hvr_nb.store.times import frame_seconds
 from hvr_nb.threads import one_thread
-from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks, check_fps
+from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 
 ITERS = (12, 20, 20)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches for pairs of contour points
@@ -59,6 +60,7 @@ def fit_body(
     camera: Camera,
     *,
     fps: float,
+    times: np.ndarray | None = None,
     model: BodyModel | None = None,
     refine_focal: bool = False,
     one_pose: bool = True,
@@ -71,7 +73,8 @@ def fit_body(
         keypoints: 2D joints of T frames; with ``landmarks`` and ``world`` the detector's 3D is used too.
         masks: silhouettes of the T frames, or None to fit without them.
         camera: its K, R and t are kept; the focal length is refined if ``refine_focal``.
-        fps: frames per second; smoothness is measured per second.
+        fps: frames per second; smoothness is measured per second. times: (T,) seconds of the frames, where
+            the rate varies.
         model: the body model; None takes ``load_body_model()``.
         one_pose: a person who turns right round in one pose gets one pose in all frames. People who move
             are not affected.
@@ -87,9 +90,10 @@ def fit_body(
     Raises:
         HvrError: no usable frame, or the masks have another size than the camera or another number of frames.
     """
-    _check(keypoints, masks, camera, fps)
+    _check(keypoints, masks, camera)
     model = model or load_body_model()
-    evidence = start.gather(keypoints, camera, table_for(keypoints, model), fps)
+    seconds = frame_seconds(len(keypoints.points), fps=fps, times=times)
+    evidence = start.gather(keypoints, camera, table_for(keypoints, model), seconds)
     if lifted is not None:
         evidence = replace(evidence, bones=bones.opinion_of(lifted, evidence.frames, model))
     problem = Problem(model, rig_of(model), outlines.skin_of(model), load_pose_prior(), evidence, camera)
@@ -113,7 +117,7 @@ def fit_body(
             )
             problem, state = hold(problem, state)
             state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
-    return _as_body(problem, state, len(keypoints.points), refine_focal)
+    return _as_body(problem, state, seconds, refine_focal)
 
 
 def untangled(problem: Problem, iters: tuple, focal: float, bar) -> tuple[Problem, State]:
@@ -130,7 +134,7 @@ def untangled(problem: Problem, iters: tuple, focal: float, bar) -> tuple[Proble
 
 def settled(problem: Problem, state: State, focal: float, bar) -> tuple[State, bool]:
     """The state drawn to one pose, and whether the person holds one; if not, the state is unchanged."""
-    body = _as_body(problem, state, problem.evidence.frames[-1] + 1, False)
+    body = _as_body(problem, state, np.arange(problem.evidence.frames[-1] + 1), False)
     if not may_hold_one_pose(body, state.rotations):
         return state, False
     weights = joint_weights(problem, state, focal)
@@ -170,8 +174,7 @@ def trust(problem: Problem, state: State) -> float:
     return terms.depth_spread(posed, problem.evidence, problem.camera)
 
 
-def _check(keypoints: Keypoints, masks: Masks | None, camera: Camera, fps: float) -> None:
-    check_fps(fps)
+def _check(keypoints: Keypoints, masks: Masks | None, camera: Camera) -> None:
     if masks is None:
         return
     if len(masks.alpha) != len(keypoints.points):
@@ -310,10 +313,11 @@ def fit_report(body: Body, keypoints: Keypoints, masks: Masks | None, model: Bod
     }
 
 
-def _as_body(problem: Problem, state: State, count: int, refined: bool) -> Body:
+def _as_body(problem: Problem, state: State, seconds: np.ndarray, refined: bool) -> Body:
+    """The state as a Body of the T frames at ``seconds`` (T,); frames without the person are interpolated."""
     rotvec = Rotation.from_matrix(state.rotations.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 24, 3)
     frames = problem.evidence.frames
-    valid = np.zeros(count, bool)
+    valid = np.zeros(len(seconds), bool)
     valid[frames] = True
     camera = outlines.refocused(problem.camera, state.log_focal) if refined else problem.camera
     body = Body(
@@ -325,4 +329,4 @@ def _as_body(problem: Problem, state: State, count: int, refined: bool) -> Body:
         camera=camera,
         model_hash=problem.model.hash,
     )
-    return replace(resample(body, frames, np.arange(count)), valid=valid)
+    return replace(resample(body, seconds[frames], seconds), valid=valid)

@@ -37,7 +37,7 @@ class Evidence:
     rays: np.ndarray  # (N, L, 2) landmarks on the plane at depth 1 of the clip's camera
     conf: np.ndarray  # (N, L) 0..1, 0 where a landmark is not used
     world: np.ndarray | None  # (N, L, 3) metres at the detector's canonical size, world axes, mid-hip origin
-    dt: float  # seconds between frames
+    seconds: np.ndarray  # (N,) when, since the first frame of the clip
     table: LandmarkTable
     bones: Opinion | None = None  # a lifted skeleton, see hvr_nb.fit.bones
 
@@ -48,8 +48,8 @@ class Evidence:
         return (step[1:] & step[:-1]).astype(np.float64)
 
 
-def gather(keypoints: Keypoints, camera: Camera, table: LandmarkTable, fps: float) -> Evidence:
-    """Choose the usable frames and undistort the landmarks to the plane at depth 1.
+def gather(keypoints: Keypoints, camera: Camera, table: LandmarkTable, seconds: np.ndarray) -> Evidence:
+    """Choose the usable frames and undistort the landmarks to the plane at depth 1; ``seconds`` is (T,).
 
     Raises:
         HvrError: no frame has six joints.
@@ -65,7 +65,12 @@ def gather(keypoints: Keypoints, camera: Camera, table: LandmarkTable, fps: floa
     if keypoints.world is not None and keypoints.landmarks is not None:
         world = np.nan_to_num(_along_the_ray(keypoints.world[frames], rays, table) @ camera.R)
     return Evidence(
-        frames=frames, rays=rays, conf=np.clip(conf[frames], 0, 1), world=world, dt=1.0 / fps, table=table
+        frames=frames,
+        rays=rays,
+        conf=np.clip(conf[frames], 0, 1),
+        world=world,
+        seconds=seconds[frames],
+        table=table,
     )
 
 
@@ -218,7 +223,7 @@ def landmark_skeleton(keypoints: Keypoints, camera: Camera) -> Joints3D:
         raise HvrError("these keypoints have no 3D landmarks (imported 2D?); lift them or fit a body instead")
     table = blazepose_table()
     table = replace(table, sigma=np.ones(len(table.names)))
-    evidence = gather(keypoints, camera, table, 1.0)
+    evidence = gather(keypoints, camera, table, np.arange(len(keypoints.points)))
     shift = solve_translation(evidence.world, evidence, camera.R)
     points = evidence.world + ((shift - camera.t) @ camera.R)[:, None]
     count = len(keypoints.points)

@@ -227,23 +227,27 @@ def smoothness(
     pose, n = posed.pose, len(posed.pose.joints)
     if n < 3:
         return 0.0
-    scale = np.array([1.0, 1.0, DEPTH_STIFFNESS])[:, None] * camera.R / (evidence.dt**2 * SIGMA_ACCELERATION)
+    scale = np.array([1.0, 1.0, DEPTH_STIFFNESS])[:, None] * camera.R / SIGMA_ACCELERATION
     g = pose.joints @ scale.T
-    a = g[2:] - 2 * g[1:-1] + g[:-2]
+    step = np.diff(evidence.seconds)
+    before, after = step[:-1, None, None], step[1:, None, None]
+    first, last = 2 / (before * (before + after)), 2 / (after * (before + after))
+    second = (first, -first - last, last)  # derivative, also of frames that are not equally far apart
+    a = first * g[:-2] + second[1] * g[1:-1] + last * g[2:]
     e = (a**2).sum(-1)  # (N - 2, 24)
     far = np.sqrt(1 + e)
     gain = weights.smooth * evidence.unbroken[:, None]
-    step = posed.steps.reshape(n - 1, 72) / (evidence.dt**2 * SIGMA_TURN)
-    turn = step[1:] - step[:-1]
+    turned = posed.steps.reshape(n - 1, 72) / SIGMA_TURN
+    turn = last[:, 0] * turned[1:] - first[:, 0] * turned[:-1]
     turn_gain = np.repeat(weights.turn * evidence.unbroken[:, None], 72, 1)
     if normal is not None:
         J = (scale @ with_shift(joint_slopes(rig, pose))).reshape(n, 72, FRAME)
         border = np.zeros((n, 72, SHARED))
         border[..., :10] = (scale @ pose.d_betas).reshape(n, 72, 10)
-        normal.add_difference(J, a.reshape(n - 2, 72), np.repeat(gain / far, 3, 1), border)
+        normal.add_difference(J, a.reshape(n - 2, 72), np.repeat(gain / far, 3, 1), border, factors=second)
         eye = np.zeros((n, 72, FRAME))
-        eye[:, range(72), range(72)] = 1 / (evidence.dt**2 * SIGMA_TURN)
-        normal.add_difference(eye, turn, turn_gain)
+        eye[:, range(72), range(72)] = 1 / SIGMA_TURN
+        normal.add_difference(eye, turn, turn_gain, factors=second)
     return float((gain * (2 * far - 2)).sum() + (turn_gain * turn**2).sum())
 
 
@@ -258,7 +262,7 @@ def holding(posed: Posed, evidence: Evidence, weights: TermWeights, normal: Norm
     if n < 2:
         return 0.0
     step = posed.steps[:, 1:]
-    rate = 1 / (evidence.dt * np.diff(evidence.frames) * SIGMA_HOLD)
+    rate = 1 / (np.diff(evidence.seconds) * SIGMA_HOLD)
     speed = step * rate[:, None, None]
     cost, slower = geman_mcclure((speed**2).sum(-1), 1.0)
     if normal is not None:

@@ -153,7 +153,7 @@ def test_a_lifted_skeleton_starts_the_pose_beside_the_detectors(model, rig):
     truth = motion(model, 16, turn=np.pi)
     keypoints = seen(truth, rig, model)
     keypoints.world[..., 2] *= 0.5  # a detector that sees half of the depth there is
-    evidence = start.gather(keypoints, truth.camera, blazepose_table(), FPS)
+    evidence = start.gather(keypoints, truth.camera, blazepose_table(), np.arange(16) / FPS)
     lifted = bones.opinion_of(elsewhere(model, truth), evidence.frames, model)
     true, off = posed(model, truth)[1], []
     for opinion in (None, lifted):
@@ -344,7 +344,8 @@ def test_landmark_skeleton_stands_where_the_body_does(model, rig):
 @pytest.fixture(scope="module")
 def problem(model, rig):
     truth = motion(model, 4, turn=1.0)
-    evidence = start.gather(seen(truth, rig, model), truth.camera, blazepose_table(), FPS)
+    seconds = np.array([0.0, 0.02, 0.07, 0.1])  # a rate that varies
+    evidence = start.gather(seen(truth, rig, model), truth.camera, blazepose_table(), seconds)
     other = lifted_from(model, motion(model, 4, turn=1.2, start=0.2), scale=0.9)
     evidence = replace(evidence, bones=bones.opinion_of(other, evidence.frames, model))
     return Problem(model, rig, outlines.skin_of(model), load_pose_prior(), evidence, truth.camera), truth
@@ -407,6 +408,42 @@ def test_outlines_of_a_distorting_lens_are_those_of_the_straight_picture():
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
+def test_steady_motion_filmed_at_a_varying_rate_is_smooth(problem, model, rig):
+    """True times: no acceleration is seen where there is none."""
+    setup, truth = problem
+    seconds = np.array([0.0, 0.03, 0.13, 0.16])
+    turns = np.tile(np.eye(3), (4, 24, 1, 1))
+    turns[:, 1] = Rotation.from_rotvec(np.outer(seconds, [0.8, 0, 0])).as_matrix()
+    still = np.tile(np.eye(3), (4, 24, 1, 1))
+    way = np.outer(seconds, [1.5, 0.0, 0.5])
+    energy = {}
+    for name, at in (("true", seconds), ("steady", np.linspace(0, 0.16, 4))):
+        evidence = replace(setup.evidence, seconds=at)
+        for what, rotations, weights in (
+            ("way", still, TermWeights(smooth=1.0, turn=0.0)),
+            ("turn", turns, TermWeights(smooth=0.0, turn=1.0)),
+        ):
+            posed_now = terms.pose_state(State(rotations, way, np.zeros(10)), rig, evidence)
+            energy[name, what] = terms.smoothness(posed_now, evidence, rig, truth.camera, weights, None)
+    for what in ("way", "turn"):
+        assert energy["true", what] < 1e-9 < 1e-3 < energy["steady", what]
+
+
+def test_frames_between_are_filled_by_their_times(model, rig):
+    truth = motion(model, 12, turn=np.pi)
+    keypoints = seen(truth, rig, model)
+    keypoints.found[[5, 6]] = False
+    times = np.arange(12) / FPS
+    times[5:] += 0.2
+    times[6:] += 0.2
+    fitted = fit_body(keypoints, None, truth.camera, fps=11 / times[-1], times=times, model=model)
+    part = (times[5] - times[4]) / (times[7] - times[4])
+    expected = fitted.transl[4] + part * (fitted.transl[7] - fitted.transl[4])
+    np.testing.assert_allclose(fitted.transl[5], expected, atol=1e-9)
+    with pytest.raises(HvrError, match="12 frames need as many times"):
+        fit_body(keypoints, None, truth.camera, fps=FPS, times=times[:5], model=model)
+
+
 def test_joint_slopes_and_limits_match_differences(rig):
     rng = np.random.default_rng(0)
     turns = Rotation.from_rotvec(0.6 * rng.standard_normal((48, 3))).as_matrix().reshape(2, 24, 3, 3)
@@ -429,13 +466,17 @@ def test_normal_equations_equal_the_dense_ones():
     normal.add_difference(J, r3, w3, C)
     r2, w2 = rng.standard_normal((n - 1, q)), rng.random((n - 1, q))
     normal.add_difference(J, r2, w2, C, factors=(-1.0, 1.0))
+    uneven = tuple(rng.standard_normal((n - 2, 1, 1)) for _ in range(3))
+    normal.add_difference(J, r3, w3, C, factors=uneven)
     rows = np.zeros((n, q, n * d + s))
     for k in range(n):
         rows[k, :, k * d : (k + 1) * d], rows[k, :, n * d :] = J[k], C[k]
-    A = np.concatenate([rows, rows[2:] - 2 * rows[1:-1] + rows[:-2], rows[1:] - rows[:-1]]).reshape(
+    triples = (rows[:-2], rows[1:-1], rows[2:])
+    varied = sum(f * part for f, part in zip(uneven, triples, strict=True))
+    A = np.concatenate([rows, rows[2:] - 2 * rows[1:-1] + rows[:-2], rows[1:] - rows[:-1], varied]).reshape(
         -1, n * d + s
     )
-    W, b = (np.concatenate([x.ravel() for x in parts]) for parts in ((w, w3, w2), (r, r3, r2)))
+    W, b = (np.concatenate([x.ravel() for x in parts]) for parts in ((w, w3, w2, w3), (r, r3, r2, r3)))
     dense = -np.linalg.solve(A.T @ (W[:, None] * A), A.T @ (W * b))
     step, shared = normal.solve(0.0)
     np.testing.assert_allclose(np.concatenate([step.ravel(), shared]), dense, rtol=1e-3, atol=1e-4)
