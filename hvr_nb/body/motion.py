@@ -25,6 +25,12 @@ def unwrap_rotations(rotvec: np.ndarray) -> np.ndarray:
     return out
 
 
+def resample_rotations(rotvec: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Rotation vectors (N, J, 3) known at times ``at`` (N,), interpolated (slerp) at ``wanted`` (M,): (M, J, 3)."""
+    turned = [Slerp(at, Rotation.from_rotvec(rotvec[:, j]))(wanted) for j in range(rotvec.shape[1])]
+    return np.stack([turn.as_rotvec() for turn in turned], 1)
+
+
 def resample(body: Body, at: np.ndarray, wanted: np.ndarray) -> Body:
     """A body known at the times ``at`` (N,), interpolated (slerp) at the times ``wanted`` (M,).
 
@@ -33,14 +39,13 @@ def resample(body: Body, at: np.ndarray, wanted: np.ndarray) -> Body:
     wanted = np.clip(np.asarray(wanted, float), at[0], at[-1])
     if len(at) == 1:
         return body.frame(np.zeros(len(wanted), int))
-    poses = body.poses.reshape(len(body), 24, 3)
-    turned = [Slerp(at, Rotation.from_rotvec(poses[:, j]))(wanted).as_rotvec() for j in range(24)]
+    turned = resample_rotations(body.poses.reshape(len(body), 24, 3), at, wanted)
     transl = np.stack([np.interp(wanted, at, body.transl[:, k]) for k in range(3)], 1)
     nearest = np.abs(wanted[:, None] - np.asarray(at)).argmin(1)
     return replace(
         body,
-        global_orient=unwrap_rotations(turned[0]),
-        body_pose=np.concatenate(turned[1:], 1),
+        global_orient=unwrap_rotations(turned[:, 0]),
+        body_pose=turned[:, 1:].reshape(len(wanted), 69),
         transl=transl,
         valid=body.valid[nearest],
     )

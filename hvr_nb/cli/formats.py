@@ -159,7 +159,7 @@ def _export_bvh(args: argparse.Namespace) -> int:
     clip.require("body")
     if args.target.exists():
         raise HvrError(f"{args.target} exists; give another name")
-    print(write_bvh(args.target, clip.body, load_body_model(), clip.fps))
+    print(write_bvh(args.target, clip.body, load_body_model(), clip.fps, times=clip.times))
     return 0
 
 
@@ -174,7 +174,7 @@ def _export_avatar(args: argparse.Namespace) -> int:
     refuse_foreign(args.target, exported_files(args.target))  # before the work, not after it
     avatar = clip.avatar(args.method)
     texture = None if args.no_texture else avatar_texture(avatar, clip.frames, clip.masks, size=args.size)
-    print(export_avatar(avatar, args.target, fps=clip.fps, texture=texture))
+    print(export_avatar(avatar, args.target, fps=clip.fps, times=clip.times, texture=texture))
     return 0
 
 
@@ -193,6 +193,7 @@ def _export_frames(args: argparse.Namespace) -> int:
             alpha=clip.masks.alpha,
             names=clip.frame_names,
             fps=clip.fps,
+            times=clip.times,
             meshes=args.meshes,
             photo=args.photo,
         )

@@ -65,7 +65,7 @@ def _pose3d(args: argparse.Namespace) -> int:
     seen = _people(args, video)
     people = lift_people(seen, camera, fps=video.fps, heights=[args.height] * len(seen), weights=args.weights)
     people = _chosen(args.person, people, size=(width, height), fps=video.fps)
-    files = write_people(out, people, video.frames, fps=video.fps, video=not args.no_video)
+    files = write_people(out, people, video.frames, fps=video.fps, times=video.times, video=not args.no_video)
     print(f"camera: {camera}; lifted by {people[0].lifted.source}")
     print("\n".join([*people_summary(people), *map(str, files)]))
     return 0

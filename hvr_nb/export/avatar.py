@@ -81,7 +81,14 @@ def avatar_texture(avatar, frames: np.ndarray, masks: Masks, *, size: int = 1024
     )
 
 
-def export_avatar(avatar, folder: str | Path, *, fps: float, texture: Texture | None = None) -> Export:
+def export_avatar(
+    avatar,
+    folder: str | Path,
+    *,
+    fps: float,
+    times: np.ndarray | None = None,
+    texture: Texture | None = None,
+) -> Export:
     """Write an avatar for other programs.
 
     The folder gets ``mesh.ply`` (big pose, vertex colours), ``avatar.obj`` with ``.mtl`` and ``.png`` (the
@@ -91,7 +98,8 @@ def export_avatar(avatar, folder: str | Path, *, fps: float, texture: Texture | 
 
     Args:
         avatar: see the module. folder: a new one, or one that holds nothing but an untouched export.
-        fps: frames per second of the avatar's body. texture: of ``avatar_texture``; None writes vertex colours.
+        fps: frames per second of the avatar's body. times: (T,) seconds, where the rate varies.
+        texture: of ``avatar_texture``; None writes vertex colours.
 
     Raises:
         HvrError: the avatar is not whole, or the folder holds files of others; nothing is touched.
@@ -108,7 +116,9 @@ def export_avatar(avatar, folder: str | Path, *, fps: float, texture: Texture | 
     with atomic_folder(folder, ours=exported_files(folder)) as new:
         save_mesh(Mesh(mesh.vertices, mesh.faces, mesh.colors), new / "mesh.ply")
         save_mesh(painted, new / "avatar.obj")
-        write_skinned_glb(new / "avatar.glb", painted, weights, avatar.canonical, avatar.body, fps=fps)
+        write_skinned_glb(
+            new / "avatar.glb", painted, weights, avatar.canonical, avatar.body, fps=fps, times=times
+        )
         if texture is not None:
             write_image(new / "texture_seen.png", texture.mask)
         write_npz(

@@ -53,6 +53,7 @@ def export_frames(
     alpha: np.ndarray,
     names: list[str],
     fps: float,
+    times: np.ndarray | None = None,
     meshes: str = "ply",
     photo: bool = False,
 ) -> FrameExport:
@@ -67,6 +68,7 @@ def export_frames(
     Args:
         avatar: see the module. folder: a new or empty one.
         frames: (T, H, W, 3) uint8, those of its body. alpha: (T, H, W) uint8. names: T. fps: of the videos.
+        times: (T,) seconds of the frames, where the rate varies.
         meshes: "ply", "obj" or "none", the kind of files in ``meshes``; each has all faces and colours.
         photo: draw ``meshs`` and ``colors`` over the frames instead of on white.
 
@@ -103,7 +105,7 @@ def export_frames(
             if meshes != "none":
                 save_mesh(Mesh(mesh.vertices, mesh.faces, mesh.colors), new / f"meshes/{names[k]}.{meshes}")
         for name in PICTURES:
-            write_video(new / name / "video.mp4", _read(new / name, len(body)), fps=fps)
+            write_video(new / name / "video.mp4", _read(new / name, len(body)), fps=fps, times=times)
         (new / "errors.txt").write_text(errors_text(overlap))
         lines = [f"{name},{value:.6f}" for name, value in zip(names, overlap, strict=True)]
         (new / "iou.csv").write_text("\n".join(["frame,iou", *lines]) + "\n")

@@ -46,7 +46,7 @@ class PoseTrack(SkeletonTrack):
     source: str  # the lifter's weights
 
 
-def pose_track(person: Person3D, *, fps: float) -> PoseTrack:
+def pose_track(person: Person3D, *, fps: float, times: np.ndarray | None = None) -> PoseTrack:
     """What is known of a person, (T, 17, 3) joints and more, ready to be written."""
     return PoseTrack(
         joints=person.joints.points,
@@ -61,17 +61,24 @@ def pose_track(person: Person3D, *, fps: float) -> PoseTrack:
         contacts=person.placed.contacts,
         camera=person.placed.camera,
         source=person.lifted.source,
+        times=times,
     )
 
 
 def write_people(
-    folder: str | Path, people: list[Person3D], frames: np.ndarray, *, fps: float, video: bool = True
+    folder: str | Path,
+    people: list[Person3D],
+    frames: np.ndarray,
+    *,
+    fps: float,
+    times: np.ndarray | None = None,
+    video: bool = True,
 ) -> list[Path]:
     """Write each person's files and the side-by-side video into a new folder; all of it or nothing.
 
     Args:
         folder: must not exist, or be empty. frames: (T, H, W, 3) uint8 RGB. fps: frames per second.
-        video: write the video too.
+        times: (T,) seconds of the frames, where the rate varies. video: write the video too.
 
     Returns:
         the files' paths.
@@ -82,7 +89,7 @@ def write_people(
     folder = Path(folder)
     with atomic_folder(folder, ours=set()) as partial:
         for person in tqdm(people, desc="writing", unit="person", leave=False):
-            _write_person(partial / f"person{person.number}", pose_track(person, fps=fps))
+            _write_person(partial / f"person{person.number}", pose_track(person, fps=fps, times=times))
         if video:
             write_pose_video(
                 partial / VIDEO_NAME,
@@ -90,6 +97,7 @@ def write_people(
                 [p.keypoints for p in people],
                 [p.joints for p in people],
                 fps=fps,
+                times=times,
             )
     return sorted(folder.iterdir())
 

@@ -30,6 +30,7 @@ def write_pose_video(
     joints: Joints3D | Sequence[Joints3D],
     *,
     fps: float,
+    times: np.ndarray | None = None,
     height: int = 480,
     turn: float = TURN,
 ) -> Path:
@@ -38,14 +39,14 @@ def write_pose_video(
     Args:
         path: .mp4, .mov or .mkv. frames: (T, H, W, 3) uint8 RGB.
         keypoints, joints: of T frames each, of one person or of several.
-        fps: the frames' true rate. height: of the video, pixels. turn: degrees a second of the 3D view.
+        fps: the frames' true rate. times: (T,) seconds, where it varies. height: of the video, pixels.
+        turn: degrees a second of the 3D view.
 
     Raises:
         HvrError: lengths that differ, or nobody to show.
     """
-    return write_video(
-        path, pose_pictures(frames, keypoints, joints, fps=fps, height=height, turn=turn), fps=fps
-    )
+    drawn = pose_pictures(frames, keypoints, joints, fps=fps, height=height, turn=turn)
+    return write_video(path, drawn, fps=fps, times=times)
 
 
 def pose_pictures(

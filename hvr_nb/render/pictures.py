@@ -41,6 +41,7 @@ def render_pictures(
     *,
     names: Sequence[str],
     fps: float,
+    times: np.ndarray | None = None,
     frames: Sequence[int | None] | None = None,
 ) -> Pictures:
     """Render pose k of ``body`` from ``cameras[k]``; write pictures and ``<folder>.mp4``.
@@ -49,7 +50,7 @@ def render_pictures(
         avatar: anything with ``fingerprint`` (str) and ``render(camera, pose, frame=)``.
         body: N poses (or one, used for every camera). cameras: N. names: N file names.
         frames: N training frame indices for the appearance of that moment, None = no moment.
-        fps: rate of the video.
+        fps: rate of the video. times: (N,) seconds of the pictures, where it varies.
     """
     folder, count = Path(folder), len(cameras)
     frames = list(frames) if frames is not None else [None] * count
@@ -77,7 +78,7 @@ def render_pictures(
             write_json(manifest, {"key": key, "complete": k + 1 == count, "names": sorted(done)})
     pictures = load_pictures(folder, names)
     if not video.exists():
-        write_video(video, pictures.rgb, fps=fps)
+        write_video(video, pictures.rgb, fps=fps, times=times)
     return pictures
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hvr_nb.types import HvrError
+from hvr_nb.types import HvrError, check_fps
 
 _JITTER = 0.1  # of a frame: stamps are often rounded to milliseconds
 
@@ -19,8 +19,7 @@ def frame_seconds(count: int, *, fps: float, times: np.ndarray | None = None) ->
     Raises:
         HvrError: no positive rate, or times that do not increase or are not one a frame.
     """
-    if not (np.isfinite(fps) and fps > 0):
-        raise HvrError(f"fps is {fps}; it must be positive")
+    check_fps(fps)
     steady = np.arange(count) / fps
     if times is None:
         return steady
@@ -31,6 +30,6 @@ def frame_seconds(count: int, *, fps: float, times: np.ndarray | None = None) ->
     return steady if np.abs(times - steady).max(initial=0) < _JITTER / fps else times
 
 
-def is_steady(seconds: np.ndarray, fps: float) -> bool:
-    """Whether times (T,) of ``frame_seconds`` are those of a steady rate."""
-    return bool(np.array_equal(seconds, np.arange(len(seconds)) / fps))
+def steady_seconds(seconds: np.ndarray, fps: float) -> np.ndarray:
+    """(M,) times of a steady rate from the first to the last of (T,); the same where they are steady already."""
+    return np.arange(round(seconds[-1] * fps) + 1) / fps

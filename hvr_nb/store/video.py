@@ -23,11 +23,13 @@ from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.decode import FALLBACK_FPS, MAX_RATE, decode_film, open_film
 from hvr_nb.store.memory import SHARE, check_fits, free_memory
 from hvr_nb.store.picture_folder import list_pictures, picture_film, recorded_focal35
+from hvr_nb.store.times import frame_seconds
 from hvr_nb.types import HvrError
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")  # that are written
 _DIAGONAL_35MM = 43.2666  # mm, diagonal of the 36 x 24 mm frame
 _FOCAL_TAG = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
+_TICK = Fraction(1, 90_000)  # seconds, of written time stamps
 _LONGEST_35MM = 5000.0  # mm; no lens is longer
 
 
@@ -199,34 +201,46 @@ def _film_focal35(path: Path):
         return (container.metadata | container.streams.video[0].metadata).get(_FOCAL_TAG, 0)
 
 
-def write_video(path: str | Path, frames: Iterable[np.ndarray], *, fps: float, crf: int = 16) -> Path:
+def write_video(
+    path: str | Path,
+    frames: Iterable[np.ndarray],
+    *,
+    fps: float,
+    times: np.ndarray | None = None,
+    crf: int = 16,
+) -> Path:
     """Write frames as H.264 (yuv420p), atomically; odd sizes are padded by one pixel.
 
     Args:
         path: the file; its suffix (mp4, mov, mkv) says which container. An existing one is replaced.
         frames: (T, H, W, 3) uint8 RGB, or any iterable of (H, W, 3).
-        fps: frames per second.
+        fps: frames per second. times: (T,) seconds of the frames, where the rate varies.
         crf: quality, 0 (lossless) to 51; 16 looks lossless.
     """
     path = Path(path)
-    if not np.isfinite(fps) or fps <= 0:
-        raise HvrError(f"fps is {fps}; it must be positive")
+    seconds = frame_seconds(0 if times is None else len(times), fps=fps, times=times)
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         raise HvrError(f"{path}: the name must end in one of {', '.join(VIDEO_SUFFIXES)}")
     with atomic(path) as partial:
         with av.open(str(partial), "w", options={"movflags": "faststart"}) as container:
-            if not _encode(container, frames, Fraction(fps).limit_denominator(1001), crf):
-                raise HvrError(f"{path}: there are no frames to write")
+            count = _encode(container, frames, Fraction(fps).limit_denominator(1001), seconds, crf)
+        if not count:
+            raise HvrError(f"{path}: there are no frames to write")
+        if len(seconds) not in (0, count):
+            raise HvrError(f"{path}: {len(seconds)} times do not belong to the frames to write")
     return path
 
 
-def _encode(container, frames: Iterable[np.ndarray], rate: Fraction, crf: int) -> int:
+def _encode(container, frames: Iterable[np.ndarray], rate: Fraction, seconds: np.ndarray, crf: int) -> int:
+    """Number of frames written, at ``seconds`` (T,) or, where that is empty, at the rate."""
     stream, count = None, 0
     for image in frames:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise HvrError(
                 f"a frame has shape {image.shape} and type {image.dtype}; (H, W, 3) uint8 is needed"
             )
+        if len(seconds) and count == len(seconds):
+            return count + 1  # too many frames
         height, width = image.shape[:2]
         image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         if stream is None:
@@ -234,7 +248,12 @@ def _encode(container, frames: Iterable[np.ndarray], rate: Fraction, crf: int) -
             options = {"crf": str(crf), "x264-params": "mbtree=0"}
             stream = container.add_stream("libx264", rate=rate, options=options)
             stream.width, stream.height, stream.pix_fmt = image.shape[1], image.shape[0], "yuv420p"
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")))
+            if len(seconds):
+                stream.codec_context.time_base = _TICK
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        if count < len(seconds):
+            frame.pts, frame.time_base = round(seconds[count] / _TICK), _TICK
+        container.mux(stream.encode(frame))
         count += 1
     if stream is not None:
         container.mux(stream.encode())

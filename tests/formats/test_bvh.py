@@ -339,3 +339,21 @@ def test_what_cannot_be_used_is_refused(model, body, tmp_path):
         write_bvh(tmp_path / "m.bvh", body, model, 0)
     with pytest.raises(HvrError, match="fitted with model other"):
         write_bvh(tmp_path / "m.bvh", replace(body, model_hash="other"), model, 30)
+
+
+def test_a_body_filmed_at_a_varying_rate_keeps_its_pace(tmp_path, model):
+    times = np.array([0.0, 0.1, 0.2, 0.7, 0.8, 1.0])
+    poses = np.zeros((6, 72))
+    poses[:, 1] = times  # turns by one radian a second
+    body = Body(
+        np.zeros(10),
+        poses[:, :3],
+        poses[:, 3:],
+        np.outer(times, [1.0, 0, 0]),
+        default_camera(64, 64),
+        np.ones(6, bool),
+        model.hash,
+    )
+    again = read_bvh(write_bvh(tmp_path / "m.bvh", body, model, 5.0, times=times), model=model)
+    np.testing.assert_allclose(again.global_orient[:, 1], np.arange(6) / 5, atol=1e-3)
+    assert np.diff(again.transl[:, 0]) == pytest.approx([0.2] * 5, abs=2e-3)

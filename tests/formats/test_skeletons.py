@@ -262,3 +262,52 @@ def test_bad_tracks_and_files_are_named(tmp_path):
         (tmp_path / f"bad{suffix}").write_text("nonsense\n1\n")
         with pytest.raises(HvrError, match=f"bad\\{suffix}"):
             read(tmp_path / f"bad{suffix}")
+
+
+@EACH
+def test_true_times_of_a_varying_rate_are_kept(tmp_path, suffix):
+    """Frames lie where they were filmed; BVH, which knows one rate only, gets the motion resampled."""
+    track = wild(frames=60, fps=30.0)
+    kept = np.flatnonzero((np.arange(60) < 30) | (np.arange(60) % 3 == 2))  # the camera became slow
+    seconds = kept / 30.0
+    filmed = SkeletonTrack(
+        track.joints[kept],
+        track.names,
+        track.parents,
+        (len(kept) - 1) / seconds[-1],
+        track.valid[kept],
+        times=seconds + 7.0,
+    )
+    write, read = ALL[suffix]
+    back = read(write(tmp_path / f"x{suffix}", filmed))
+    if suffix != ".bvh":
+        np.testing.assert_allclose(back.seconds, seconds, atol=1e-6)
+        assert largest_error(filmed, back) < 1e-3
+        return
+    assert len(back.joints) == len(kept)
+    assert (len(back.joints) - 1) / back.fps == pytest.approx(seconds[-1], rel=2e-3)
+    order = [back.names.index(name) for name in track.names]
+    moments = back.seconds.clip(max=59 / 30)
+    dense = track.joints.reshape(60, -1).T
+    true = np.stack([np.interp(moments, np.arange(60) / 30.0, x) for x in dense], 1)
+    true = true.reshape(len(kept), -1, 3)
+    off = np.linalg.norm(back.joints[:, order] - true, axis=2).mean()
+    drifting = np.linalg.norm(filmed.joints - true, axis=2).mean()
+    assert off < 0.02 < 0.1 * drifting
+
+
+def test_times_that_cannot_be_are_refused(tmp_path):
+    good = wild(frames=4)
+    for times in ([0, 1, 1, 2], [0.0, np.nan, 1, 2], [0, 1, 2]):
+        track = SkeletonTrack(
+            good.joints, good.names, good.parents, 30.0, good.valid, times=np.array(times, float)
+        )
+        with pytest.raises(HvrError, match="4 frames need as many times"):
+            write_skeleton_csv(tmp_path / "x.csv", track)
+
+
+def test_rounded_stamps_of_a_steady_rate_are_steady():
+    track = wild(frames=50, fps=30.0)
+    rounded = np.round(np.arange(50) / 30.0, 3)  # milliseconds, as in mkv
+    stamped = SkeletonTrack(track.joints, track.names, track.parents, 30.0, track.valid, times=rounded)
+    np.testing.assert_array_equal(stamped.seconds, track.seconds)

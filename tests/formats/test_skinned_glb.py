@@ -78,6 +78,15 @@ def test_every_frame_is_linear_blend_skinning_by_the_same_weights(scene, written
     assert skinned.names == SMPL_JOINT_NAMES and skinned.parents.tolist() == list(model.parents)
 
 
+def test_keys_lie_at_the_true_times(tmp_path, scene, plain):
+    _, body, canonical = scene
+    times = 2.0 + np.array([0, 0.04, 0.08, 0.3, 0.34, 0.38, 0.5, 0.6])
+    path = write_skinned_glb(
+        tmp_path / "a.glb", plain, canonical.weights, canonical, body, fps=7 / 0.6, times=times
+    )
+    np.testing.assert_allclose(read_skinned_glb(path).times, times - 2.0, atol=1e-6)
+
+
 def test_the_loss_against_the_full_body_is_that_of_the_correctives(scene, written):
     model, body, _ = scene
     full = posed(model, body)[0]

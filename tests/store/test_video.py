@@ -105,6 +105,18 @@ def test_variable_rate_keeps_true_times(tmp_path):
     assert video.fps == pytest.approx(7 / 0.733, rel=0.01)
 
 
+def test_a_varying_rate_is_written(tmp_path):
+    times = np.array([0, 0.1, 0.15, 0.4, 0.7, 0.72]) + 3.0
+    video = read_video(write_video(tmp_path / "a.mp4", card(6), fps=5 / 0.72, times=times))
+    np.testing.assert_allclose(video.times, times - 3.0, atol=1e-4)
+    np.testing.assert_allclose(middle(video), 40 + 6 * np.arange(6), atol=3)
+    with pytest.raises(HvrError, match="6 times do not belong"):
+        write_video(tmp_path / "b.mp4", card(4), fps=7, times=times)
+    with pytest.raises(HvrError, match="6 times do not belong"):
+        write_video(tmp_path / "b.mp4", card(8), fps=7, times=times)
+    assert not (tmp_path / "b.mp4").exists()
+
+
 def test_five_frames_a_second(tmp_path):
     video = read_video(write_video(tmp_path / "slow.mp4", card(10), fps=5))
     assert video.fps == 5 and video.times[-1] == pytest.approx(1.8)

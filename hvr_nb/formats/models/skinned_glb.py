@@ -18,7 +18,8 @@ from scipy.spatial.transform import Rotation
 
 from hvr_nb.formats.models.glb_file import INDEX_DATA, VERTEX_DATA, GlbBuffer, accessor, read_glb, write_glb
 from hvr_nb.geometry.mesh import split_seams, vertex_normals
-from hvr_nb.types import SMPL_JOINT_NAMES, Body, Canonical, HvrError, Mesh, check_fps
+from hvr_nb.store.times import frame_seconds
+from hvr_nb.types import SMPL_JOINT_NAMES, Body, Canonical, HvrError, Mesh
 
 INFLUENCES = 4  # joints that may carry a vertex; more is beyond what viewers read
 UNLIT = "KHR_materials_unlit"  # the colours hold the light they were filmed in
@@ -71,6 +72,7 @@ def write_skinned_glb(
     body: Body,
     *,
     fps: float,
+    times: np.ndarray | None = None,
     name: str = "person",
 ) -> Path:
     """Write an animated, skinned person; returns ``path``.
@@ -81,13 +83,15 @@ def write_skinned_glb(
         weights: (N, 24) skin weights; the four strongest of a vertex are kept.
         canonical: its rest joints, parents and big pose are the skeleton.
         body: the motion, T frames; the shape must be ``canonical``'s. fps: its frames per second.
+        times: (T,) seconds of the frames, where the rate varies.
         name: of the person's node.
 
     Raises:
         HvrError: a value does not fit, naming it.
     """
     path = Path(path)
-    _check(path, mesh, weights, canonical, body, fps)
+    _check(path, mesh, weights, canonical, body)
+    seconds = frame_seconds(len(body), fps=fps, times=times)
     buffer = GlbBuffer()
     primitive, look = _primitive(buffer, mesh, weights)
     bind = np.linalg.inv(_bind_pose(canonical)).astype(np.float32)
@@ -100,15 +104,14 @@ def write_skinned_glb(
         "meshes": [{"name": name, "primitives": [primitive]}],
         **look,
         "skins": [{"joints": list(JOINT_NODES), "skeleton": 1, "inverseBindMatrices": buffer.numbers(bind)}],
-        "animations": [_animation(buffer, canonical, body, place, fps)],
+        "animations": [_animation(buffer, canonical, body, place, seconds)],
     }
     return write_glb(path, tree, buffer)
 
 
-def _check(path, mesh, weights, canonical, body, fps) -> None:
+def _check(path, mesh, weights, canonical, body) -> None:
     if path.suffix.lower() != ".glb":
         raise HvrError(f"{path}: a skinned mesh is written as .glb")
-    check_fps(fps)
     if len(body) == 0:
         raise HvrError("the body has no frames; there is no motion to write")
     if body.model_hash and canonical.model_hash and body.model_hash != canonical.model_hash:
@@ -159,9 +162,11 @@ def _bones(canonical: Canonical) -> np.ndarray:
     return np.where(canonical.parents[:, None] < 0, rest, rest - rest[canonical.parents])
 
 
-def _animation(buffer: GlbBuffer, canonical: Canonical, body: Body, place: np.ndarray, fps: float) -> dict:
+def _animation(
+    buffer: GlbBuffer, canonical: Canonical, body: Body, place: np.ndarray, seconds: np.ndarray
+) -> dict:
     """Rotations of all joints and the path of the root, a key every frame."""
-    times = buffer.numbers((np.arange(len(body)) / fps).astype(np.float32), bounds=True)
+    times = buffer.numbers(seconds.astype(np.float32), bounds=True)
     turns = Rotation.from_rotvec(body.poses.reshape(-1, 3)).as_quat().reshape(len(body), 24, 4)
     against = (turns[1:] * turns[:-1]).sum(-1) < 0  # q and -q are one rotation; keys follow the near one
     turns[1:] *= np.where(np.cumsum(against, axis=0) % 2, -1, 1)[..., None]

@@ -17,11 +17,12 @@ from scipy.spatial.transform import Rotation
 
 from hvr_nb.body.kinematics import pose_rig, rig_of
 from hvr_nb.body.model import BodyModel, check_fitted_with, load_body_model
-from hvr_nb.body.motion import unwrap_rotations
+from hvr_nb.body.motion import resample, unwrap_rotations
 from hvr_nb.formats.motion.amass import at_rate
 from hvr_nb.formats.motion.bvh_file import Bvh, format_bvh, parse_bvh
 from hvr_nb.geometry.camera import default_camera
-from hvr_nb.types import SMPL_JOINT_NAMES, Body, HvrError, check_fps
+from hvr_nb.store.times import frame_seconds, steady_seconds
+from hvr_nb.types import SMPL_JOINT_NAMES, Body, HvrError
 
 UNITS = 100.0  # a metre in the files written here: centimetres, as Mixamo's and most programs'
 # SMPL joint -> parts of a name that mean it, without the side; the first that a skeleton has is taken
@@ -102,12 +103,19 @@ def read_bvh(
     return at_rate(body, bvh.fps, fps)
 
 
-def write_bvh(path: str | Path, body: Body, model: BodyModel, fps: float) -> Path:
-    """Write a body's motion over the model's skeleton of its shape, in centimetres; returns ``path``."""
+def write_bvh(
+    path: str | Path, body: Body, model: BodyModel, fps: float, *, times: np.ndarray | None = None
+) -> Path:
+    """Write a body's motion over the model's skeleton of its shape, in centimetres; returns ``path``.
+
+    Where ``times`` (T,), seconds, say that the rate varies, the motion is resampled at the mean rate ``fps``.
+    """
     path = Path(path)
     if path.suffix.lower() != ".bvh":
         raise HvrError(f"{path}: a BVH motion is written as .bvh")
-    check_fps(fps)
+    seconds = frame_seconds(len(body), fps=fps, times=times)
+    if len(body) and not np.array_equal(steady := steady_seconds(seconds, fps), seconds):
+        body = resample(body, seconds, steady)
     check_fitted_with(model, body)
     rest = model.shaped(torch.as_tensor(body.betas, dtype=torch.float32))[1].double().numpy() * UNITS
     offsets = rest - rest[[max(p, 0) for p in model.parents]]

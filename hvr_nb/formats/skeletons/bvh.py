@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
+from hvr_nb.body.motion import resample_rotations
 from hvr_nb.formats.motion.bvh import UNITS
 from hvr_nb.formats.motion.bvh_file import Bvh, format_bvh, parse_bvh
 from hvr_nb.formats.skeletons.rig import joint_parents, rig_track, without_helpers
 from hvr_nb.formats.skeletons.track import SkeletonTrack, check_track
+from hvr_nb.store.times import steady_seconds
 
 _END = 0.3  # an end site lies this part of the bone before it further on
 _SHORTEST_END = 0.01  # metres
@@ -18,19 +21,36 @@ _SHORTEST_END = 0.01  # metres
 def write_skeleton_bvh(path: str | Path, track: SkeletonTrack) -> Path:
     """Write joints (T, J, 3) with bones of constant (median) length over a T-pose; returns ``path``.
 
-    Frames without the person are interpolated: BVH has no way to leave them out.
+    Frames without the person are interpolated: BVH has no way to leave them out. It knows one rate only: where
+    the track's varies, the motion is resampled at its mean.
 
     Raises:
         HvrError: the joints form no tree, or one of them is never known.
     """
     path = check_track(track, path, suffix=".bvh", tree=True)
     rig = rig_track(track)
+    turns, root = _at_steady_rate(rig.rotations, rig.root, track)
     offsets = rig.offsets * UNITS
-    places = np.repeat(offsets[None], len(rig.root), axis=0)
-    places[:, 0] = rig.root * UNITS
+    places = np.repeat(offsets[None], len(root), axis=0)
+    places[:, 0] = root * UNITS
     ends = {k: _end(rig.offsets[k]) * UNITS for k in range(len(rig.names)) if k not in rig.parents}
     names = tuple("_".join(name.split()) for name in rig.names)
-    return format_bvh(Bvh(names, rig.parents, offsets, places, rig.rotations, ends, track.fps), path)
+    return format_bvh(Bvh(names, rig.parents, offsets, places, turns, ends, track.fps), path)
+
+
+def _at_steady_rate(
+    turns: np.ndarray, root: np.ndarray, track: SkeletonTrack
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations (T, K, 3, 3) and the root (T, 3) at the track's mean rate."""
+    seconds = track.seconds
+    wanted = steady_seconds(seconds, track.fps)
+    if np.array_equal(wanted, seconds):
+        return turns, root
+    rotvec = Rotation.from_matrix(turns.reshape(-1, 3, 3)).as_rotvec().reshape(*turns.shape[:2], 3)
+    wanted = wanted.clip(max=seconds[-1])
+    rotvec = resample_rotations(rotvec, seconds, wanted)
+    turned = Rotation.from_rotvec(rotvec.reshape(-1, 3)).as_matrix().reshape(*rotvec.shape[:2], 3, 3)
+    return turned, np.stack([np.interp(wanted, seconds, axis) for axis in root.T], 1)
 
 
 def _end(offset: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,8 +150,8 @@ def _octahedron(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _animation(store: _Store, rig: SkeletonRig, track: SkeletonTrack) -> dict:
-    frames, count = rig.rotations.shape[:2]
-    times = store.add((np.arange(frames) / track.fps).astype(np.float32), bounds=True)
+    count = rig.rotations.shape[1]
+    times = store.add(track.seconds.astype(np.float32), bounds=True)
     outputs = [store.add(rig.root.astype(np.float32))]
     outputs += [store.add(_quaternions(rig.rotations[:, k])) for k in range(count)]
     targets = [{"node": 0, "path": "translation"}, *({"node": k, "path": "rotation"} for k in range(count))]
@@ -197,7 +198,9 @@ def read_skeleton_glb(path: str | Path) -> SkeletonTrack:
         }
         turns = [Rotation.from_quat(found[k, "rotation"]).as_matrix() for k in joints]
         offsets = np.array([nodes[k]["translation"] for k in joints])
-        track = _posed(gltf, offsets, np.stack(turns, 1), found[0, "translation"].astype(np.float64), extras)
+        root = found[0, "translation"].astype(np.float64)
+        times = _array(gltf, data, animation["samplers"][0]["input"])[:, 0].astype(np.float64)
+        track = replace(_posed(gltf, offsets, np.stack(turns, 1), root, extras), times=times)
     except (KeyError, IndexError, ValueError, TypeError, OSError, struct.error) as error:
         raise HvrError(
             f"{path} is not a skeleton that this project wrote ({error!r}); write it again with "

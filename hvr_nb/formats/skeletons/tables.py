@@ -28,10 +28,10 @@ def write_skeleton_csv(path: str | Path, track: SkeletonTrack) -> Path:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(CSV_COLUMNS)
     over = [track.names[p] if p >= 0 else "" for p in track.parents]
-    for t, (joints, valid) in enumerate(zip(track.joints, track.valid, strict=True)):
+    for t, (second, joints, valid) in enumerate(zip(track.seconds, track.joints, track.valid, strict=True)):
         for name, parent, point in zip(track.names, over, joints, strict=True):
             place = ["" if np.isnan(x) else f"{x:.7f}" for x in point]
-            rows.writerow([t, f"{t / track.fps:.9f}", name, parent, *place, int(valid)])
+            rows.writerow([t, f"{second:.9f}", name, parent, *place, int(valid)])
     with atomic(path) as partial:
         partial.write_text(text.getvalue(), encoding="utf-8")
     return path
@@ -56,12 +56,12 @@ def read_skeleton_csv(path: str | Path) -> SkeletonTrack:
         )
         over = [row["parent"] for row in rows[: len(names)]]
         parents = tuple(names.index(p) if p else -1 for p in over)
-        last = float(rows[-1]["time_s"])
+        times = np.array([float(row["time_s"]) for row in rows[:: len(names)]])
         valid = np.array([row["valid"] == "1" for row in rows[:: len(names)]])
     except (ValueError, TypeError) as error:
         raise HvrError(f"{path} is damaged ({error}); write it again") from error
-    fps = round((len(table) - 1) / last, 6) if last > 0 else SINGLE_FPS
-    return SkeletonTrack(table, tuple(names), parents, fps, valid)
+    fps = round((len(table) - 1) / times[-1], 6) if times[-1] > 0 else SINGLE_FPS
+    return SkeletonTrack(table, tuple(names), parents, fps, valid, times=_increasing(times))
 
 
 def write_skeleton_trc(path: str | Path, track: SkeletonTrack) -> Path:
@@ -77,9 +77,9 @@ def write_skeleton_trc(path: str | Path, track: SkeletonTrack) -> Path:
         "\t\t" + "\t".join(f"X{i}\tY{i}\tZ{i}" for i in range(1, count + 1)),
         "",
     ]
-    for t, (joints, valid) in enumerate(zip(track.joints, track.valid, strict=True)):
+    for t, (second, joints, valid) in enumerate(zip(track.seconds, track.joints, track.valid, strict=True)):
         cells = [f"{x:.7f}" if valid and np.isfinite(x) else "" for x in joints.ravel()]
-        lines.append("\t".join([str(t + 1), f"{t / track.fps:.9f}", *cells]))
+        lines.append("\t".join([str(t + 1), f"{second:.9f}", *cells]))
     with atomic(path) as partial:
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
@@ -99,9 +99,10 @@ def read_skeleton_trc(path: str | Path) -> SkeletonTrack:
         header = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=False))
         names = [name for name in lines[3].split("\t")[2:] if name.strip()]
         scale, fps = _UNITS[header["Units"].strip()], float(header["DataRate"])
-        rows = [line.split("\t")[2:] for line in lines[5:] if line.strip()]
+        rows = [line.split("\t") for line in lines[5:] if line.strip()]
+        times = np.array([float(row[1]) for row in rows])
         cells = [
-            [float(c) if c.strip() else np.nan for c in (row + [""] * 3 * len(names))[: 3 * len(names)]]
+            [float(c) if c.strip() else np.nan for c in (row[2:] + [""] * 3 * len(names))[: 3 * len(names)]]
             for row in rows
         ]
     except (IndexError, KeyError, ValueError) as error:
@@ -109,7 +110,13 @@ def read_skeleton_trc(path: str | Path) -> SkeletonTrack:
             f"{path} cannot be read as a TRC file ({error!r}); export the markers again"
         ) from error
     joints = scale * np.array(cells).reshape(-1, len(names), 3)
-    return SkeletonTrack(joints, tuple(names), (-1,) * len(names), fps, np.isfinite(joints).any((1, 2)))
+    known = np.isfinite(joints).any((1, 2))
+    return SkeletonTrack(joints, tuple(names), (-1,) * len(names), fps, known, times=_increasing(times))
+
+
+def _increasing(times: np.ndarray) -> np.ndarray | None:
+    """Times (T,) that can be true; None otherwise, so that the rate decides."""
+    return times if np.isfinite(times).all() and (np.diff(times) > 0).all() else None
 
 
 def _text(path: Path) -> str:

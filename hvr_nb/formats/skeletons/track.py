@@ -5,13 +5,14 @@ The other ``skeleton_*`` modules write the same track as CSV, TRC, BVH and GLB.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from hvr_nb.store.arrays import read_npz, write_npz
-from hvr_nb.types import HvrError, check_fps
+from hvr_nb.store.times import frame_seconds
+from hvr_nb.types import HvrError
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,14 @@ class SkeletonTrack:
     joints: np.ndarray  # (T, J, 3) metres, world axes, Y up; NaN where not known
     names: tuple[str, ...]  # J
     parents: tuple[int, ...]  # J, -1 for a root
-    fps: float  # frames per second
+    fps: float  # frames per second, in the mean
     valid: np.ndarray  # (T,) bool, False where the person was not seen
+    times: np.ndarray | None = field(default=None, kw_only=True)  # (T,) seconds, where the rate varies
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """(T,) seconds of the frames since the first."""
+        return frame_seconds(len(self.joints), fps=self.fps, times=self.times)
 
     def __repr__(self) -> str:
         return (
@@ -54,7 +61,7 @@ def check_track(track: SkeletonTrack, path: str | Path, *, suffix: str, tree: bo
             f"a skeleton of {count} names needs joints (T, {count}, 3) and valid (T,), T being 1 or more; "
             f"it has {joints.shape} and {np.shape(track.valid)}"
         )
-    check_fps(track.fps)
+    frame_seconds(len(joints), fps=track.fps, times=track.times)
     if len(set(track.names)) < count or len(track.parents) != count:
         raise HvrError(
             f"a skeleton needs as many parents as names ({len(track.parents)}, {count}), no name twice"
@@ -104,7 +111,7 @@ def known_joints(track: SkeletonTrack) -> np.ndarray:
 
 
 def write_skeleton_npz(path: str | Path, track: SkeletonTrack) -> Path:
-    """Write everything of a track as npz (joints, names, parents, fps, valid); returns ``path``."""
+    """Write everything of a track as npz (joints, names, parents, fps, valid, times); returns ``path``."""
     path = check_track(track, path, suffix=".npz")
     write_npz(path, track, {"kind": "skeleton", "unit": "m", "up": "y"})
     return path
