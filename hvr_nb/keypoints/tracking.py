@@ -30,7 +30,7 @@ _LONGEST_DOUBT = 30  # frames two tracks may be on one person until the younger 
 _NOT_JOINED = 10.0  # more than any two pieces of one person cost
 
 
-@dataclass
+@dataclass(eq=False)  # a track is itself, whatever it holds
 class Track:
     """One person: what the landmark network saw in each frame it was followed in."""
 

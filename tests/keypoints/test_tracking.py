@@ -107,6 +107,14 @@ def fake_pose(rng, *, visible=0.9, stretch=0.0) -> Detection:
     return Detection(landmarks, world, 0.9, np.zeros(4), None, roi, roi)
 
 
+def test_two_people_may_be_lost_in_the_same_frame(monkeypatch):
+    rng = np.random.default_rng(0)
+    both = [tracking.Track({0: fake_pose(rng)}) for _ in range(2)]
+    monkeypatch.setattr(tracking, "step", lambda *_: False)
+    monkeypatch.setattr(tracking, "_new", lambda image, tracks, t, *, search: both if t == 0 else [])
+    assert tracking._forward(np.zeros((2, 8, 8, 3), np.uint8), 3, 6) == both
+
+
 @pytest.mark.parametrize(
     "frames, visible, stretch, real",
     [
