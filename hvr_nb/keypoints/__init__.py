@@ -1,14 +1,10 @@
 """01: frames to 2D joints: the detector, tracks, test-time augmentation merged, who is who.
 
-- ``detect_keypoints``: The 2D joints of one person through a video.
-- ``detect_people``: The 2D joints of everybody in a video, each over the whole clip with its own
-  ``found``.
-- ``follow_person``: As ``detect_keypoints``, for frames (T, H, W, 3), and where everybody was that
-  was followed.
-- ``first_complete``: Which person to follow where nobody was chosen: the first that is seen whole,
-  the largest of several.
-- ``person_at``: The person whose box holds a ``pixel`` (x, y) of a frame, the smallest of several:
-  a chosen one.
+- ``detect_keypoints``: the 2D joints of one person in all frames.
+- ``detect_people``: the 2D joints of all people in all frames.
+- ``follow_person``: the same as ``detect_keypoints``, with the boxes of all people.
+- ``first_complete``: the first person who is completely visible, the default choice.
+- ``person_at``: the person at a pixel of a frame.
 """
 
 import lazy_loader

@@ -1,10 +1,10 @@
-"""The BlazePose detector and landmark network, run by ai-edge-litert; `specs/perception.md` 2.
+"""BlazePose's detector and landmark network, run by ai-edge-litert (docs/perception.md, 1).
 
-Bazarevsky et al., "BlazePose: On-device Real-time Body Pose Tracking", 2020. The only module that
-knows the networks: images in, people and landmarks in pixels (centres at +0.5) out.
+Bazarevsky et al., "BlazePose: On-device Real-time Body Pose Tracking", 2020. Images in; people and
+landmarks in pixels (centres at +0.5) out. No other module knows the networks.
 
-A region of interest (ROI) is (x, y, side, angle): the centre and side of a square in pixels and
-its turn in radians (clockwise as seen), chosen so that the person stands upright inside.
+A region of interest (ROI) is (x, y, side, angle): centre and side of a square in pixels, and its rotation
+in radians (clockwise in the picture), so that the person stands upright in it.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ DETECTOR_SIDE, LANDMARK_SIDE, HEATMAP_SIDE = 224, 256, 64
 _STRIDES = ((8, 2), (16, 2), (32, 6))  # cell size in pixels, anchors per cell
 _ROI_SCALE = 1.25
 _REFINE_WINDOW, _REFINE_MIN = 7, 0.5
-_MOVED, _GROWN = 0.05, 0.2  # of the side of a region (and its logarithm): more is worth a second look
+_MOVED, _GROWN = 0.05, 0.2  # shift (in sides) and growth (logarithm) of a region that ask for a second run
 
 
 @dataclass(frozen=True)
 class Person:
-    """One person the detector sees."""
+    """One person found by the detector."""
 
     box: np.ndarray  # (4,) x0, y0, x1, y1 of the head and torso, pixels
     roi: np.ndarray  # (4,) region of the whole body
@@ -51,19 +51,19 @@ class Person:
 
 @dataclass(frozen=True)
 class Detection:
-    """What the landmark network sees in one region."""
+    """The landmark network's result in one region."""
 
-    landmarks: np.ndarray  # (33, 5) x, y px, z px (hip-centred, smaller is nearer), visibility, presence
+    landmarks: np.ndarray  # (33, 5) x, y px, z px (from the hips, smaller is nearer), visibility, presence
     world: np.ndarray  # (33, 3) metres, OpenCV camera axes, mid-hip origin
-    score: float  # 0..1, that there is a person in the region
+    score: float  # 0..1, probability of a person in the region
     box: np.ndarray  # (4,) x0, y0, x1, y1 around the silhouette, pixels; NaN where it is empty
-    mask: np.ndarray | None  # (256, 256) float32 0..1 silhouette inside ``roi``
-    roi: np.ndarray  # (4,) the region looked at
-    next_roi: np.ndarray  # (4,) where to look in the next frame
+    mask: np.ndarray | None  # (256, 256) float32 0..1 silhouette in ``roi``
+    roi: np.ndarray  # (4,) the region
+    next_roi: np.ndarray  # (4,) the region for the next frame
 
 
 def make_roi(centre: np.ndarray, edge: np.ndarray) -> np.ndarray:
-    """(..., 4) ROI from the mid-hip and the point above it on the circle around the person (..., 2)."""
+    """(..., 4) ROI from the mid-hip (..., 2) and a point above it on the circle about the person (..., 2)."""
     delta = edge - centre
     side = 2 * _ROI_SCALE * np.linalg.norm(delta, axis=-1)
     angle = np.pi / 2 - np.arctan2(-delta[..., 1], delta[..., 0])
@@ -79,14 +79,14 @@ def roi_to_image(roi: np.ndarray, side: int = LANDMARK_SIDE) -> np.ndarray:
 
 
 def _index_map(affine: np.ndarray) -> np.ndarray:
-    """The affine map between pixel indices (centres at 0) that OpenCV's warps want."""
+    """The affine map between pixel indices (centres at 0), as OpenCV's warps take it."""
     out = affine.copy()
     out[:, 2] += affine[:, :2] @ (0.5, 0.5) - 0.5
     return out
 
 
 def crop(image: np.ndarray, roi: np.ndarray, side: int = LANDMARK_SIDE) -> np.ndarray:
-    """(side, side, C) view of the ROI, black outside the image; supersampled where it shrinks."""
+    """(side, side, C) crop of the ROI, black outside the image; supersampled where it is reduced."""
     k = max(1, round(float(roi[2]) / side))
     k = min(k, 4)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -95,7 +95,7 @@ def crop(image: np.ndarray, roi: np.ndarray, side: int = LANDMARK_SIDE) -> np.nd
 
 
 def mask_to_image(mask: np.ndarray, roi: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(H, W) float32 0..1: a crop's silhouette (256, 256) laid back into the image, 0 outside the ROI."""
+    """(H, W) float32 0..1: the silhouette of a crop (256, 256) in the image, 0 outside the ROI."""
     to_image = _index_map(roi_to_image(roi, len(mask)))
     return cv2.warpAffine(mask, to_image, (width, height), flags=cv2.INTER_LINEAR)
 
@@ -117,7 +117,7 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _network(name: str):
-    """A run function of the model file: input array -> list of output arrays, in the model's order."""
+    """A function that runs a model file: input array -> list of output arrays, in the model's order."""
     path = DETECTOR / name
     if not path.exists():
         raise HvrError(f"{path} is missing; run `make models` to fetch the detector's models")
@@ -140,23 +140,23 @@ def _network(name: str):
 
 
 def detect(image: np.ndarray, *, depth: int = 0, threshold: float = 0.5) -> list[Person]:
-    """People in an image, strongest first; overlapping answers are merged.
+    """People in an image, highest score first; overlapping answers are merged.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        depth: 0 looks at the whole image; 1 also at overlapping squares of its smaller side, which
-            finds people beside a stronger one; 2 also at squares of half that side (some twenty
-            looks), which finds people of a twelfth of its height.
+        depth: 0 searches the whole image. 1 also searches overlapping squares of its smaller side, which
+            finds people beside a more prominent one. 2 also searches squares of half that side (about
+            twenty), which finds people of a twelfth of its height.
         threshold: least score of an answer, 0..1.
     """
-    answers = [_look(image, square, threshold) for square in _squares(*image.shape[:2], depth)]
+    answers = [_answers(image, square, threshold) for square in _squares(*image.shape[:2], depth)]
     raw, scores = (np.concatenate(part) for part in zip(*answers, strict=True))
     order = np.argsort(-scores, kind="stable")
     return _merge(raw[order], scores[order])
 
 
 def _squares(height: int, width: int, depth: int) -> list[np.ndarray]:
-    """The (4,) regions to look at: the whole image, then rows of overlapping squares."""
+    """Regions (4,) to search: the whole image, then rows of overlapping squares."""
     out = [np.array([width / 2, height / 2, max(height, width), 0.0])]
     small = min(height, width)
     for side in [small, small / 2][:depth]:
@@ -165,8 +165,8 @@ def _squares(height: int, width: int, depth: int) -> list[np.ndarray]:
     return out
 
 
-def _look(image: np.ndarray, square: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Answers (N, 6, 2) in one square: centre, size and four points in image pixels; scores (N,)."""
+def _answers(image: np.ndarray, square: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Answers (N, 6, 2) in one square: centre, size and four points in image pixels; and scores (N,)."""
     view = crop(image, square, DETECTOR_SIDE)
     values, logits = _network("pose_detection.tflite")(view / np.float32(127.5) - 1)
     scores = _sigmoid(logits[:, 0])
@@ -205,8 +205,8 @@ def find_pose(image: np.ndarray, roi: np.ndarray, *, mirrored: bool = False) -> 
 
     Args:
         image: (H, W, 3) uint8 RGB. roi: (4,).
-        mirrored: look at the crop flipped left to right; the answer is flipped back, so that its
-            difference from the plain one measures the network's error.
+        mirrored: run the network on the mirrored crop and mirror the result back. Its difference from
+            the plain result measures the network's error.
     """
     view = crop(image, roi)
     values, flag, mask, heat, world = _network("pose_landmark_full.tflite")(
@@ -235,7 +235,7 @@ def find_pose(image: np.ndarray, roi: np.ndarray, *, mirrored: bool = False) -> 
 
 
 def _mask_box(mask: np.ndarray, to_image: np.ndarray) -> np.ndarray:
-    """(4,) box in the image around a crop's silhouette."""
+    """(4,) box in the image around the silhouette of a crop."""
     rows, cols = np.nonzero(mask > 0.5)
     if len(rows) == 0:
         return np.full(4, np.nan)
@@ -244,7 +244,7 @@ def _mask_box(mask: np.ndarray, to_image: np.ndarray) -> np.ndarray:
 
 
 def follow_pose(image: np.ndarray, roi: np.ndarray, *, mirrored: bool = False) -> Detection:
-    """``find_pose``, looking again where the person turns out to lie elsewhere than ``roi`` (4,)."""
+    """``find_pose``, run a second time where the person is not in the middle of ``roi`` (4,)."""
     pose = find_pose(image, roi, mirrored=mirrored)
     moved = np.linalg.norm(pose.next_roi[:2] - roi[:2]) / roi[2]
     grown = abs(np.log(pose.next_roi[2] / roi[2]))
@@ -254,7 +254,7 @@ def follow_pose(image: np.ndarray, roi: np.ndarray, *, mirrored: bool = False) -
 
 
 def _refine(points: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Move each point (39, 2) to the mean of its heatmap in a 7x7 window, where that is sure enough."""
+    """Points (39, 2) moved to the mean of their heatmaps in a 7x7 window, where these are high enough."""
     half, scale = _REFINE_WINDOW // 2, LANDMARK_SIDE / HEATMAP_SIDE
     out = points.copy()
     for j, (x, y) in enumerate(points / scale):

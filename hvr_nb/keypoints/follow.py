@@ -1,7 +1,7 @@
-"""Frames to the 2D joints of one person or of everybody, and the network's silhouettes.
+"""Frames to the 2D joints of one person, or of all people (docs/perception.md, 3).
 
-Four looks at every frame (forward and backward in time, plain and mirrored) are repaired and
-merged; how far they differ is the confidence. `specs/perception.md` 1.
+Test-time augmentation: four passes over every frame (forwards and backwards in time, plain and mirrored)
+are repaired and merged. How far they differ gives the confidence.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 import numpy as np
 from tqdm import tqdm
 
-from hvr_nb.keypoints import merge_looks as cleanup
 from hvr_nb.keypoints.blazepose import LANDMARKS, Detection, find_pose, follow_pose
+from hvr_nb.keypoints.merge_passes import confidence, fill_gaps, low_pass, merge_passes, runs
 from hvr_nb.keypoints.tracking import MIN_SCORE, Track, follow_people, inside, near
 from hvr_nb.types import HvrError, Keypoints, Tracks
 
-LOWEST_FILTERED_FPS = 15.0  # slower sources are left as they are
-LONGEST_GAP = 0.5  # seconds that may be interpolated
+LOWEST_FILTERED_FPS = 15.0  # videos with fewer frames per second are not filtered
+LONGEST_GAP = 0.5  # seconds, longest gap that is interpolated
 KNOWN, FILLED_CONFIDENCE = 0.1, 0.2
-LEAST_SURE = 0.12  # mean confidence of somebody real: looks at a thing that is no person differ too much
+LEAST_SURE = 0.12  # least mean confidence of a person: on other things the passes differ more
 COCO17 = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
-# BODY_25 <- landmark; neck (1), mid-hip (8) and the small toes (20, 23) are made below
+# BODY_25 <- landmark; landmarks_to_body25 computes neck (1), mid-hip (8) and small toes (20, 23)
 BODY25 = (0, -1, 12, 14, 16, 11, 13, 15, -1, 24, 26, 28, 23, 25, 27, 5, 2, 8, 7, 31, 31, 29, 32, 32, 30)
 
 
@@ -39,7 +39,7 @@ def landmarks_to_coco(landmarks: np.ndarray) -> np.ndarray:
 
 
 def _filled25(filled: np.ndarray) -> np.ndarray:
-    """(T, 33) flags of landmarks to (T, 25) of joints; a mean of two is filled where either is."""
+    """Flags of landmarks (T, 33) to flags of joints (T, 25); a mean of two is filled where either is."""
     out = filled[:, BODY25]
     out[:, 1] = filled[:, (11, 12)].any(1)
     out[:, 8] = filled[:, (23, 24)].any(1)
@@ -47,25 +47,25 @@ def _filled25(filled: np.ndarray) -> np.ndarray:
 
 
 def detect_keypoints(frames: np.ndarray, *, fps: float, person: int = 0) -> Keypoints:
-    """The 2D joints of one person through a video.
+    """The 2D joints of one person in all frames of a video.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB.
         fps: frames per second.
-        person: which one, 0 being the largest person that is seen whole, 1 the next ...
+        person: 0 for the largest person who is completely visible, 1 for the next, and so on.
 
     Returns:
-        Keypoints with landmarks and world. Gaps up to half a second are interpolated and flagged
-        in ``filled``; in longer ones ``found`` is False and the confidence 0.
+        Keypoints with landmarks and world. Gaps of at most half a second are interpolated and flagged in
+        ``filled``. In longer gaps ``found`` is False and the confidence 0.
 
     Raises:
-        HvrError: nobody is there, or fewer people than ``person`` asks for.
+        HvrError: nobody is found, or fewer people than ``person`` asks for.
     """
     return follow_person(frames, fps=fps, person=person)[0]
 
 
 def follow_person(frames: np.ndarray, *, fps: float, person: int = 0) -> tuple[Keypoints, Tracks]:
-    """As ``detect_keypoints``, for frames (T, H, W, 3), and where everybody was that was followed."""
+    """``detect_keypoints`` for frames (T, H, W, 3), with the boxes of all people who were tracked."""
     tracks = follow_people(frames, fps=fps)
     keypoints = track_keypoints(frames, tracks[person], fps=fps) if 0 <= person < len(tracks) else None
     if not tracks or (keypoints and not _is_sure(keypoints)):
@@ -81,16 +81,16 @@ def follow_person(frames: np.ndarray, *, fps: float, person: int = 0) -> tuple[K
 
 
 def detect_people(frames: np.ndarray, *, fps: float) -> list[Keypoints]:
-    """The 2D joints of everybody in a video, each over the whole clip with its own ``found``.
+    """The 2D joints of all people in a video; each has all frames of the clip and its own ``found``.
 
-    The order is that of ``detect_keypoints``'s ``person``: by size and completeness over the clip.
-    ``hvr_nb.keypoints.identity.first_complete`` and ``person_at`` choose one of them.
+    The order is that of ``person`` in ``detect_keypoints``: by size and completeness over the clip.
+    ``first_complete`` and ``person_at`` choose one of them.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB. fps: frames per second.
 
     Raises:
-        HvrError: nobody is there.
+        HvrError: nobody is found.
     """
     people = [track_keypoints(frames, track, fps=fps) for track in follow_people(frames, fps=fps)]
     people = [person for person in people if _is_sure(person)]
@@ -100,25 +100,25 @@ def detect_people(frames: np.ndarray, *, fps: float) -> list[Keypoints]:
 
 
 def _is_sure(person: Keypoints) -> bool:
-    """Whether somebody real was followed."""
+    """Whether a real person was tracked."""
     return bool(person.points[person.found][..., 2].mean() >= LEAST_SURE)
 
 
 def _nobody(frames: np.ndarray) -> HvrError:
     return HvrError(
-        f"no person found in the {len(frames)} frames; check that somebody is in view, at "
-        "least about 1/12 of the picture high and seen from head to hips"
+        f"no person found in the {len(frames)} frames; check that somebody is in view, visible from head "
+        "to hips and at least about 1/12 of the height of the picture"
     )
 
 
 def track_keypoints(frames: np.ndarray, track: Track, *, fps: float) -> Keypoints:
-    """Clean joints of one track of ``follow_people``; frames (T, H, W, 3) as in ``detect_keypoints``."""
+    """Merged and filtered joints of one track of ``follow_people``; frames (T, H, W, 3)."""
     total = len(frames)
     found = np.zeros(total, bool)
     found[track.frames] = True
     landmarks, world = np.zeros((total, LANDMARKS, 3)), np.zeros((total, LANDMARKS, 3))
-    with tqdm(total=3 * int(found.sum()), desc="looking again", unit="look", leave=False) as bar:
-        for start, stop in cleanup.runs(found):
+    with tqdm(total=3 * int(found.sum()), desc="three more passes", unit="frame", leave=False) as bar:
+        for start, stop in runs(found):
             rows = slice(start, stop)
             landmarks[rows], world[rows] = _clean_run(frames, track, range(start, stop), fps, bar)
     landmarks[..., 2] *= inside(landmarks[..., :2], frames.shape[1:])
@@ -132,23 +132,21 @@ def track_keypoints(frames: np.ndarray, track: Track, *, fps: float) -> Keypoint
 
 
 def _clean_run(frames: np.ndarray, track: Track, order: range, fps: float, bar):
-    """Landmarks (n, 33, 3) and world (n, 33, 3) of a run of frames the person was followed in."""
-    looks = [[track.poses[t] for t in order]]
-    looks.append(_look(frames, track, order, bar, mirrored=True))
-    looks.append(_look(frames, track, order[::-1], bar, mirrored=False)[::-1])
-    looks.append(_look(frames, track, order[::-1], bar, mirrored=True)[::-1])
-    points = np.stack([[pose.landmarks for pose in look] for look in looks], axis=1)  # (n, 4, 33, 5)
-    world = np.stack([[pose.world for pose in look] for look in looks], axis=1)
+    """Landmarks (n, 33, 3) and world (n, 33, 3) of a run of frames in which the person was tracked."""
+    passes = [[track.poses[t] for t in order]]
+    passes.append(_one_pass(frames, track, order, bar, mirrored=True))
+    passes.append(_one_pass(frames, track, order[::-1], bar, mirrored=False)[::-1])
+    passes.append(_one_pass(frames, track, order[::-1], bar, mirrored=True)[::-1])
+    points = np.stack([[pose.landmarks for pose in poses] for poses in passes], axis=1)  # (n, 4, 33, 5)
+    world = np.stack([[pose.world for pose in poses] for poses in passes], axis=1)
     height = person_height(track)
-    merged, visibility, world, spread = cleanup.merge_looks(
-        points[..., :2] / height, points[..., 3], world, fps=fps
-    )
-    sure = cleanup.confidence(visibility, spread)
+    merged, visibility, world, spread = merge_passes(points[..., :2] / height, points[..., 3], world, fps=fps)
+    sure = confidence(visibility, spread)
     return np.concatenate([merged * height, sure[..., None]], axis=-1), world
 
 
-def _look(frames: np.ndarray, track: Track, order: range, bar, *, mirrored: bool) -> list[Detection]:
-    """Follow the person once more along ``order``, led back by the track when it is lost."""
+def _one_pass(frames: np.ndarray, track: Track, order: range, bar, *, mirrored: bool) -> list[Detection]:
+    """Track the person once more along ``order``; where it is lost, the region of ``track`` is used."""
     poses, roi = [], track.poses[order[0]].roi
     for t in order:
         pose = follow_pose(frames[t], roi, mirrored=mirrored)
@@ -161,36 +159,36 @@ def _look(frames: np.ndarray, track: Track, order: range, bar, *, mirrored: bool
 
 
 def person_height(track: Track) -> float:
-    """Stature in pixels, from the side of the network's region (1.45 heights)."""
+    """Height of the person in pixels, from the side of the network's region (1.45 heights)."""
     return track.side / 1.45
 
 
 def _fill(landmarks: np.ndarray, world: np.ndarray, found: np.ndarray, longest: int):
-    """Interpolate short gaps of the whole person, then of single landmarks the looks disagree about."""
+    """Interpolate short gaps of the whole person, then of single landmarks with low confidence."""
     both = np.concatenate([landmarks, world], axis=-1)
     seen = np.repeat(found[:, None], LANDMARKS, axis=1)
-    both, bridged = cleanup.fill_gaps(both, seen, longest)
+    both, bridged = fill_gaps(both, seen, longest)
     known = (both[..., 2] >= KNOWN) & ~bridged
-    both, filled = cleanup.fill_gaps(both, known, longest)
+    both, filled = fill_gaps(both, known, longest)
     both[bridged, 2] = 0
     both[filled, 2] = FILLED_CONFIDENCE
     return both[..., :3], both[..., 3:], found | bridged.any(1), filled | bridged
 
 
 def _smooth(landmarks: np.ndarray, world: np.ndarray, found: np.ndarray, fps: float):
-    """Low-pass positions within each run of frames the person is seen in; confidence stays."""
+    """Positions low-pass filtered within each run of frames with the person; confidence is kept."""
     landmarks, world = landmarks.copy(), world.copy()
-    for start, stop in cleanup.runs(found):
+    for start, stop in runs(found):
         rows, sure = slice(start, stop), landmarks[start:stop, :, 2]
         for values, size in ((landmarks, 2), (world, 3)):
             flat = values[rows, :, :size].reshape(stop - start, -1)
-            flat = cleanup.low_pass(flat, np.repeat(sure, size, axis=1), fps=fps)
+            flat = low_pass(flat, np.repeat(sure, size, axis=1), fps=fps)
             values[rows, :, :size] = flat.reshape(stop - start, LANDMARKS, size)
     return landmarks, world
 
 
 def _boxes(landmarks: np.ndarray, track: Track, found: np.ndarray, shape: tuple) -> np.ndarray:
-    """(T, 4) boxes around silhouette and sure landmarks, inside the image; NaN where not found."""
+    """(T, 4) boxes around silhouette and confident landmarks, inside the image; NaN where not found."""
     boxes = np.full((len(found), 4), np.nan)
     for t in np.flatnonzero(found):
         sure = landmarks[t, landmarks[t, :, 2] > KNOWN, :2]

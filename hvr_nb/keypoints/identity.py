@@ -1,8 +1,8 @@
-"""Who is who among the people of every frame, and which of them is meant.
+"""Identities: linking the people of all frames, and choosing the one to follow (docs/perception.md, 4).
 
-People are linked from frame to frame by one assignment (Kuhn 1955) over how alike their poses are
-and how far their boxes overlap, both against the place each person is expected at when it keeps its
-speed. Who was hidden is found again where its way leads. `specs/pose3d_pamir.md` A14 and A15.
+People are linked from frame to frame by one assignment (Kuhn 1955) over the similarity of poses and the
+overlap of boxes. Both are measured against the position that a person is expected at with constant speed,
+so a person who was hidden is found again.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from scipy.optimize import linear_sum_assignment
 from hvr_nb.keypoints.blazepose import box_iou
 from hvr_nb.types import HvrError, Keypoints
 
-LEAST_SCORE = 0.1  # of pose similarity and overlap, both 0..1: less is somebody else
-REACH = 0.1  # of a person's size: how far a joint strays from where it is expected in one frame
-HIDDEN = 30  # frames a hidden person is expected to keep its speed; later only its last place counts
-_SPEEDS = 8  # frames whose median is the speed
-_RESIZED = 0.5  # a person found again is at least this times as large, and at most the inverse
+LEAST_SCORE = 0.1  # least mean of pose similarity and overlap, 0..1; below it is somebody else
+REACH = 0.1  # sizes of the person, usual distance of a joint from its expected position after one frame
+HIDDEN = 30  # frames for which a hidden person is expected to keep its speed; then it stops
+_SPEEDS = 8  # frames whose median gives the speed
+_RESIZED = 0.5  # least change of size of a person found again; the largest is its inverse
 CORE = (2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14)  # BODY_25 shoulders to wrists, hips to ankles
-SURE, MARGIN, LEAST_CORE, LEAST_TRUNK = 0.3, 0.01, 10 / 12, 0.02  # of a complete pose, specs A14
+SURE, MARGIN, LEAST_CORE, LEAST_TRUNK = 0.3, 0.01, 10 / 12, 0.02  # of a complete pose
 
 
 @dataclass
 class _Person:
     """What is known of one person so far."""
 
-    points: np.ndarray  # (J, 3) as last seen
-    last: int  # frame of that
-    places: dict[int, int]  # frame -> index among the people of the frame
-    speeds: list[np.ndarray] = field(default_factory=list)  # (2,) pixels a frame, the latest ones
+    points: np.ndarray  # (J, 3) joints when last seen
+    last: int  # the frame of ``points``
+    places: dict[int, int]  # frame -> index among the people of that frame
+    speeds: list[np.ndarray] = field(default_factory=list)  # (2,) pixels per frame, the latest ones
 
     def see(self, points: np.ndarray, t: int, index: int) -> None:
         both = (points[:, 2] > 0) & (self.points[:, 2] > 0)
@@ -41,7 +41,7 @@ class _Person:
         self.points, self.last, self.places[t] = points, t, index
 
     def expected(self, t: int) -> np.ndarray:
-        """(J, 3) the pose, moved on to frame t."""
+        """(J, 3) the last pose, moved to frame t at the person's speed."""
         out = self.points.copy()
         if self.speeds and t - self.last <= HIDDEN:
             out[:, :2] += np.median(self.speeds, axis=0) * (t - self.last)
@@ -49,19 +49,19 @@ class _Person:
 
 
 def link_people(people: list[list[np.ndarray]]) -> list[dict[int, int]]:
-    """Every person's place in the lists of the frames, in the order in which they are first seen.
+    """Link the people of all frames; people come in the order in which they are first seen.
 
     Args:
-        people: for each frame the joints (J, 3) of everybody in it, in any order: x, y in pixels
-            and confidence, 0 = not known. Somebody without any known joint is nobody.
+        people: for each frame the joints (J, 3) of everybody in it, in any order: x, y in pixels and
+            confidence, 0 = not known. Entries without any known joint are ignored.
 
     Returns:
-        one dictionary a person: frame -> index in that frame's list.
+        for each person a dictionary: frame -> index in the list of that frame.
     """
     known: list[_Person] = []
     for t, everybody in enumerate(people):
         free = [i for i, points in enumerate(everybody) if (points[:, 2] > 0).any()]
-        for followed in (True, False):  # first those seen a frame ago, then those who were hidden
+        for followed in (True, False):  # first people seen in the last frame, then people who were hidden
             some = [p for p in known if (t - p.last == 1) == followed and p.last < t] if free else []
             scores = np.array([[_score(p, everybody[i], t) for i in free] for p in some])
             for row, column in _pairs(scores.reshape(len(some), len(free))):
@@ -72,13 +72,13 @@ def link_people(people: list[list[np.ndarray]]) -> list[dict[int, int]]:
 
 
 def _pairs(scores: np.ndarray) -> list[tuple[int, int]]:
-    """The best pairs (row, column) together, without those that are too bad."""
+    """The best assignment of rows to columns, without pairs under ``LEAST_SCORE``."""
     rows, columns = linear_sum_assignment(np.where(scores < LEAST_SCORE, 0, scores), maximize=True)
     return [(int(a), int(b)) for a, b in zip(rows, columns, strict=True) if scores[a, b] >= LEAST_SCORE]
 
 
 def _score(person: _Person, points: np.ndarray, t: int) -> float:
-    """0..1, how well joints (J, 3) in frame t fit a person: mean of pose similarity and overlap."""
+    """Score 0..1 of joints (J, 3) in frame t for a person: mean of pose similarity and overlap."""
     expected, age = person.expected(t), t - person.last
     mine, theirs = joint_box(expected), joint_box(points)
     size, other = (max(np.max(box[2:] - box[:2]), 1.0) for box in (mine, theirs))
@@ -90,11 +90,12 @@ def _score(person: _Person, points: np.ndarray, t: int) -> float:
 
 
 def pose_similarity(a: np.ndarray, b: np.ndarray, *, reach: float) -> float:
-    """0..1, how alike two poses (J, 3) are: COCO's object keypoint similarity with one tolerance.
+    """Similarity 0..1 of two poses (J, 3): COCO's object keypoint similarity with one tolerance.
 
     Args:
-        a, b: x, y in pixels and confidence; only joints known in both count, and fewer than six less.
-        reach: pixels at which a joint's share falls to 0.6.
+        a, b: x, y in pixels and confidence. Only joints known in both count; with fewer than six of
+            them the similarity is lower.
+        reach: pixels at which the share of a joint falls to 0.6.
     """
     both = (a[:, 2] > 0) & (b[:, 2] > 0)
     if not both.any():
@@ -104,7 +105,7 @@ def pose_similarity(a: np.ndarray, b: np.ndarray, *, reach: float) -> float:
 
 
 def joint_box(joints: np.ndarray) -> np.ndarray:
-    """(4,) x0, y0, x1, y1 of the known joints of (J, 3), a tenth wider on each side, pixels."""
+    """(4,) box x0, y0, x1, y1 of the known joints of (J, 3), a tenth wider on each side, pixels."""
     known = joints[joints[:, 2] > 0, :2]
     low, high = known.min(0), known.max(0)
     margin = 0.1 * (high - low).max()
@@ -112,7 +113,9 @@ def joint_box(joints: np.ndarray) -> np.ndarray:
 
 
 def is_complete(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(T,) whether a person is seen whole: 10 of 12 limb joints, both hips and a shoulder, not cut twice.
+    """(T,) bool: whether a pose is complete (docs/perception.md, 4).
+
+    That is 10 of 12 limb joints, both hips, a shoulder, and at most one border of the picture crossed.
 
     Args:
         points: (T, 25, 3) BODY_25, pixels and confidence. size: width, height of the picture, pixels.
@@ -129,14 +132,14 @@ def is_complete(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def first_complete(people: list[Keypoints], *, size: tuple[int, int], fps: float) -> int:
-    """Which person to follow where nobody was chosen: the first that is seen whole, the largest of several.
+    """The person to follow if none is chosen: the first with a complete pose, the largest of several.
 
     Args:
         people: of one clip, T frames each. size: width, height of the frames, pixels.
-        fps: frames per second; whoever is whole within half a second of the first counts as first.
+        fps: frames per second. People complete within half a second of the first one count as first too.
 
     Returns:
-        index into ``people``; the first, most prominent one where nobody is ever whole.
+        index into ``people``; 0 where nobody has a complete pose.
 
     Raises:
         HvrError: there are no people.
@@ -156,7 +159,7 @@ def first_complete(people: list[Keypoints], *, size: tuple[int, int], fps: float
 
 
 def person_at(people: list[Keypoints], frame: int, pixel: tuple[float, float]) -> int:
-    """The person whose box holds a ``pixel`` (x, y) of a frame, the smallest of several: a chosen one.
+    """Index of the person whose box contains ``pixel`` (x, y) of a frame, the smallest of several.
 
     Raises:
         HvrError: nobody is there.
@@ -165,8 +168,8 @@ def person_at(people: list[Keypoints], frame: int, pixel: tuple[float, float]) -
     inside = (boxes[:, :2] <= pixel).all(1) & (boxes[:, 2:] >= pixel).all(1)
     if not inside.any():
         raise HvrError(
-            f"nobody stands at pixel {tuple(pixel)} of frame {frame}; {len(people)} people were found, "
-            "look where their boxes are"
+            f"nobody stands at pixel {tuple(pixel)} of frame {frame}; {len(people)} people were found: "
+            "choose a pixel in one of their boxes"
         )
     return int(np.argmin(np.where(inside, np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), np.inf)))
 

@@ -1,8 +1,7 @@
-"""Who is who through time: every person of a video as one track of regions and landmarks.
+"""Tracking: every person of a video as one track of regions and landmarks (docs/perception.md, 2).
 
-Each person is followed by its own region from frame to frame (so a stronger neighbour cannot take
-over), the detector only opens tracks; pieces of one person are joined by clothes colour and size.
-`specs/perception.md` 1 and 2.
+Each person is followed from frame to frame by its own region, so a more prominent neighbour cannot take
+over. The detector only opens tracks. Pieces of one person are joined by the colour of clothes and by size.
 """
 
 from __future__ import annotations
@@ -19,32 +18,32 @@ from hvr_nb.keypoints.blazepose import LANDMARKS, Detection, crop, detect, follo
 BODY = np.arange(11, LANDMARKS)  # landmarks below the head
 CORE = np.array([11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28])  # shoulders to wrists, hips to ankles
 BONES = np.array([(11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26), (26, 28)])
-MIN_SCORE = 0.5  # of the landmark network, that somebody is there
-MIN_VISIBLE, MIN_VISIBLE_SHORT = 0.55, 0.65  # mean visibility of a real person; feet alone give 0.4 to 0.6
-MAX_BONE_CV = 0.25  # spread of 3D bone lengths; a real person has 0.04 to 0.15
-MIN_INSIDE = 0.4  # part of the core joints inside the image
-MAX_COLOUR = 45.0  # Lab distance of clothes that may still be one person's
-ALIKE = 10.0  # Lab distance of clothes that do not tell two people apart
-_APART, _STRAYED = 0.35, 0.1  # of the side of a region: two people apart, one off its way
-_LONGEST_DOUBT = 30  # frames two tracks may be on one person until the younger one goes
-_NOT_JOINED = 10.0  # more than any two pieces of one person cost
+MIN_SCORE = 0.5  # least score of the landmark network for a person
+MIN_VISIBLE, MIN_VISIBLE_SHORT = 0.55, 0.65  # least mean visibility of a person; feet alone have 0.4 to 0.6
+MAX_BONE_CV = 0.25  # largest spread of 3D bone lengths; people have 0.04 to 0.15
+MIN_INSIDE = 0.4  # least share of the core joints inside the image
+MAX_COLOUR = 45.0  # Lab, largest distance of clothes of one person
+ALIKE = 10.0  # Lab, distance of clothes under which two people cannot be told apart
+_APART, _STRAYED = 0.35, 0.1  # sides of a region: distance of two people, distance from the expected path
+_LONGEST_DOUBT = 30  # frames that two tracks may be on one person before the younger one is ended
+_NOT_JOINED = 10.0  # cost above that of any two pieces of one person
 
 
 @dataclass(eq=False)  # a track is itself, whatever it holds
 class Track:
-    """One person: what the landmark network saw in each frame it was followed in."""
+    """One person: the result of the landmark network in each frame of the track."""
 
     poses: dict[int, Detection] = field(default_factory=dict)  # frame -> pose, seen forward in time
     colours: dict[int, np.ndarray] = field(default_factory=dict)  # frame -> (6,) Lab of torso and thighs
 
     def add(self, t: int, image: np.ndarray, pose: Detection) -> None:
-        """Note the person's pose in frame ``t``; its mask is not kept."""
+        """Add the pose of frame ``t``; its mask is not kept."""
         self.colours[t] = clothes_colour(image, pose)
         self.poses[t] = replace(pose, mask=None)
 
     @property
     def frames(self) -> list[int]:
-        """The frames it was seen in, in order."""
+        """The frames of the track, in order."""
         return sorted(self.poses)
 
     @property
@@ -59,12 +58,12 @@ class Track:
 
 
 def follow_people(frames: np.ndarray, *, fps: float, most: int = 6) -> list[Track]:
-    """Every real person of a video, the largest complete one first.
+    """The tracks of all people in a video, the largest complete one first.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB.
         fps: frames per second.
-        most: people followed at one time.
+        most: largest number of people tracked at one time.
     """
     pieces = _forward(frames, max(1, round(fps / 3)), most)
     for piece in pieces:
@@ -74,10 +73,10 @@ def follow_people(frames: np.ndarray, *, fps: float, most: int = 6) -> list[Trac
 
 
 def _forward(frames: np.ndarray, every: int, most: int) -> list[Track]:
-    """Follow people forward; the detector looks for new ones now and then, and when one is lost."""
+    """Track people forwards; the detector searches every ``every`` frames, and when a person is lost."""
     open_tracks: list[Track] = []
     closed: list[Track] = []
-    missed = -np.inf  # when somebody was last lost: for a second after it the search is closer
+    missed = -np.inf  # frame in which somebody was last lost; for a second the search is more thorough
     for t, image in enumerate(tqdm(frames, desc="following people", unit="frame", leave=False)):
         lost = [track for track in open_tracks if not step(track, image, t, t - 1)]
         lost += _doubles([track for track in open_tracks if track not in lost], t)
@@ -91,7 +90,7 @@ def _forward(frames: np.ndarray, every: int, most: int) -> list[Track]:
 
 
 def step(track: Track, image: np.ndarray, t: int, before: int) -> bool:
-    """Look for the person of frame ``before`` in ``image`` (H, W, 3), frame ``t``; False if it is gone."""
+    """Track the person from frame ``before`` to ``image`` (H, W, 3), frame ``t``; False if it is lost."""
     old = track.poses[before]
     pose = follow_pose(image, old.next_roi)
     if not (_present(pose, image.shape) and 0.5 < pose.next_roi[2] / old.next_roi[2] < 2):
@@ -105,18 +104,18 @@ def _present(pose: Detection, shape: tuple) -> bool:
 
 
 def inside(points: np.ndarray, shape: tuple) -> np.ndarray:
-    """(...) bool, whether points (..., 2) lie in an image of shape (H, W, ...)."""
+    """(...) bool: whether points (..., 2) lie in an image of shape (H, W, ...)."""
     return ((points >= 0) & (points < (shape[1], shape[0]))).all(-1)
 
 
 def near(a: np.ndarray, b: np.ndarray, *, part: float = 0.2) -> bool:
-    """Whether two ROIs (4,) are on one person: centres within ``part`` of the side, sizes alike."""
+    """Whether two ROIs (4,) belong to one person: centres within ``part`` of the side, similar sizes."""
     side = max(a[2], b[2])
     return bool(np.hypot(*(a[:2] - b[:2])) < part * side and min(a[2], b[2]) > 0.6 * side)
 
 
 def _doubles(tracks: list[Track], t: int) -> list[Track]:
-    """Tracks that have slipped onto another track's person."""
+    """Tracks that have slipped onto the person of another track."""
     lost: list[Track] = []
     for i, a in enumerate(tracks):
         for b in tracks[i + 1 :]:
@@ -130,9 +129,9 @@ def _doubles(tracks: list[Track], t: int) -> list[Track]:
 
 
 def _slipped(a: Track, b: Track, t: int) -> Track | None:
-    """Which of two tracks on one person is the wrong one; None where that must wait.
+    """The wrong one of two tracks on one person; None while that is not known.
 
-    The one whose clothes changed, else the one that left the way it was going before they met, else
+    That is the one whose clothes changed; otherwise the one that left its path when they met; otherwise
     the younger one.
     """
     change = [np.linalg.norm(x.colours[t] - x.colour) for x in (a, b)]
@@ -152,7 +151,7 @@ def _slipped(a: Track, b: Track, t: int) -> Track | None:
 
 
 def _forget_slip(track: Track, other: Track, t: int) -> None:
-    """Take back the last frames in which ``track`` was already on the other's person."""
+    """Remove the last frames in which ``track`` was already on the other person."""
     for frame in range(t, -1, -1):
         if frame not in track.poses or frame not in other.poses:
             return
@@ -162,7 +161,7 @@ def _forget_slip(track: Track, other: Track, t: int) -> None:
 
 
 def _new(image: np.ndarray, tracks: list[Track], t: int, *, search: bool) -> list[Track]:
-    """Tracks for people the detector sees where nobody is followed yet; ``search`` for far ones too."""
+    """Tracks for people found where nobody is tracked yet; ``search`` finds small people too."""
     taken = [track.poses[t] for track in tracks]
     found = []
     people = detect(image, depth=int(search))
@@ -180,7 +179,7 @@ def _new(image: np.ndarray, tracks: list[Track], t: int, *, search: bool) -> lis
 
 
 def _same(pose: Detection, other: Detection) -> bool:
-    """Whether a new pose is somebody followed already, or a part of him taken for a person."""
+    """Whether a new pose is somebody who is tracked already, or a part of them taken for a person."""
     low, high = other.landmarks[:, :2].min(0), other.landmarks[:, :2].max(0)
     margin = 0.05 * (high - low).max()
     points = pose.landmarks[:, :2]
@@ -189,7 +188,7 @@ def _same(pose: Detection, other: Detection) -> bool:
 
 
 def _extend_back(frames: np.ndarray, track: Track, others: list[Track]) -> None:
-    """Follow a person backwards from its first frame: the detector sees people late."""
+    """Track a person backwards from the first frame of the track, because the detector finds people late."""
     t = track.frames[0]
     while t > 0 and step(track, frames[t - 1], t - 1, t):
         t -= 1
@@ -200,7 +199,7 @@ def _extend_back(frames: np.ndarray, track: Track, others: list[Track]) -> None:
 
 
 def clothes_colour(image: np.ndarray, pose: Detection) -> np.ndarray:
-    """(6,) mean Lab colour of the torso and of the thighs, by the silhouette where it is known."""
+    """(6,) mean Lab colours of torso and thighs, inside the silhouette where it is known."""
     view = cv2.cvtColor(crop(image, pose.roi, 64), cv2.COLOR_RGB2LAB).astype(np.float32)
     mask = cv2.resize(pose.mask, (64, 64), interpolation=cv2.INTER_AREA)
     to_image = roi_to_image(pose.roi, 64)
@@ -217,7 +216,7 @@ def _mean_in(view: np.ndarray, mask: np.ndarray, polygon: np.ndarray) -> np.ndar
 
 
 def is_person(track: Track, total: int, *, fps: float) -> bool:
-    """Whether a track of a video of ``total`` frames is a person: well visible, bones of constant length."""
+    """Whether a track in a video of ``total`` frames is a person: visible, with bones of constant length."""
     if len(track.poses) < min(3, total):
         return False
     least = MIN_VISIBLE if len(track.poses) >= fps else MIN_VISIBLE_SHORT
@@ -226,17 +225,17 @@ def is_person(track: Track, total: int, *, fps: float) -> bool:
 
 
 def bone_spread(track: Track) -> float:
-    """Coefficient of variation over time of the 3D limb lengths, mean over the limbs."""
+    """Coefficient of variation of 3D limb lengths over time, mean over the limbs."""
     world = np.stack([p.world for p in track.poses.values()])
     length = np.linalg.norm(world[:, BONES[:, 0]] - world[:, BONES[:, 1]], axis=-1)
     return float((length.std(0) / np.maximum(length.mean(0), 1e-6)).mean())
 
 
 def _join(pieces: list[Track], fps: float) -> list[Track]:
-    """Join pieces that may be one person who was hidden or left and came back.
+    """Join pieces of one person who was hidden, or left and came back.
 
-    Every end of a piece is assigned to at most one later beginning, all together: by the clothes, and
-    among people in the same clothes by where the way of the one who was lost leads.
+    One assignment for all pieces: each end is joined to at most one later beginning, by clothes and, among
+    people in similar clothes, by the position expected at constant speed.
     """
     pieces = sorted(pieces, key=lambda p: (p.frames[0], -p.side))
     costs = np.array([[_join_cost(a, b, fps) for b in pieces] for a in pieces]).reshape((len(pieces),) * 2)
@@ -252,12 +251,12 @@ def _join(pieces: list[Track], fps: float) -> list[Track]:
 
 
 def _join_cost(before: Track, after: Track, fps: float) -> float:
-    """Small where two pieces are one person; infinite where they cannot be."""
+    """Cost of joining two pieces: small for one person, infinite where that is impossible."""
     gap = after.frames[0] - before.frames[-1]
     colour = float(np.linalg.norm(before.colour - after.colour)) / MAX_COLOUR
     if gap <= 0 or colour > 1 or not 0.4 < after.side / before.side < 2.5:
         return np.inf
-    if gap > fps:  # nobody keeps walking straight on for longer than a second unseen
+    if gap > fps:  # after more than a second the expected position says nothing
         return colour + 1.0
     begin = after.frames[0]
     expected = _expected(before, begin, until=before.frames[-1])
@@ -266,7 +265,7 @@ def _join_cost(before: Track, after: Track, fps: float) -> float:
 
 
 def _expected(track: Track, t: int, *, until: int) -> np.ndarray:
-    """(2,) the centre of a track's region in frame t, at the speed of the half dozen frames before ``until``."""
+    """(2,) expected centre of the region in frame t, at the speed of the six frames before ``until``."""
     last = [frame for frame in track.frames if frame <= until][-6:]
     centres = np.stack([track.poses[frame].next_roi[:2] for frame in last])
     speed = (centres[-1] - centres[0]) / max(last[-1] - last[0], 1)

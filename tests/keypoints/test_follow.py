@@ -10,7 +10,7 @@ from scipy.signal import butter, sosfreqz
 
 from hvr_nb.keypoints import blazepose
 from hvr_nb.keypoints.follow import detect_keypoints, follow_person, landmarks_to_body25, landmarks_to_coco
-from hvr_nb.keypoints.merge_looks import GROUPS, confidence, fill_gaps, low_pass, merge_looks, swapped
+from hvr_nb.keypoints.merge_passes import GROUPS, confidence, fill_gaps, low_pass, merge_passes, swapped
 from hvr_nb.masks.detector import person_masks
 from hvr_nb.types import COCO17_FROM_BODY25, HvrError, Keypoints
 from scripts.assets.detector import WHEEL, fetch, missing
@@ -50,20 +50,20 @@ def walker(frames=60, fps=30.0) -> np.ndarray:
     return out
 
 
-def looks_of(points: np.ndarray, noise=0.003) -> np.ndarray:
+def passes_of(points: np.ndarray, noise=0.003) -> np.ndarray:
     return points[:, None] + np.random.default_rng(1).normal(0, noise, (len(points), 4, 33, 2))
 
 
-def merge(looks, fps=30.0, visibility=None):
-    shape = looks.shape[:3]
+def merge(passes, fps=30.0, visibility=None):
+    shape = passes.shape[:3]
     visibility = np.full(shape, 0.9) if visibility is None else visibility
-    world = np.concatenate([looks, np.zeros((*shape, 1))], axis=-1)
-    return merge_looks(looks, visibility, world, fps=fps)
+    world = np.concatenate([passes, np.zeros((*shape, 1))], axis=-1)
+    return merge_passes(passes, visibility, world, fps=fps)
 
 
-def test_clean_looks_are_averaged_and_left_alone():
+def test_clean_passes_are_averaged_and_left_alone():
     truth = walker()
-    points, visibility, world, spread = merge(looks_of(truth))
+    points, visibility, world, spread = merge(passes_of(truth))
     assert np.abs(points - truth).max() < 0.008 and np.abs(points - truth).std() < 0.002
     np.testing.assert_allclose(world[..., :2], points)
     np.testing.assert_allclose(visibility, 0.9)
@@ -71,12 +71,12 @@ def test_clean_looks_are_averaged_and_left_alone():
 
 
 @pytest.mark.parametrize("group", [ARMS, LEGS])
-def test_swaps_in_some_looks_are_repaired(group):
+def test_swaps_in_some_passes_are_repaired(group):
     truth = walker()
-    looks = looks_of(truth)
-    looks[5:9, 0] = swapped(looks[5:9, 0], group)
-    looks[20:35, 1:3] = swapped(looks[20:35, 1:3], group)
-    points, _, world, spread = merge(looks)
+    passes = passes_of(truth)
+    passes[5:9, 0] = swapped(passes[5:9, 0], group)
+    passes[20:35, 1:3] = swapped(passes[20:35, 1:3], group)
+    points, _, world, spread = merge(passes)
     assert np.abs(points - truth).max() < 0.012
     np.testing.assert_allclose(world[..., :2], points)  # the 3D landmarks are exchanged with them
     assert spread.max() < 0.012  # a repaired exchange is not doubt
@@ -84,25 +84,25 @@ def test_swaps_in_some_looks_are_repaired(group):
 
 def test_half_a_second_of_swapped_legs_in_every_look_is_repaired():
     truth = walker()
-    looks = looks_of(truth)
-    looks[12:26] = swapped(looks[12:26], LEGS)
-    points = merge(looks)[0]
+    passes = passes_of(truth)
+    passes[12:26] = swapped(passes[12:26], LEGS)
+    points = merge(passes)[0]
     assert np.abs(points - truth).max() < 0.012
 
 
 def test_a_lasting_order_is_believed():
-    """What every look says for most of the clip is not turned over."""
+    """What every pass says for most of the clip is not turned over."""
     truth = walker(90)
-    points = merge(looks_of(swapped(truth, LEGS)))[0]
+    points = merge(passes_of(swapped(truth, LEGS)))[0]
     assert np.abs(points[:, ARMS] - truth[:, ARMS]).max() < 0.012
     assert np.abs(points - swapped(truth, LEGS)).max() < 0.012
 
 
 def test_one_wild_look_is_left_out_and_lowers_the_confidence():
     truth = walker()
-    looks = looks_of(truth, noise=0.002)
-    looks[30, 2, 16] += 0.2  # a wrist far off in one look
-    points, visibility, _, spread = merge(looks)
+    passes = passes_of(truth, noise=0.002)
+    passes[30, 2, 16] += 0.2  # a wrist far off in one pass
+    points, visibility, _, spread = merge(passes)
     assert np.abs(points[30, 16] - truth[30, 16]).max() < 0.01
     sure = confidence(visibility, spread)
     assert sure[30, 16] < 0.1 < 0.8 < sure[29, 16]

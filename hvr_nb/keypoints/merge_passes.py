@@ -1,7 +1,8 @@
-"""From several noisy looks at a person to one clean track: swaps, merging, gaps, low-pass.
+"""Test-time augmentation merged: several passes to one clean track of landmarks (docs/perception.md, 3).
 
-`specs/perception.md` 1, "clean-up recipe". Arrays are (T, C, 33, 2 or 3): T frames, C looks (passes)
-at the same person, 33 BlazePose landmarks. Lengths are parts of the person's height.
+Left/right swaps are repaired, passes averaged, gaps interpolated, noise filtered. Arrays are
+(T, C, 33, 2 or 3): T frames, C passes of the network over the same person, 33 BlazePose landmarks. Lengths
+are in heights of the person.
 """
 
 from __future__ import annotations
@@ -11,50 +12,50 @@ from scipy.linalg import solveh_banded
 
 from hvr_nb.keypoints.blazepose import MIRROR
 
-GROUPS = (np.arange(11), np.arange(11, 23), np.arange(23, 33))  # face, arms, legs: they swap apart
+GROUPS = (np.arange(11), np.arange(11, 23), np.arange(23, 33))  # face, arms, legs: each may be swapped alone
 TRUNK = np.array([11, 12, 23, 24])  # shoulders and hips
-CLIP = 0.25  # of the height: a jump costs no more than this
-SWAP_COST, SWAP_COST_AGREED = 0.1, 0.3  # per second against the majority; the second where all looks agree
-AGREE = 0.03  # of the height: looks closer than this agree
-MERGE = 0.04  # of the height: looks this close to the chosen one are averaged with it
+CLIP = 0.25  # heights, largest distance that counts
+SWAP_COST, SWAP_COST_AGREED = 0.1, 0.3  # per second of an order against the median; where all passes agree
+AGREE = 0.03  # heights; passes that are closer agree
+MERGE = 0.04  # heights; passes this close to the chosen one are averaged with it
 
 
 def swapped(points: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Landmarks (..., 33, D) with left and right exchanged in one group."""
+    """Landmarks (..., 33, D) with left and right exchanged in one group of them."""
     out = points.copy()
     out[..., group, :] = points[..., np.array(MIRROR)[group], :]
     return out
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Mean over landmarks of the clipped distance of (..., G, 2) arrays, in heights."""
+    """(...,) mean over G landmarks of the clipped distance of (..., G, 2) arrays, in heights."""
     return np.minimum(np.linalg.norm(a - b, axis=-1), CLIP).mean(-1)
 
 
-def choose_looks(points: np.ndarray, group: np.ndarray, *, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """The smoothest way through the looks at one group of landmarks, by Viterbi.
+def choose_passes(points: np.ndarray, group: np.ndarray, *, fps: float) -> tuple[np.ndarray, np.ndarray]:
+    """The best sequence of passes for one group of landmarks, by Viterbi's algorithm.
 
-    A state is a look, as it is or with left and right exchanged. It costs its distance from the
-    median look (in the left/right order that is nearer), a little for the order the median does
-    not have, and its motion from one frame to the next. The price of an order is by the second:
-    even where all looks are wrong for half a second, the two jumps cost more.
+    A state is a pass, as it is or with left and right exchanged. It costs its distance from the median
+    of all passes (in the nearer left/right order), a price for the order that the median does not have,
+    and its motion between frames. That price is per second, so half a second in which all passes are
+    wrong costs less than the two jumps at its ends.
 
     Args:
-        points: (T, C, 33, 2) looks at the person, in heights.
-        group: the landmarks that swap together.
+        points: (T, C, 33, 2) passes, in heights.
+        group: the landmarks that are swapped together.
         fps: frames per second.
 
     Returns:
-        look (T,) chosen look, swap (T,) bool whether it is to be exchanged.
+        chosen (T,) index of the pass, swap (T,) bool whether left and right are to be exchanged.
     """
-    frames, looks = points.shape[:2]
-    points = points - points[:, :, TRUNK].mean(2, keepdims=True)  # the limbs' own motion, not the person's
+    frames, passes = points.shape[:2]
+    points = points - points[:, :, TRUNK].mean(2, keepdims=True)  # motion of the limbs relative to the trunk
     states = np.concatenate([points, swapped(points, group)], axis=1)[:, :, group]  # (T, 2C, G, 2)
     median = np.median(points, axis=1, keepdims=True)
     near, far = (_distance(states, m[:, :, group]) for m in (median, swapped(median, group)))
-    price = np.where(near[:, :looks].max(1) < AGREE, SWAP_COST_AGREED, SWAP_COST) / fps
+    price = np.where(near[:, :passes].max(1) < AGREE, SWAP_COST_AGREED, SWAP_COST) / fps
     unary = CLIP * np.minimum(near, far) + np.where(far < near, price[:, None], 0)
-    cost, back = unary[0], np.zeros((frames, 2 * looks), int)
+    cost, back = unary[0], np.zeros((frames, 2 * passes), int)
     for t in range(1, frames):
         move = cost[:, None] + _distance(states[t - 1][:, None], states[t][None])
         back[t] = move.argmin(0)
@@ -63,50 +64,50 @@ def choose_looks(points: np.ndarray, group: np.ndarray, *, fps: float) -> tuple[
     path[-1] = cost.argmin()
     for t in range(frames - 1, 0, -1):
         path[t - 1] = back[t, path[t]]
-    return path % looks, path >= looks
+    return path % passes, path >= passes
 
 
-def merge_looks(points: np.ndarray, visibility: np.ndarray, world: np.ndarray, *, fps: float):
-    """Repair left/right swaps and average the looks that agree with the chosen one.
+def merge_passes(points: np.ndarray, visibility: np.ndarray, world: np.ndarray, *, fps: float):
+    """Repair left/right swaps, and average the passes that agree with the chosen one.
 
     Args:
         points: (T, C, 33, 2), in heights. visibility: (T, C, 33) 0..1. world: (T, C, 33, 3) metres.
         fps: frames per second.
 
     Returns:
-        points (T, 33, 2), visibility (T, 33), world (T, 33, 3) and spread (T, 33): root mean
-        square distance of the looks from their mean, in heights.
+        points (T, 33, 2), visibility (T, 33), world (T, 33, 3), and spread (T, 33): root mean square
+        distance of the passes from their mean, in heights.
     """
     everything = np.concatenate([points, world, visibility[..., None]], axis=-1)  # (T, C, 33, 6)
-    frames, looks = points.shape[:2]
+    frames = len(points)
     rows = np.arange(frames)
     merged, spread = np.empty((frames, 33, 6)), np.empty((frames, 33))
     for group in GROUPS:
-        look, swap = choose_looks(points, group, fps=fps)
+        best, swap = choose_passes(points, group, fps=fps)
         kept, exchanged = everything[:, :, group], swapped(everything, group)[:, :, group]
-        chosen = np.where(swap[:, None, None], exchanged[rows, look], kept[rows, look])[:, None]
-        # every other look joins in the left/right order that is nearer to the chosen one
+        chosen = np.where(swap[:, None, None], exchanged[rows, best], kept[rows, best])[:, None]
+        # the other passes are averaged in the left/right order that is nearer to the chosen one
         nearer = _distance(kept[..., :2], chosen[..., :2]) <= _distance(exchanged[..., :2], chosen[..., :2])
-        sorted_looks = np.where(nearer[..., None, None], kept, exchanged)
-        distance = np.linalg.norm(sorted_looks[..., :2] - chosen[..., :2], axis=-1)  # (T, C, G)
-        weight = (distance < MERGE) * (sorted_looks[..., 5] + 1e-3)
+        ordered = np.where(nearer[..., None, None], kept, exchanged)
+        distance = np.linalg.norm(ordered[..., :2] - chosen[..., :2], axis=-1)  # (T, C, G)
+        weight = (distance < MERGE) * (ordered[..., 5] + 1e-3)
         weight /= weight.sum(1, keepdims=True)
-        merged[:, group] = (weight[..., None] * sorted_looks).sum(1)
-        about = sorted_looks[..., :2] - sorted_looks[..., :2].mean(1, keepdims=True)
+        merged[:, group] = (weight[..., None] * ordered).sum(1)
+        about = ordered[..., :2] - ordered[..., :2].mean(1, keepdims=True)
         spread[:, group] = np.sqrt((about**2).sum(-1).mean(1))
     return merged[..., :2], merged[..., 5], merged[..., 2:5], spread
 
 
 def confidence(visibility: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """The network's visibility (...), 0..1, lowered by the looks' spread (...): half at 1.5 % of the height."""
+    """The network's visibility (...), 0..1, reduced by the passes' spread (...): half at 0.015 heights."""
     return np.clip(visibility, 0, 1) / (1 + (spread / 0.015) ** 2)
 
 
 def low_pass(values: np.ndarray, weights: np.ndarray, *, fps: float, cutoff: float = 6.0) -> np.ndarray:
-    """Zero-phase low-pass of each column, trusting samples by their weights.
+    """Zero-phase low-pass filter of each column, with weighted samples.
 
-    Whittaker smoother with second differences: min sum w (y - x)^2 + a sum (D^2 x)^2. With equal
-    weights it is the zero-phase second-order Butterworth filter with its half-amplitude at ``cutoff``.
+    Whittaker smoothing with second differences: min sum w (y - x)^2 + a sum (D^2 x)^2. With equal weights
+    it is the zero-phase second-order Butterworth filter with half the amplitude at ``cutoff``.
 
     Args:
         values: (T, N) samples. weights: (T, N) 0..1; where 0, the value is interpolated.
@@ -137,13 +138,13 @@ def _second_difference_bands(frames: int) -> np.ndarray:
 
 
 def fill_gaps(values: np.ndarray, known: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Interpolate each column over runs of unknown samples between known ones.
+    """Interpolate each column over short gaps between known samples.
 
     Args:
-        values: (T, N, D) samples. known: (T, N) bool. longest: frames a gap may last.
+        values: (T, N, D) samples. known: (T, N) bool. longest: longest gap that is filled, frames.
 
     Returns:
-        values with short gaps filled, and (T, N) bool, where they were.
+        values (T, N, D) with short gaps filled, and (T, N) bool where they were.
     """
     out, filled = values.copy(), np.zeros(known.shape, bool)
     for j in range(known.shape[1]):
