@@ -6,10 +6,11 @@ import trimesh
 from scipy.spatial.transform import Rotation
 
 from hvr_nb.body.joint_sets import H36M17_NAMES, H36M17_PARENTS
+from hvr_nb.formats.models.glb_file import accessor, read_glb
 from hvr_nb.formats.motion.bvh import read_bvh
 from hvr_nb.formats.motion.bvh_file import parse_bvh
 from hvr_nb.formats.skeletons.bvh import read_skeleton_bvh, write_skeleton_bvh
-from hvr_nb.formats.skeletons.glb import _array, _open, read_skeleton_glb, write_skeleton_glb
+from hvr_nb.formats.skeletons.glb import read_skeleton_glb, write_skeleton_glb
 from hvr_nb.formats.skeletons.rig import rig_track
 from hvr_nb.formats.skeletons.tables import (
     read_skeleton_csv,
@@ -188,17 +189,16 @@ def test_trimesh_opens_the_glb(tmp_path):
 def test_the_mesh_in_the_glb_moves_with_the_joints(tmp_path):
     """Skinned as the glTF specification says: world matrix of a joint times its inverse bind matrix."""
     track = wild()
-    gltf, data = _open(write_skeleton_glb(tmp_path / "x.glb", track))
+    gltf, data = read_glb(write_skeleton_glb(tmp_path / "x.glb", track))
     assert len(data) == gltf["buffers"][0]["byteLength"] and len(data) % 4 == 0
     primitive = gltf["meshes"][0]["primitives"][0]["attributes"]
     rest, inverse = (
-        _array(gltf, data, i) for i in (primitive["POSITION"], gltf["skins"][0]["inverseBindMatrices"])
+        accessor(gltf, data, i) for i in (primitive["POSITION"], gltf["skins"][0]["inverseBindMatrices"])
     )
-    view = gltf["bufferViews"][gltf["accessors"][primitive["JOINTS_0"]]["bufferView"]]
-    owner = np.frombuffer(data, np.uint16, 4 * len(rest), view["byteOffset"]).reshape(-1, 4)[:, 0]
+    owner = accessor(gltf, data, primitive["JOINTS_0"])[:, 0]
     frame = 17
     output = {
-        (c["target"]["node"], c["target"]["path"]): _array(
+        (c["target"]["node"], c["target"]["path"]): accessor(
             gltf, data, gltf["animations"][0]["samplers"][c["sampler"]]["output"]
         )[frame]
         for c in gltf["animations"][0]["channels"]
@@ -214,7 +214,7 @@ def test_the_mesh_in_the_glb_moves_with_the_joints(tmp_path):
             pose(child, world[node])
 
     pose(0, np.eye(4))
-    skin = [world[k] @ inverse[k].reshape(4, 4).T for k in range(len(inverse))]
+    skin = [world[k] @ inverse[k] for k in range(len(inverse))]
     moved = np.stack([skin[k] @ [*p, 1.0] for k, p in zip(owner, rest, strict=True)])[:, :3]
     tips = moved.reshape(-1, 8, 3, 3)[:, [0, 7], 2]  # of each spindle: where it begins, where it ends
     ends = {
@@ -311,3 +311,12 @@ def test_rounded_stamps_of_a_steady_rate_are_steady():
     rounded = np.round(np.arange(50) / 30.0, 3)  # milliseconds, as in mkv
     stamped = SkeletonTrack(track.joints, track.names, track.parents, 30.0, track.valid, times=rounded)
     np.testing.assert_array_equal(stamped.seconds, track.seconds)
+
+
+def test_another_programs_glb_is_not_replaced(tmp_path):
+    theirs = tmp_path / "box.glb"
+    trimesh.creation.box().export(theirs)
+    before = theirs.read_bytes()
+    with pytest.raises(HvrError, match="was not written by this project"):
+        write_skeleton_glb(theirs, wild())
+    assert theirs.read_bytes() == before

@@ -11,6 +11,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from hvr_nb.store.atomic_files import atomic
 from hvr_nb.types import HvrError
@@ -90,6 +91,18 @@ def write_glb(path: Path, tree: dict, buffer: GlbBuffer) -> Path:
             + bytes(buffer.data)
         )
     return path
+
+
+def rotation_keys(turns: Rotation, frames: int) -> np.ndarray:
+    """(T, K, 4) float32 key values x, y, z, w of T x K rotations, K in each of the ``frames``.
+
+    q and -q are one rotation; each key has the sign that is nearer to the key before, so that viewers blend
+    the short way.
+    """
+    keys = turns.as_quat().reshape(frames, -1, 4)
+    against = (keys[1:] * keys[:-1]).sum(-1) < 0
+    keys[1:] *= np.where(np.cumsum(against, axis=0) % 2, -1, 1)[..., None]
+    return keys.astype(np.float32)
 
 
 def generator(path: Path) -> str:

@@ -16,7 +16,15 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from hvr_nb.formats.models.glb_file import INDEX_DATA, VERTEX_DATA, GlbBuffer, accessor, read_glb, write_glb
+from hvr_nb.formats.models.glb_file import (
+    INDEX_DATA,
+    VERTEX_DATA,
+    GlbBuffer,
+    accessor,
+    read_glb,
+    rotation_keys,
+    write_glb,
+)
 from hvr_nb.geometry.mesh import split_seams, vertex_normals
 from hvr_nb.store.times import frame_seconds
 from hvr_nb.types import SMPL_JOINT_NAMES, Body, Canonical, HvrError, Mesh
@@ -167,9 +175,7 @@ def _animation(
 ) -> dict:
     """Rotations of all joints and the path of the root, a key every frame."""
     times = buffer.numbers(seconds.astype(np.float32), bounds=True)
-    turns = Rotation.from_rotvec(body.poses.reshape(-1, 3)).as_quat().reshape(len(body), 24, 4)
-    against = (turns[1:] * turns[:-1]).sum(-1) < 0  # q and -q are one rotation; keys follow the near one
-    turns[1:] *= np.where(np.cumsum(against, axis=0) % 2, -1, 1)[..., None]
+    turns = rotation_keys(Rotation.from_rotvec(body.poses.reshape(-1, 3)), len(body))
     path = body.transl - place + _bones(canonical)[0]
     tracks = [(1, "translation", path)] + [(j + 1, "rotation", turns[:, j]) for j in range(24)]
     samplers = [
