@@ -86,7 +86,11 @@ def test_what_a_lifted_skeleton_brings(made):
     found = np.ones(len(landmarks), bool)
     keypoints = Keypoints(landmarks, np.zeros((len(found), 25), bool), found, np.zeros((len(found), 4)))
     stand_in = SimpleNamespace(
-        keypoints=keypoints, masks=Masks(truth.alpha), camera=truth.body.camera, fps=clip.fps
+        keypoints=keypoints,
+        masks=Masks(truth.alpha),
+        camera=truth.body.camera,
+        fps=clip.fps,
+        times=clip.times,
     )
     model = load_body_model()
     of = [0, 2, 5, 8, 1, 4, 7, 6, 12, 15, 15, 16, 18, 20, 17, 19, 21]
