@@ -1,7 +1,10 @@
-"""Reconstruction methods, one module each, with no base class.
+"""05: reconstruction methods, one folder each, without a base class.
 
-A method module has ``NEEDS`` (artefacts it reads), ``GIVES`` (what its avatar can do) and
-``reconstruct(clip, *, device="auto", ...) -> Avatar``; and ``load(folder) -> Avatar``.
+- ``method``: The module of a method, checked against the contract.
+- ``method_names``: The methods there are: the folders of this wing.
+- ``method_options``: The ``Options`` of a method from a notebook's parameters.
+- ``require_gives``: Refuse an avatar whose ``GIVES`` lacks what a verb needs.
+- ``Avatar``, ``Method``: The contract; ``WORDS``: The words of ``GIVES``.
 """
 
 from __future__ import annotations
@@ -10,16 +13,26 @@ import importlib
 import pkgutil
 from types import ModuleType
 
+from hvr_nb.methods.contract import WORDS, Avatar, Method, check_method, method_options, require_gives
 from hvr_nb.types import HvrError
+
+__all__ = ["WORDS", "Avatar", "Method", "method", "method_names", "method_options", "require_gives"]
+
+
+def method_names() -> list[str]:
+    """The methods there are, by name: every folder of this wing that holds a module."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.ispkg)
 
 
 def method(name: str) -> ModuleType:
-    """The method module called ``name``, e.g. "nvr".
+    """The module of the method called ``name``, e.g. "nvr"; it offers what ``Method`` lists.
 
     Raises:
-        HvrError: there is no such module; the message lists those there are.
+        HvrError: there is no such method (the message lists those there are), or it breaks the contract.
     """
-    known = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    known = method_names()
     if name not in known:
         raise HvrError(f"there is no method {name!r}; known methods: {', '.join(known)}")
-    return importlib.import_module(f"{__name__}.{name}")
+    module = importlib.import_module(f"{__name__}.{name}")
+    check_method(name, module)
+    return module

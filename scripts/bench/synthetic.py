@@ -102,7 +102,7 @@ def main() -> None:
             if args.study != "chain":
                 clip = true_clip(ROOT / "data/clips" / f"{name}_true", source)
                 start = time.perf_counter()
-                avatar = nvr.reconstruct(clip, iters=args.iters, seed=args.seed)
+                avatar = nvr.reconstruct(clip, nvr.Options(iters=args.iters), seed=args.seed)
                 row["true_train_seconds"] = time.perf_counter() - start
                 quality, _ = novel_view_quality(avatar, avatar.body, find_truth(clip), load_body_model())
                 row |= {

@@ -6,6 +6,7 @@ import functools
 import hashlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -62,6 +63,7 @@ class Cloth:
 class RadianceAvatar:
     """A person as a field in the big pose; made by ``reconstruct``, read by ``load``."""
 
+    GIVES: ClassVar[frozenset[str]] = frozenset({"render", "surface", "skin_weights", "mesh", "layers"})
     field: AvatarField
     grid: LiveGrid  # cells of the big pose that may hold something
     canonical: Canonical
@@ -129,6 +131,10 @@ class RadianceAvatar:
         binding, bank = self._at_moment(frame), self._bank(pose)
         return replace(self._mesh, vertices=baked.posed_vertices(binding, self.canonical.faces, bank))
 
+    def layers(self, pose=None, *, frame: int | None = None) -> dict[str, Mesh]:
+        """The one layer there is: ``surface``, by the name "person"."""
+        return {"person": self.surface(pose, frame=frame)}
+
     def skin_weights(self) -> np.ndarray:
         """(N, 24) float32 skin weights of the vertices of ``surface``; rows sum to one."""
         return skin_weights(self._binding)
@@ -136,7 +142,7 @@ class RadianceAvatar:
     @functools.cached_property
     def _mesh(self) -> Mesh:
         """The avatar as a mesh in the big pose; made when first asked for."""
-        return self.mesh(resolution=baked.RESOLUTION)
+        return self.mesh()
 
     @functools.cached_property
     def _binding(self) -> Binding:
@@ -225,13 +231,15 @@ class RadianceAvatar:
         picture = volrend.composite(weights, rgb.view(*z.shape, 3)).clamp(0, 1)
         return picture.cpu().numpy(), weights.sum(-1).cpu().numpy(), depth.cpu().numpy()
 
-    def mesh(self, frame: int | None = None, *, resolution: int = 256) -> Mesh:
+    def mesh(self, frame: int | None = None, *, resolution: int | None = None) -> Mesh:
         """The surface as a coloured mesh: in the big pose, or posed as in a frame of the clip.
 
         Args:
-            frame: None for the big pose. resolution: marching-cubes cells along the longest side.
+            frame: None for the big pose.
+            resolution: marching-cubes cells along the longest side; None: ``baked.RESOLUTION`` (256).
         """
-        mesh = canonical_mesh(self.field, self.canonical, margin=self.margin, resolution=resolution)
+        cells = baked.RESOLUTION if resolution is None else resolution
+        mesh = canonical_mesh(self.field, self.canonical, margin=self.margin, resolution=cells)
         if frame is None:
             return mesh
         bound = bind(mesh.vertices, self.canonical)

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
-from hvr_nb.geometry.camera import undistort_images
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.rays import fill_bounds, outline_gaps, shell
-from hvr_nb.types import Body, Camera, HvrError
+from hvr_nb.methods._clip import TrainingPictures
+from hvr_nb.types import HvrError
 
 CUT = 0.04  # metres behind the first skin where rays end
 MARGINS = (0.035, 0.12)  # metres, least and most that the shell is inflated
-
-
-@dataclass(frozen=True)
-class TrainingPictures:
-    """What training looks at."""
-
-    frames: np.ndarray  # (T, H, W, 3) uint8 RGB, free of background where the masks provide it
-    alpha: np.ndarray  # (T, H, W) uint8
-    camera: Camera  # for this image size, without distortion
 
 
 @dataclass(frozen=True)
@@ -34,36 +24,6 @@ class RaySet:
     bounds: np.ndarray  # (N, 4) float32 camera depth, metres: near and far of two stretches
     rgb: np.ndarray  # (N, 3) uint8
     alpha: np.ndarray  # (N,) uint8
-
-
-def load_training_pictures(clip, camera: Camera, *, image_scale: float) -> TrainingPictures:
-    """Frames and silhouettes of a clip, undistorted and resized."""
-    if image_scale <= 0 or image_scale > 1:
-        raise HvrError(f"image_scale is {image_scale}; choose it above 0 and at most 1")
-    masks = clip.masks
-    frames = masks.foreground if masks.foreground is not None else clip.frames
-    frames, clean = undistort_images(frames, camera)
-    alpha, _ = undistort_images(masks.alpha, camera)
-    scaled = clean.scaled(image_scale)
-    if image_scale != 1:
-        size = (scaled.width, scaled.height)
-        frames, alpha = (
-            np.stack([cv2.resize(im, size, interpolation=cv2.INTER_AREA) for im in stack])
-            for stack in (frames, alpha)
-        )
-    return TrainingPictures(frames, alpha, scaled)
-
-
-def trained_frames(body: Body, hold_out: int) -> np.ndarray:
-    """Indices (N,) of the frames to train on: observed ones, without every ``hold_out``-th."""
-    every = np.arange(len(body))
-    chosen = every[body.valid & ((every % hold_out != hold_out - 1) if hold_out else True)]
-    if len(chosen) < 2:
-        raise HvrError(
-            f"only {len(chosen)} of {len(body)} frames are left to train on; lower hold_out "
-            "or run 03_body on a longer clip"
-        )
-    return chosen
 
 
 def outline_fit(pictures: TrainingPictures, vertices: np.ndarray, faces: np.ndarray, which: np.ndarray):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,14 +12,16 @@ from hvr_nb.body.model import BodyModel
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.learning import losses
 from hvr_nb.learning.lpips import load_lpips
+from hvr_nb.methods._clip import TrainingPictures
 from hvr_nb.methods.nvr import volrend
 from hvr_nb.methods.nvr.batch import Batch, draw_rays
-from hvr_nb.methods.nvr.data import TrainingPictures, cast_rays, renew_bounds
+from hvr_nb.methods.nvr.data import cast_rays, renew_bounds
 from hvr_nb.methods.nvr.dress import Dress
 from hvr_nb.methods.nvr.hash_grid import RowAdam
 from hvr_nb.methods.nvr.lens import LensCorrection, refocused_lens
 from hvr_nb.methods.nvr.network import AvatarField
 from hvr_nb.methods.nvr.occupancy import Occupancy
+from hvr_nb.methods.nvr.options import Options
 from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
 from hvr_nb.methods.nvr.samples import live_samples
 from hvr_nb.methods.nvr.warp import at_samples, pose_bank, skin_weights_at
@@ -28,40 +30,6 @@ from hvr_nb.types import Body, Canonical
 MISFIT = 0.001  # metres out of the silhouettes from which on poses are taken for estimates
 GRAZING = 0.4  # cosine: surface seen flatter than this (66 degrees) teaches the light nothing
 FAR_OUT = 1.0  # metres of height given to samples that are not looked at
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """Weights and schedule of training."""
-
-    iters: int
-    rays: int = 1024  # a step
-    frames: int = 8  # a step
-    samples: int = 16  # on each ray, before empty ones are left out
-    table_lr: float = 1e-2
-    net_lr: float = 2e-3
-    pose_lr: float = 1.5e-3  # 0 leaves the poses alone
-    lens_lr: float = 5e-4  # 0 leaves focal length and image centre alone
-    fine_by: float = 0.35  # share of training after which the finest level is open
-    beta: tuple[float, float] = (0.01, 0.003)  # metres, softness of the surface at start and end
-    opacity: float = 0.1
-    residual: float = 1.0
-    code: float = 1e-3
-    smooth: float = 1.0
-    pose_prior: float = 1.0
-    pose_smooth: float = 10.0
-    lens_prior: float = 0.1
-    distortion: float = 0.5
-    structure: float = (
-        0.0  # of small patches; 0.02 costs 0.4 dB and 0.005 SSIM at equal steps (docs/benchmarks.md)
-    )
-    perceptual: float = 0.0  # LPIPS of such patches, of 16 pixels or more a side; needs VGG16's weights
-    patches: int = 4  # frames of a step whose rays hold such a patch
-    patch_side: int = 8  # pixels
-    pose_from: int = 150
-    fold_every: int = 250
-    occupancy_from: int = 250
-    occupancy_every: int = 250
 
 
 class Moving:
@@ -145,7 +113,7 @@ def make_step(
     lens: LensCorrection,
     moving: Moving,
     occupancy: Occupancy,
-    options: TrainOptions,
+    options: Options,
     device: torch.device,
 ):
     """The step of ``hvr_nb.learning.loop.train`` and the state it changes."""
@@ -193,7 +161,7 @@ def make_step(
     return step, state
 
 
-def fold(pose: PoseCorrection, lens: LensCorrection, moving: Moving, options: TrainOptions) -> None:
+def fold(pose: PoseCorrection, lens: LensCorrection, moving: Moving, options: Options) -> None:
     """Put the corrections that are being learned into poses and lens."""
     if options.pose_lr > 0:
         moving.move(*pose.fold())
@@ -203,7 +171,7 @@ def fold(pose: PoseCorrection, lens: LensCorrection, moving: Moving, options: Tr
         moving.renew()
 
 
-def _schedule(k: int, options: TrainOptions, field: AvatarField, optimisers) -> None:
+def _schedule(k: int, options: Options, field: AvatarField, optimisers) -> None:
     """Learning rates warm up and fall to 3 %, the surface hardens, ever finer levels open.
 
     Coarse levels first lets poses settle before there is detail to be misplaced (Lin et al.,
@@ -230,7 +198,7 @@ def _loss(
     moving: Moving,
     occupancy: Occupancy,
     normals: np.ndarray,
-    options: TrainOptions,
+    options: Options,
     device,
 ):
     def tensor(a):

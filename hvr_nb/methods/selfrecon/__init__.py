@@ -10,133 +10,80 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, replace
-from pathlib import Path
 
-import cv2
 import numpy as np
 
-from hvr_nb.body.model import load_body_model, posed
-from hvr_nb.canonical.big_pose import make_canonical
+from hvr_nb.body.model import posed
 from hvr_nb.geometry.camera import undistort_images
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.rays import outline_gaps
 from hvr_nb.learning.loop import train
+from hvr_nb.methods._clip import area_resized, fitted_body, load_training_pictures, trained_frames
 from hvr_nb.methods.selfrecon.avatar import MeshAvatar, Surface, load
-from hvr_nb.methods.selfrecon.fit import ROUNDS, Fit, FitOptions, Footage, colours, footage
+from hvr_nb.methods.selfrecon.fit import ROUNDS, Fit, Footage, colours, footage
+from hvr_nb.methods.selfrecon.options import Options
 from hvr_nb.surface.normal_maps import as_picture
 from hvr_nb.surface.remesh import subdivision
 from hvr_nb.threads import one_thread
-from hvr_nb.types import Body, HvrError
+from hvr_nb.types import Body
 
 NEEDS = ("frames", "masks", "body")
-GIVES = ("render", "mesh")
+GIVES = MeshAvatar.GIVES
 MISFIT = 0.001  # metres that the body stands out of the silhouettes from which on its poses are refined
 MOST = 90  # frames looked at: more add time, not shape
 
-__all__ = ["GIVES", "NEEDS", "Avatar", "load", "reconstruct"]
+__all__ = ["GIVES", "NEEDS", "Options", "load", "reconstruct"]
 
 
-def reconstruct(
-    clip,
-    *,
-    iters: int = ROUNDS,
-    rays: int = 0,
-    image_scale: float = 1.0,
-    hold_out: int = 0,
-    device: str = "auto",
-    seed: int = 0,
-    refine_pose: bool = True,
-    checkpoint_every: int = 1,
-    model_file: str = "",
-    **weights,
-) -> MeshAvatar:
+def reconstruct(clip, options: Options | None = None, *, device: str = "auto", seed: int = 0) -> MeshAvatar:
     """Shape the surface of a clip's person and save it into ``<clip>/avatars/selfrecon``.
 
-    A run that was stopped goes on from the last finished round and ends the same as if it had not been.
+    A run that was stopped continues after its last finished round and ends with the same avatar.
 
     Args:
-        iters: rounds at most; it is done after ``fit.ROUNDS`` (6), so 05_train's thousands mean all of them.
-        rays, device, seed: taken for the sake of the other methods: all pixels are used, on the CPU, and
-            nothing is drawn at random.
-        image_scale: work on frames resized by this, 0..1.
-        hold_out: every n-th frame is kept out (0 = none).
-        refine_pose: correct the body's poses where it stands out of the silhouettes.
-        checkpoint_every: 0 keeps no checkpoint; else one is kept after every round (they take seconds).
-        model_file: the body model of 03_body; "" takes the one ``load_body_model`` finds.
-        weights: overrides of ``fit.FitOptions``.
+        options: None takes all defaults.
+        device, seed: taken as by every method; all runs on the CPU and nothing is drawn at random.
 
     Raises:
         HvrError: a stage before is missing, or the model is not the one the body was fitted with.
     """
+    options = options or Options()
     clip.require(*NEEDS)
-    model, body = load_body_model(model_file or None), clip.body
-    canonical = clip.canonical if clip.has("canonical") else make_canonical(body, model)
-    if canonical.model_hash != model.hash:
-        raise HvrError(
-            f"the body was fitted with model {canonical.model_hash[:8]}, not {model.hash[:8]}; "
-            "pass its file as model_file, or run 03_body again"
-        )
-    film = _film(clip, body, image_scale, hold_out)
+    model, body, canonical = fitted_body(clip, options.model_file)
+    film = _film(clip, body, options)
     misfit = _misfit(body, model, film)
-    options = FitOptions(refine_pose=refine_pose and misfit > MISFIT, **weights)
+    options = replace(options, refine_pose=options.refine_pose and misfit > MISFIT)
     fit = Fit(body, film, canonical, model, options)
-    call = {
-        "image_scale": image_scale,
-        "hold_out": hold_out,
-        "model_hash": model.hash,
-        "fit": asdict(options),
-        "misfit": misfit,
-    }
-    folder = Path(clip.folder) / "avatars" / "selfrecon"
-    checkpoint = folder / "checkpoint.pt" if checkpoint_every else None
+    call = {"model_hash": model.hash, "fit": asdict(options), "misfit": misfit}
+    folder = clip.avatar_folder("selfrecon")
     with one_thread():
         history = train(
             fit.step,
             {"fit": fit},
-            iters=max(1, min(iters, ROUNDS)),
+            iters=ROUNDS,
             seed=seed,
-            checkpoint=checkpoint,
+            checkpoint=folder / "checkpoint.pt",
             every=1,
             log_every=1,
             identity=_identity(clip, call),
             desc="selfrecon",
         )
-        avatar = _finish(fit, body, history, call, model_file)
+        avatar = _finish(fit, body, history, call)
     clip.save_avatar("selfrecon", avatar, made_from=(*NEEDS, "canonical", "normals"))
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return avatar
 
 
-def _film(clip, body: Body, image_scale: float, hold_out: int) -> Footage:
+def _film(clip, body: Body, options: Options) -> Footage:
     """The frames to look at, undistorted and resized."""
-    if not 0 < image_scale <= 1:
-        raise HvrError(f"image_scale is {image_scale}; choose it above 0 and at most 1")
-    every = np.arange(len(body))
-    which = every[body.valid & ((every % hold_out != hold_out - 1) if hold_out else True)]
-    if len(which) < 2:
-        raise HvrError(
-            f"only {len(which)} of {len(body)} frames are left to fit; lower hold_out or run "
-            "03_body on a longer clip"
-        )
+    pictures = load_training_pictures(clip, body.camera, image_scale=options.image_scale)
+    which = trained_frames(body, options.hold_out)
     which = which[spread_indices(len(which), MOST)]
-    masks = clip.masks
-    frames, clean = undistort_images(
-        masks.foreground if masks.foreground is not None else clip.frames, body.camera
-    )
-    alpha, _ = undistort_images(masks.alpha, body.camera)
-    normals = (
-        undistort_images(as_picture(clip.normals.vectors), body.camera)[0] if clip.has("normals") else None
-    )
-    camera = clean.scaled(image_scale)
-    if image_scale != 1:
-        size = (camera.width, camera.height)
-        frames, alpha, normals = (
-            None
-            if stack is None
-            else np.stack([cv2.resize(im, size, interpolation=cv2.INTER_AREA) for im in stack])
-            for stack in (frames, alpha, normals)
-        )
-    return footage(frames, alpha, camera, which, normals)
+    normals = None
+    if clip.has("normals"):
+        normals = undistort_images(as_picture(clip.normals.vectors), body.camera)[0]
+        normals = area_resized(normals, pictures.camera)
+    return footage(pictures.frames, pictures.alpha, pictures.camera, which, normals)
 
 
 def _misfit(body: Body, model, film: Footage) -> float:
@@ -156,10 +103,11 @@ def _misfit(body: Body, model, film: Footage) -> float:
 def _identity(clip, call: dict) -> str:
     """What a checkpoint belongs to: the options and the clip's artefacts."""
     inputs = [clip.fingerprint(a) for a in (*NEEDS, "canonical", "normals")]
-    return hashlib.sha256(json.dumps([inputs, call], sort_keys=True).encode()).hexdigest()
+    fit = {name: value for name, value in call["fit"].items() if name != "model_file"}  # its hash counts
+    return hashlib.sha256(json.dumps([inputs, call | {"fit": fit}], sort_keys=True).encode()).hexdigest()
 
 
-def _finish(fit: Fit, body: Body, history: dict, call: dict, model_file: str) -> MeshAvatar:
+def _finish(fit: Fit, body: Body, history: dict, call: dict) -> MeshAvatar:
     """The avatar on a mesh of half the triangle sides, with colours from all frames."""
     finer, faces = subdivision(fit.faces, len(fit.vertices))
     shrunk = (
@@ -184,9 +132,7 @@ def _finish(fit: Fit, body: Body, history: dict, call: dict, model_file: str) ->
         fit.heights.astype(np.float16),
     )
     refined = replace(body, global_orient=fit.poses[:, :3], body_pose=fit.poses[:, 3:], transl=fit.transl)
-    held = (
-        np.setdiff1d(np.arange(len(body))[body.valid], fit.film.which)
-        if call["hold_out"]
-        else np.zeros(0, int)
-    )
-    return MeshAvatar(made, fit.canonical, refined, fit.model, held, history, call, model_file)
+    held = np.zeros(0, int)
+    if fit.options.hold_out:
+        held = np.setdiff1d(np.arange(len(body))[body.valid], fit.film.which)
+    return MeshAvatar(made, fit.canonical, refined, fit.model, held, history, call, fit.options.model_file)

@@ -6,6 +6,7 @@ import functools
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -44,6 +45,7 @@ class Surface:
 class MeshAvatar:
     """A person as a mesh in the big pose; made by ``reconstruct``, read by ``load``."""
 
+    GIVES: ClassVar[frozenset[str]] = frozenset({"render", "surface", "skin_weights", "mesh", "layers"})
     made: Surface
     canonical: Canonical
     body: Body  # the clip's body with the refined poses, T frames
@@ -110,6 +112,10 @@ class MeshAvatar:
         if frame is not None:
             vertices = on_surface(whole.vertices, self.made.faces, face, bary)
         return Mesh(vertices.astype(np.float32), faces, (colors + 0.5).astype(np.uint8))
+
+    def layers(self, pose=None, *, frame: int | None = None) -> dict[str, Mesh]:
+        """The one layer there is: ``surface``, by the name "person"."""
+        return {"person": self.surface(pose, frame=frame)}
 
     def signed_distance(self, points: np.ndarray, pose=None) -> np.ndarray:
         """(N,) metres from points (N, 3) to the surface, negative inside; ``pose`` None is the big pose."""

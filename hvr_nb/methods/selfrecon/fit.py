@@ -21,6 +21,7 @@ from hvr_nb.geometry.raster import interpolate, rasterize
 from hvr_nb.methods.selfrecon import layers
 from hvr_nb.methods.selfrecon import pose as pose_step
 from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
+from hvr_nb.methods.selfrecon.options import Options
 from hvr_nb.methods.selfrecon.parallax import find_step
 from hvr_nb.metrics.images import iou, psnr
 from hvr_nb.surface.albedo import Sightings, albedo_and_light, filled, sighting
@@ -50,21 +51,7 @@ class Footage:
     distances: list[np.ndarray]  # N x (H, W) float16 pixels outside the mask
     camera: Camera
     which: np.ndarray  # (N,) their numbers in the clip
-    normals: np.ndarray | None = None  # (N, H, W, 3) uint8 of ``detail.as_picture``
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """Sizes and weights of the fit."""
-
-    cell: float = 0.008  # metres, side of the fine template's triangles before they are halved
-    sigma: float = 0.012  # metres, usual residual of an outline
-    smooth: float = 1.0  # factor on the curvature's weight
-    refine_pose: bool = True
-    motion: bool = True  # whether frames keep a displacement of their own
-    normals: float = 1.0  # weight of the clip's normal maps, where it has some; 0 leaves them out
-    layers: bool = True  # whether cloth that lies over cloth gets steps, where parallax shows them
-    shading: float = 1.0  # weight of what shading says of normals, where there are no maps; 0 leaves it out
+    normals: np.ndarray | None = None  # (N, H, W, 3) uint8 of ``normal_maps.as_picture``
 
 
 def footage(
@@ -88,9 +75,7 @@ def footage(
 class Fit:
     """Everything a round changes; ``train.train`` keeps and restores it."""
 
-    def __init__(
-        self, body: Body, film: Footage, canonical: Canonical, model: BodyModel, options: FitOptions
-    ):
+    def __init__(self, body: Body, film: Footage, canonical: Canonical, model: BodyModel, options: Options):
         self.film, self.canonical, self.model, self.options = film, canonical, model, options
         self.betas = body.betas
         self.poses, self.transl = body.poses.astype(np.float64), body.transl.astype(np.float64)

@@ -11,10 +11,11 @@ import torch
 from hvr_nb.learning.loop import step_rng
 from hvr_nb.methods.nvr.avatar import RadianceAvatar, pick_device
 from hvr_nb.methods.nvr.data import outline_fit
-from hvr_nb.methods.nvr.fit import Moving, TrainOptions, make_step, pose_rate
+from hvr_nb.methods.nvr.fit import Moving, make_step, pose_rate
 from hvr_nb.methods.nvr.lens import LensCorrection
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.occupancy import Occupancy
+from hvr_nb.methods.nvr.options import Options
 from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
 
 
@@ -24,7 +25,7 @@ class Ours:
 
     step: Callable[[int, np.random.Generator], dict]
     state: dict
-    options: TrainOptions
+    options: Options
     field: AvatarField
     moving: Moving
     occupancy: Occupancy
@@ -34,7 +35,7 @@ def start_ours(
     scene,
     *,
     iters: int,
-    rays: int = TrainOptions.rays,
+    rays: int = Options.rays,
     sizes: FieldOptions | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -45,7 +46,7 @@ def start_ours(
     margin, misfit = outline_fit(
         scene.pictures, scene.bank.vertices[some], scene.canonical.faces, scene.which[some]
     )
-    options = TrainOptions(iters=iters, rays=rays)
+    options = Options(iters=iters, rays=rays)
     options = replace(options, pose_lr=pose_rate(options.pose_lr, misfit), lens_lr=0.0)
     moving = Moving(scene.body, scene.which, scene.pictures, scene.model, scene.canonical, margin)
     field = AvatarField(

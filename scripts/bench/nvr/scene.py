@@ -10,7 +10,7 @@ import numpy as np
 from hvr_nb.body.model import BodyModel, load_body_model
 from hvr_nb.evaluate.stages import synthetic_video
 from hvr_nb.geometry.functions import spread_indices
-from hvr_nb.methods.nvr.data import TrainingPictures, load_training_pictures
+from hvr_nb.methods._clip import TrainingPictures, load_training_pictures
 from hvr_nb.methods.nvr.warp import PoseBank, pose_bank
 from hvr_nb.store.clip import Clip
 from hvr_nb.types import Body, Canonical

@@ -4,7 +4,7 @@ import pytest
 from hvr_nb.geometry.camera import default_camera
 from hvr_nb.methods.nvr.batch import draw_rays
 from hvr_nb.methods.nvr.data import RaySet
-from hvr_nb.methods.nvr.fit import TrainOptions
+from hvr_nb.methods.nvr.options import Options
 from hvr_nb.types import HvrError
 
 WIDTH, HEIGHT = 40, 30
@@ -28,7 +28,7 @@ def rays():
 
 
 def test_patches_are_squares_of_neighbouring_pixels(rays):
-    options = TrainOptions(iters=1, rays=300, frames=3, structure=0.1, patches=2, patch_side=6)
+    options = Options(iters=1, rays=300, frames=3, structure=0.1, patches=2, patch_side=6)
     batch = draw_rays(rays, default_camera(WIDTH, HEIGHT), options, np.random.default_rng(0))
     assert len(batch.rgb) == 300 and batch.patch.shape == batch.filmed.shape == (2, 36)
     assert (np.diff(batch.slot) >= 0).all(), "frame after frame"
@@ -42,7 +42,7 @@ def test_patches_are_squares_of_neighbouring_pixels(rays):
 
 
 def test_at_the_edge_missing_pixels_are_marked(rays):
-    options = TrainOptions(iters=1, rays=300, frames=3, structure=0.1, patches=3, patch_side=10)
+    options = Options(iters=1, rays=300, frames=3, structure=0.1, patches=3, patch_side=10)
     part = [
         draw_rays(rays, default_camera(WIDTH, HEIGHT), options, np.random.default_rng(k)).filmed
         for k in range(20)
@@ -53,8 +53,8 @@ def test_at_the_edge_missing_pixels_are_marked(rays):
 
 def test_rays_are_scattered_unless_patches_are_asked_for_and_fit_in(rays):
     camera = default_camera(WIDTH, HEIGHT)
-    plain = TrainOptions(iters=1, rays=300, frames=3, structure=0.0)
+    plain = Options(iters=1, rays=300, frames=3, structure=0.0)
     assert len(draw_rays(rays, camera, plain, np.random.default_rng(0)).patch) == 0
-    crowded = TrainOptions(iters=1, rays=60, frames=3, structure=0.1, patch_side=8)
+    crowded = Options(iters=1, rays=60, frames=3, structure=0.1, patch_side=8)
     with pytest.raises(HvrError, match="raise rays to 192"):
         draw_rays(rays, camera, crowded, np.random.default_rng(0))

@@ -12,8 +12,8 @@ from hvr_nb.canonical.binding import shifted
 from hvr_nb.geometry.camera import default_camera, orbit, project
 from hvr_nb.geometry.raster import interpolate, rasterize
 from hvr_nb.methods import nvr
+from hvr_nb.methods._clip import trained_frames
 from hvr_nb.methods.nvr import baked
-from hvr_nb.methods.nvr.data import trained_frames
 from hvr_nb.methods.nvr.fit import pose_rate
 from hvr_nb.methods.nvr.lens import LensCorrection, refocused_lens
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
@@ -109,21 +109,18 @@ def clip(tmp_path_factory, model, colours):
 
 
 def train(clip, iters=150, rays=256, **options):
-    return nvr.reconstruct(
-        clip,
-        iters=iters,
-        rays=rays,
-        field=SMALL,
-        seed=1,
-        device="cpu",
-        fold_every=60,
-        pose_from=40,
-        occupancy_from=50,
-        occupancy_every=50,
-        table_lr=3e-2,
-        net_lr=1e-2,
-        **options,
-    )
+    options = {
+        "iters": iters,
+        "rays": rays,
+        "field": SMALL,
+        "fold_every": 60,
+        "pose_from": 40,
+        "occupancy_from": 50,
+        "occupancy_every": 50,
+        "table_lr": 3e-2,
+        "net_lr": 1e-2,
+    } | options
+    return nvr.reconstruct(clip, nvr.Options(**options), seed=1, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -448,7 +445,7 @@ def test_corrections_between_trained_frames_are_interpolated():
 
 def test_unknown_device_and_scale_are_explained(clip):
     with pytest.raises(HvrError, match="image_scale"):
-        nvr.reconstruct(clip, image_scale=0.0)
+        nvr.reconstruct(clip, nvr.Options(image_scale=0.0))
     if not torch.cuda.is_available():
         with pytest.raises(HvrError, match="CUDA"):
             nvr.reconstruct(clip, device="cuda")

@@ -117,7 +117,9 @@ def test_a_clip_with_normal_maps_gives_better_normals(tmp_path):
     clip.save("body", replace(take.body, model_hash=model.hash))
     clip.save("normals", Normals(np.rint(127 * take.normals.astype(np.float32)).astype(np.int8)))
     true = Mesh(pose_subject(subject, take.body.frame(1))[0], subject.faces)
-    made = (selfrecon.reconstruct(clip, cell=0.02, normals=weight) for weight in (1.0, 0.0))
+    made = (
+        selfrecon.reconstruct(clip, selfrecon.Options(cell=0.02, normals=weight)) for weight in (1.0, 0.0)
+    )
     with_maps, without = (surface_quality(avatar.mesh(1), true, samples=20_000) for avatar in made)
     assert with_maps["normal_deg"] < without["normal_deg"] - 1, (with_maps, without)
     assert with_maps["chamfer_mm"] < 1.1 * without["chamfer_mm"], (with_maps, without)

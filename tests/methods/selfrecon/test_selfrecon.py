@@ -39,7 +39,7 @@ from hvr_nb.types import HvrError, Keypoints, Masks, Mesh
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 FRAMES, SIZE = 16, 160
-CELL = {"cell": 0.014}
+COARSE = selfrecon.Options(hold_out=4, cell=0.014)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def clip(source, truth, model, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def avatar(clip):
-    return selfrecon.reconstruct(clip, hold_out=4, **CELL)
+    return selfrecon.reconstruct(clip, COARSE)
 
 
 def test_the_mesh_is_near_the_clothed_truth(avatar, truth, model):
@@ -181,18 +181,18 @@ def test_a_stopped_run_ends_the_same(avatar, clip, monkeypatch):
 
     monkeypatch.setattr(Fit, "step", stopped)
     with pytest.raises(KeyboardInterrupt):
-        selfrecon.reconstruct(clip, hold_out=4, **CELL)
+        selfrecon.reconstruct(clip, COARSE)
     seen = []
     monkeypatch.setattr(Fit, "step", lambda self, k, rng: seen.append(k) or whole(self, k, rng))
-    again = selfrecon.reconstruct(clip, hold_out=4, **CELL)
+    again = selfrecon.reconstruct(clip, COARSE)
     assert seen == [2, 3, 4, 5] and again.fingerprint == avatar.fingerprint
 
 
 def test_bad_options_are_refused(clip, tmp_path):
     with pytest.raises(HvrError, match="image_scale"):
-        selfrecon.reconstruct(clip, image_scale=0)
+        selfrecon.reconstruct(clip, selfrecon.Options(image_scale=0))
     with pytest.raises(HvrError, match="hold_out"):
-        selfrecon.reconstruct(clip, hold_out=1)
+        selfrecon.reconstruct(clip, selfrecon.Options(hold_out=1))
     with pytest.raises(HvrError, match="00_video"):
         selfrecon.reconstruct(Clip(tmp_path))
 

@@ -5,7 +5,8 @@ import pytest
 import trimesh
 
 from hvr_nb.geometry.mesh import face_normals, vertex_normals
-from hvr_nb.methods.selfrecon.fit import Fit, FitOptions
+from hvr_nb.methods.selfrecon.fit import Fit
+from hvr_nb.methods.selfrecon.options import Options
 from hvr_nb.surface.light import LAMPS, lobes
 from hvr_nb.surface.shading_normals import shaded_directions
 
@@ -92,7 +93,7 @@ def test_black_cloth_says_nothing(ball):
 def test_what_following_normals_folds_is_smoothed(ball, monkeypatch):
     v, faces, own = ball[:3]
     fit = Fit.__new__(Fit)
-    fit.vertices, fit.faces, fit.options = v, faces, FitOptions()
+    fit.vertices, fit.faces, fit.options = v, faces, Options()
     fit._rims = lambda _skin: ([], [], None)
     crumpled = v.copy()
     crumpled[100] = (

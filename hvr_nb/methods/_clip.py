@@ -1,0 +1,81 @@
+"""What methods read of a clip: the person's body, and the frames and silhouettes to learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from hvr_nb.body.model import BodyModel, load_body_model
+from hvr_nb.canonical.big_pose import make_canonical
+from hvr_nb.geometry.camera import undistort_images
+from hvr_nb.types import Body, Camera, Canonical, HvrError
+
+
+@dataclass(frozen=True)
+class TrainingPictures:
+    """The frames and silhouettes of a clip as a method looks at them."""
+
+    frames: np.ndarray  # (T, H, W, 3) uint8 RGB, free of background where the masks provide it
+    alpha: np.ndarray  # (T, H, W) uint8
+    camera: Camera  # for this image size, without distortion
+
+
+def fitted_body(clip, model_file: str) -> tuple[BodyModel, Body, Canonical]:
+    """The body model, the clip's body and the big pose.
+
+    Args:
+        model_file: the body model's file; "" takes the one that ``load_body_model`` finds.
+
+    Raises:
+        HvrError: the model is not the one that the body was fitted with.
+    """
+    model, body = load_body_model(model_file or None), clip.body
+    canonical = clip.canonical if clip.has("canonical") else make_canonical(body, model)
+    if canonical.model_hash != model.hash:
+        raise HvrError(
+            f"the body was fitted with model {canonical.model_hash[:8]}, not {model.hash[:8]}; "
+            "pass its file as model_file, or run 03_body again"
+        )
+    return model, body, canonical
+
+
+def load_training_pictures(clip, camera: Camera, *, image_scale: float) -> TrainingPictures:
+    """Frames and silhouettes of a clip, undistorted and resized by ``image_scale`` (0 to 1).
+
+    Raises:
+        HvrError: ``image_scale`` is out of range.
+    """
+    if image_scale <= 0 or image_scale > 1:
+        raise HvrError(f"image_scale is {image_scale}; choose it above 0 and at most 1")
+    masks = clip.masks
+    frames = masks.foreground if masks.foreground is not None else clip.frames
+    frames, clean = undistort_images(frames, camera)
+    alpha, _ = undistort_images(masks.alpha, camera)
+    scaled = clean.scaled(image_scale)
+    return TrainingPictures(area_resized(frames, scaled), area_resized(alpha, scaled), scaled)
+
+
+def area_resized(images: np.ndarray, camera: Camera) -> np.ndarray:
+    """Images (T, H, W) or (T, H, W, 3) at the camera's size; each pixel is the mean over its area."""
+    size = (camera.width, camera.height)
+    if images.shape[2:0:-1] == size:
+        return images
+    return np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images])
+
+
+def trained_frames(body: Body, hold_out: int) -> np.ndarray:
+    """Indices (N,) of the frames to learn from: observed ones, without every ``hold_out``-th (0: all).
+
+    Raises:
+        HvrError: fewer than two are left.
+    """
+    every = np.arange(len(body))
+    chosen = every[body.valid & ((every % hold_out != hold_out - 1) if hold_out else True)]
+    if len(chosen) < 2:
+        raise HvrError(
+            f"only {len(chosen)} of {len(body)} frames are left to learn from; lower hold_out "
+            "or run 03_body on a longer clip"
+        )
+    return chosen
