@@ -42,7 +42,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         # 04_canonical
         "canonical": ["make_canonical", "round_trip_error"],
         # 05_train
-        "methods": ["method"],
+        "methods": ["method", "method_options"],
         # 06_render
         "render": [
             "coverage_map", "coverage_quality", "distance_slices", "load_pictures", "novel_poses", "portrait",

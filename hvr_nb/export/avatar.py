@@ -1,7 +1,6 @@
 """An avatar in files that other programs open: mesh, texture, skeleton, skin and motion in one folder.
 
-Any avatar will do that has ``surface(pose) -> Mesh`` (None for the big pose; vertices correspond),
-``skin_weights() -> (N, 24)``, ``canonical`` and ``body``.
+For the avatars of all methods that give ``surface`` and ``skin_weights`` (``hvr_nb.methods.Avatar``).
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import numpy as np
 from hvr_nb.formats.models.skinned_glb import read_skinned_glb, skinning_loss, write_skinned_glb
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.mesh import save_mesh, split_seams
+from hvr_nb.methods import Avatar, require_gives
 from hvr_nb.store.arrays import write_npz
 from hvr_nb.store.atomic_files import atomic_folder
 from hvr_nb.store.digests import file_digest
@@ -24,7 +24,6 @@ from hvr_nb.types import SMPL_JOINT_NAMES, HvrError, Masks, Mesh
 SCHEMA = 1
 MANIFEST = "export.json"
 LOOKED_AT = 8  # frames over which the loss of linear blend skinning is measured
-_CONTRACT = ("surface", "skin_weights", "canonical", "body")
 
 
 @dataclass(frozen=True)
@@ -49,21 +48,22 @@ class Export:
 
     def __repr__(self) -> str:
         return (
-            f"Export({self.folder}: {', '.join(self.files)}; the .glb is {self.loss['mean_mm']:.1f} mm (mean), "
-            f"{self.loss['max_mm']:.1f} mm (most) off the avatar)"
+            f"Export({self.folder}: {', '.join(self.files)}; vertices of the .glb are "
+            f"{self.loss['mean_mm']:.1f} mm (mean) and {self.loss['max_mm']:.1f} mm (most) off the avatar)"
         )
 
 
-def avatar_texture(avatar, frames: np.ndarray, masks: Masks, *, size: int = 1024) -> Texture:
+def avatar_texture(avatar: Avatar, frames: np.ndarray, masks: Masks, *, size: int = 1024) -> Texture:
     """The texture of an avatar from its clip.
 
     Args:
-        avatar: see the module. frames: (T, H, W, 3) uint8, those of its body. size: side, texels.
+        avatar: of a method that gives ``surface``.
+        frames: (T, H, W, 3) uint8, those of its body. size: side, texels.
 
     Raises:
-        HvrError: the avatar is not whole, or the frames are not its own.
+        HvrError: the avatar gives no surface, or the frames are not its own.
     """
-    _check(avatar)
+    _check(avatar, "avatar_texture", "surface")
     body, camera = avatar.body, avatar.body.camera
     if frames.shape[:3] != (len(body), camera.height, camera.width) or masks.alpha.shape != frames.shape[:3]:
         raise HvrError(
@@ -82,7 +82,7 @@ def avatar_texture(avatar, frames: np.ndarray, masks: Masks, *, size: int = 1024
 
 
 def export_avatar(
-    avatar,
+    avatar: Avatar,
     folder: str | Path,
     *,
     fps: float,
@@ -97,14 +97,15 @@ def export_avatar(
     ``export.json``, which lists them all.
 
     Args:
-        avatar: see the module. folder: a new one, or one that holds nothing but an untouched export.
+        avatar: of a method that gives ``surface`` and ``skin_weights``.
+        folder: a new one, or one that holds nothing but an export that nobody has changed.
         fps: frames per second of the avatar's body. times: (T,) seconds, where the rate varies.
         texture: of ``avatar_texture``; None writes vertex colours.
 
     Raises:
-        HvrError: the avatar is not whole, or the folder holds files of others; nothing is touched.
+        HvrError: the avatar gives no surface or weights, or the folder holds other files; it is left as it is.
     """
-    _check(avatar)
+    _check(avatar, "export_avatar", "surface", "skin_weights")
     folder = Path(folder)
     mesh, weights = avatar.surface(None), avatar.skin_weights()
     painted = (
@@ -142,14 +143,9 @@ def export_avatar(
     return Export(folder, (*digests, MANIFEST), loss)
 
 
-def _check(avatar) -> None:
-    """Refuse an avatar that has no mesh bound to a skeleton."""
-    missing = [name for name in _CONTRACT if not hasattr(avatar, name)]
-    if missing:
-        raise HvrError(
-            f"{type(avatar).__name__} cannot be exported: it has no {', '.join(missing)}; "
-            "train an avatar with 05_train (method nvr) and pass that"
-        )
+def _check(avatar: Avatar, verb: str, *words: str) -> None:
+    """Refuse an avatar that does not give what ``verb`` needs, or whose surface is empty."""
+    require_gives(avatar, verb, *words)
     if len(avatar.surface(None).faces) == 0:
         raise HvrError("the avatar's surface is empty; train it longer in 05_train")
 

@@ -1,8 +1,7 @@
-"""An avatar frame by frame: a mesh of constant topology in every frame, pictures of it, and its silhouettes measured.
+"""An avatar frame by frame: meshes of constant topology, pictures of them, and the IoU of their silhouettes.
 
-The files are named as SelfRecon's inference names them (specs/surface.md A11), so that programs that read
-those read these. Any avatar will do that has ``surface(pose, frame=) -> Mesh`` (pose None: the big pose;
-vertices correspond), ``render(camera, pose, frame=)`` and ``body``.
+The files are named as SelfRecon's inference names them (docs/formats.md), so that programs that read those
+read these. For the avatars of all methods that give ``surface`` and ``render`` (``hvr_nb.methods.Avatar``).
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from hvr_nb.formats.datasets.selfrecon_camera import picture_from_normals, value
 from hvr_nb.geometry.camera import to_camera, undistort_images
 from hvr_nb.geometry.mesh import save_mesh, vertex_normals
 from hvr_nb.geometry.raster import interpolate, rasterize
+from hvr_nb.methods import Avatar, require_gives
 from hvr_nb.metrics.images import iou
 from hvr_nb.store.atomic_files import atomic_folder
 from hvr_nb.store.files import read_image, write_image
@@ -46,7 +46,7 @@ class FrameExport:
 
 
 def export_frames(
-    avatar,
+    avatar: Avatar,
     folder: str | Path,
     *,
     frames: np.ndarray,
@@ -60,21 +60,24 @@ def export_frames(
     """Write the avatar of every frame of its clip.
 
     The folder gets ``tmp.ply`` (the mesh in the big pose, whose faces all frames share), ``camera.npz``,
-    ``meshs/0.npy`` ... (vertices in OpenCV camera axes, metres) and ``.png`` (shaded), ``def1meshs/0.npy`` ... (the
-    big pose with the frame's own displacement) and ``.png``, ``colors/0.png`` ..., ``normals/0.png`` ... (RGB =
-    (n + 1) / 2 * 255: x right, y up, z towards the camera), a ``video.mp4`` in each of these, ``errors.txt`` and
-    ``iou.csv`` (silhouettes against the masks), and ``meshes/<frame>.ply`` or ``.obj`` in the clip's world.
+    ``meshs/0.npy`` ... (vertices in OpenCV camera axes, metres) and ``.png`` (shaded), ``def1meshs/0.npy`` ...
+    (the big pose with the frame's own displacement) and ``.png``, ``colors/0.png`` ..., ``normals/0.png`` ...
+    (RGB = (n + 1) / 2 * 255: x right, y up, z towards the camera), a ``video.mp4`` in each of these,
+    ``errors.txt`` and ``iou.csv`` (silhouettes against the masks), and ``meshes/<frame>.ply`` or ``.obj`` in
+    the clip's world.
 
     Args:
-        avatar: see the module. folder: a new or empty one.
-        frames: (T, H, W, 3) uint8, those of its body. alpha: (T, H, W) uint8. names: T. fps: of the videos.
-        times: (T,) seconds of the frames, where the rate varies.
+        avatar: of a method that gives ``surface`` and ``render``. folder: a new or empty one.
+        frames: (T, H, W, 3) uint8, those of its body. alpha: (T, H, W) uint8.
+        names: T. fps: frames per second of the videos. times: (T,) seconds of the frames, where the rate varies.
         meshes: "ply", "obj" or "none", the kind of files in ``meshes``; each has all faces and colours.
         photo: draw ``meshs`` and ``colors`` over the frames instead of on white.
 
     Raises:
-        HvrError: the frames are not the avatar's, ``meshes`` is no kind, or the folder is not empty.
+        HvrError: the avatar does not give these, the frames are not its own, ``meshes`` is none of the three,
+            or the folder is not empty.
     """
+    require_gives(avatar, "export_frames", "surface", "render")
     body, camera, folder = avatar.body, avatar.body.camera, Path(folder)
     if meshes not in KINDS:
         raise HvrError(f'meshes is "{meshes}"; use one of {", ".join(KINDS)}')

@@ -1,6 +1,6 @@
 """The skeletons of a video's people as files that other programs read, and the video that shows them.
 
-`specs/pose3d_pamir.md` A17: an npz with everything, CSV, TRC, BVH and glTF of each person, one mp4 of all.
+Of each person an npz with everything, CSV, TRC, BVH and glTF (docs/formats.md); one mp4 of all of them.
 """
 
 from __future__ import annotations

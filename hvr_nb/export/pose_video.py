@@ -1,6 +1,6 @@
-"""A video of what was seen beside what was found: 2D joints over the frames, 3D skeletons turning.
+"""A video of the frames with their 2D joints, beside the 3D skeletons on a turning floor.
 
-`specs/pose3d_pamir.md` A12: the rate is the video's own, every frame is there, and the floor stands still.
+It has every frame at the source's own rate, and the floor stays at one height.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""05: reconstruction methods, one folder each, without a base class.
+"""05: reconstruction methods, one folder each, without a base class; ``contract.py`` says what each offers.
 
 - ``method``: The module of a method, checked against the contract.
 - ``method_names``: The methods there are: the folders of this wing.
 - ``method_options``: The ``Options`` of a method from a notebook's parameters.
 - ``require_gives``: Refuse an avatar whose ``GIVES`` lacks what a verb needs.
-- ``Avatar``, ``Method``: The contract; ``WORDS``: The words of ``GIVES``.
+- ``Avatar``: What an avatar answers.
+- ``Method``: What a method's module offers.
+- ``WORDS``: The words of ``GIVES``, with what each means.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from hvr_nb.drawing.pictures import contact_sheet
 from hvr_nb.geometry.camera import camera_centre, project, to_camera
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.raster import interpolate, rasterize
+from hvr_nb.methods import Avatar, require_gives
 from hvr_nb.render.cameras import portrait, turntable
 from hvr_nb.types import Body, Camera, Masks, Mesh
 
@@ -33,13 +34,14 @@ class Coverage:
         return f"Coverage({100 * (self.frames > 0).mean():.0f} % of {len(self.frames)} vertices seen)"
 
 
-def surface_coverage(avatar, body: Body, frames: np.ndarray, masks: Masks, *, which=None) -> Coverage:
+def surface_coverage(avatar: Avatar, body: Body, frames: np.ndarray, masks: Masks, *, which=None) -> Coverage:
     """Look at every vertex of the avatar's surface in every frame.
 
     Args:
-        avatar: anything with ``surface(pose) -> Mesh`` whose vertices correspond between poses.
-        body: T poses. frames: (T, H, W, 3) uint8. which: frames to look at; None is all observed ones.
+        avatar: of a method that gives ``surface``.
+        body: T poses. frames: (T, H, W, 3) uint8. which: frames to look at; None: all observed ones.
     """
+    require_gives(avatar, "surface_coverage", "surface")
     which = np.flatnonzero(body.valid) if which is None else np.asarray(which)
     count = error = 0
     for k in tqdm(which, desc="coverage", unit="frame", leave=False):

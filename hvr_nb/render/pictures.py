@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from hvr_nb.drawing.pictures import to_uint8
+from hvr_nb.methods import Avatar, require_gives
 from hvr_nb.store.files import read_image, read_json, write_image, write_json
 from hvr_nb.store.video import write_video
 from hvr_nb.types import Body, Camera, HvrError
@@ -34,9 +35,9 @@ class Pictures:
 
 
 def render_pictures(
-    avatar,
+    avatar: Avatar,
     body: Body,
-    cameras: Sequence[Camera],
+    cameras: Camera | Sequence[Camera],
     folder: str | Path,
     *,
     names: Sequence[str],
@@ -47,11 +48,17 @@ def render_pictures(
     """Render pose k of ``body`` from ``cameras[k]``; write pictures and ``<folder>.mp4``.
 
     Args:
-        avatar: anything with ``fingerprint`` (str) and ``render(camera, pose, frame=)``.
-        body: N poses (or one, used for every camera). cameras: N. names: N file names.
-        frames: N training frame indices for the appearance of that moment, None = no moment.
-        fps: rate of the video. times: (N,) seconds of the pictures, where it varies.
+        avatar: of a method that gives ``render``.
+        body: N poses, or one for all cameras.
+        cameras: N, or one for all poses. names: N file names.
+        frames: N frames of the clip whose wrinkles and light to show, or None for the mean of all frames.
+        fps: frames per second of the video. times: (N,) seconds of the pictures, where the rate varies.
+
+    Raises:
+        HvrError: the numbers differ, or the avatar gives no pictures.
     """
+    require_gives(avatar, "render_pictures", "render")
+    cameras = [cameras] * len(names) if isinstance(cameras, Camera) else list(cameras)
     folder, count = Path(folder), len(cameras)
     frames = list(frames) if frames is not None else [None] * count
     if len(names) != count or len(frames) != count or len(body) not in (1, count):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hvr_nb import __version__
+from hvr_nb import __version__, methods
 from hvr_nb.drawing.pictures import contact_sheet
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.report.pages import Section, write_report
@@ -30,14 +30,14 @@ LIBRARIES = ("numpy", "scipy", "torch", "opencv-python", "scikit-image", "smplx"
 def clip_report(
     clip: Clip,
     *,
-    method: str = "nvr",
+    method: str = "",
     pictures: Mapping[str, np.ndarray] | None = None,
     path: str | Path | None = None,
 ) -> Path:
     """Write ``report.html`` of a clip from what its stages left there.
 
     Args:
-        clip: the clip. method: whose avatar and renders to show.
+        clip: the clip. method: whose avatar and renders to show; "" shows none.
         pictures: label -> (T, H, W, 3) uint8 frames to open with, e.g. film, body, avatar.
         path: where to; default ``<clip>/report.html``.
 
@@ -78,10 +78,19 @@ def _stage(clip: Clip, stage: str, numbers: Mapping[str, object], method: str) -
     series = {k: np.asarray(v, float) for k, v in numbers.items() if np.ndim(v) == 1 and len(v) == count}
     return Section(
         f"{stage[:2]}  {STAGE_TITLES.get(stage, stage)}",
+        facts=_given(method) if stage == "05_train" and method else {},
         numbers=scalars,
         series=series,
         pictures=_stage_pictures(clip, stage, method),
     )
+
+
+def _given(name: str) -> dict[str, str]:
+    """What the avatars of a method give, and what they do not."""
+    gives, words = methods.method(name).GIVES, methods.WORDS
+    given, left = ([words[word] for word in words if (word in gives) == has] for has in (True, False))
+    facts = {"method": name, "its avatar gives": "; ".join(given), "it does not give": "; ".join(left)}
+    return {key: text for key, text in facts.items() if text}
 
 
 def _stage_pictures(clip: Clip, stage: str, method: str) -> dict[str, np.ndarray]:
@@ -92,7 +101,7 @@ def _stage_pictures(clip: Clip, stage: str, method: str) -> dict[str, np.ndarray
         return {"": strip(as_view(clip.masks, over=clip.frames))}
     if stage == "04_canonical" and clip.has("canonical"):
         return {"": strip(as_view(clip.canonical))}
-    if stage == "06_render":
+    if stage == "06_render" and method:
         return _render_pictures(clip.folder / "renders" / method)
     return {}
 

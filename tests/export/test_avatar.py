@@ -30,6 +30,7 @@ class SkinAvatar:
 
     body: Body
     canonical: object
+    GIVES = frozenset({"surface", "skin_weights"})
 
     @cached_property
     def colors(self):
@@ -136,17 +137,14 @@ def test_an_untouched_export_is_replaced_and_nothing_else(avatar, texture, expor
         (folder / "scene.blend").unlink(missing_ok=True)
 
 
-def test_what_is_no_avatar_is_named(avatar, film, tmp_path):
-    with pytest.raises(HvrError, match="no surface, skin_weights, canonical, body"):
-        export_avatar(SimpleNamespace(), tmp_path / "a", fps=24)
-    with pytest.raises(HvrError, match="no skin_weights"):
-        half = SimpleNamespace(surface=avatar.surface, canonical=avatar.canonical, body=avatar.body)
-        avatar_texture(half, *film)
+def test_an_avatar_that_lacks_something_is_refused(avatar, film, tmp_path):
+    painter = SimpleNamespace(GIVES=frozenset({"render"}))
+    with pytest.raises(HvrError, match="export_avatar needs surface and skin_weights, .*it gives render"):
+        export_avatar(painter, tmp_path / "a", fps=24)
+    with pytest.raises(HvrError, match="avatar_texture needs surface, "):
+        avatar_texture(painter, *film)
     empty = SimpleNamespace(
-        surface=lambda pose: Mesh(np.zeros((0, 3)), np.zeros((0, 3), int)),
-        skin_weights=None,
-        canonical=None,
-        body=None,
+        GIVES=avatar.GIVES, surface=lambda pose: Mesh(np.zeros((0, 3)), np.zeros((0, 3), int))
     )
     with pytest.raises(HvrError, match="empty"):
         export_avatar(empty, tmp_path / "a", fps=24)

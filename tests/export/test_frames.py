@@ -1,6 +1,7 @@
 """The avatar frame by frame: every file is read again and agrees with the avatar and the others."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,6 +25,8 @@ NAMES = [f"{7 * k:06d}" for k in range(T)]
 
 class Swelling:
     """The bare body, orange, that swells by a centimetre a frame: the least an avatar can be."""
+
+    GIVES = frozenset({"surface", "render"})
 
     def __init__(self, body):
         self.body, self.model = body, load_body_model()
@@ -166,6 +169,9 @@ def test_nothing_is_replaced_and_errors_are_named(avatar, film, tmp_path):
     with pytest.raises(HvrError, match="tmp.ply"):
         export_frames(avatar, tmp_path / "mine", **film)
     assert (tmp_path / "mine" / "tmp.ply").read_text() == "work"
+    flat = SimpleNamespace(GIVES=frozenset({"render"}))
+    with pytest.raises(HvrError, match="export_frames needs surface, "):
+        export_frames(flat, tmp_path / "a", **film)
     with pytest.raises(HvrError, match="ply, obj, none"):
         export_frames(avatar, tmp_path / "a", **film, meshes="stl")
     with pytest.raises(HvrError, match="5 frames of 96x96"):

@@ -26,7 +26,10 @@ def turning():
         np.ones(2, bool),
     )
     colours = np.tile(np.uint8(RED), (6890, 1))
-    avatar = SimpleNamespace(surface=lambda pose: Mesh(posed(model, pose)[0][0], model.faces, colours))
+    avatar = SimpleNamespace(
+        GIVES=frozenset({"surface"}),
+        surface=lambda pose: Mesh(posed(model, pose)[0][0], model.faces, colours),
+    )
     return model, body, avatar
 
 

@@ -17,6 +17,7 @@ from hvr_nb.types import Body, HvrError
 class FlatAvatar:
     """Renders the camera's angle as a grey level; counts its calls and can die on one of them."""
 
+    GIVES = frozenset({"render"})
     fingerprint = "flat"
 
     def __init__(self, die_at=None):
@@ -128,6 +129,26 @@ def test_an_old_video_does_not_outlive_its_pictures(tmp_path, body, joints):
 def test_as_many_cameras_as_names_are_needed(tmp_path, body):
     with pytest.raises(HvrError, match="2 cameras, 3 names"):
         render_pictures(FlatAvatar(), body, [body.camera] * 2, tmp_path, names=["a", "b", "c"], fps=1)
+
+
+def test_one_camera_serves_for_all_poses(tmp_path, body):
+    names = ["a", "b", "c"]
+    many = render_pictures(FlatAvatar(), body, [body.camera] * 3, tmp_path / "m", names=names, fps=5)
+    one = render_pictures(FlatAvatar(), body, body.camera, tmp_path / "o", names=names, fps=5)
+    assert np.array_equal(one.rgb, many.rgb) and len(one.rgb) == 3
+    same_pose = {"names": names, "frames": [0, 1, 2], "fps": 5}
+    assert (
+        len(render_pictures(FlatAvatar(), body.frame(0), body.camera, tmp_path / "p", **same_pose).rgb) == 3
+    )
+    with pytest.raises(HvrError, match="2 names, 2 frames and 3 poses"):
+        render_pictures(FlatAvatar(), body, body.camera, tmp_path / "q", names=["a", "b"], fps=5)
+
+
+def test_an_avatar_without_pictures_is_refused(tmp_path, body):
+    blind = SimpleNamespace(GIVES=frozenset({"surface"}))
+    with pytest.raises(HvrError, match="render_pictures needs render, .*it gives surface"):
+        render_pictures(blind, body, body.camera, tmp_path / "t", names=["a"], fps=5)
+    assert not list(tmp_path.iterdir())
 
 
 def test_over_mixes_by_alpha():

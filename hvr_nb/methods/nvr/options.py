@@ -18,9 +18,7 @@ class Options:
     checkpoint_every: int = 500  # steps; 0 keeps no checkpoint
     refine_pose: bool = True  # correct the body's poses, where it leaves the silhouettes
     refine_camera: bool = False  # correct focal length and image centre (``lens.py``)
-    cloth: bool | None = (
-        None  # hang the field on body and loose clothes (``dress.py``); None: where there are any
-    )
+    cloth: bool | None = None  # whether loose clothes carry the field (dress.py); None: where there are any
     model_file: str = ""  # the body model of 03_body; "" takes the one that load_body_model finds
 
     field: FieldOptions = FieldOptions()  # sizes of the hash grids and networks

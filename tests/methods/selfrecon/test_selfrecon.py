@@ -14,7 +14,6 @@ from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.canonical.binding import bind, carried, pose_skin
 from hvr_nb.drawing.pictures import to_uint8
-from hvr_nb.evaluate.stages import synthetic_video
 from hvr_nb.export.avatar import export_avatar
 from hvr_nb.formats.models.skinned_glb import read_skinned_glb
 from hvr_nb.geometry.camera import default_camera
@@ -26,7 +25,6 @@ from hvr_nb.methods.selfrecon.fit import Fit, footage
 from hvr_nb.metrics.images import iou
 from hvr_nb.metrics.surfaces import outer_faces, surface_quality
 from hvr_nb.store.clip import Clip
-from hvr_nb.store.video import read_video
 from hvr_nb.subject import load_truth, write_synthetic
 from hvr_nb.subject.person import pose_subject
 from hvr_nb.surface import carving
@@ -35,10 +33,10 @@ from hvr_nb.surface.displace import consensus, unfolded
 from hvr_nb.surface.light import lobes
 from hvr_nb.surface.remesh import remeshed, subdivision
 from hvr_nb.surface.rim import Rim, find_rim, shared_edges
-from hvr_nb.types import HvrError, Keypoints, Masks, Mesh
+from hvr_nb.types import HvrError, Mesh
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
-FRAMES, SIZE = 16, 160
+FRAMES = 16  # of the turning clip
 COARSE = selfrecon.Options(hold_out=4, cell=0.014)
 
 
@@ -48,38 +46,13 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    root = tmp_path_factory.mktemp("synthetic")
-    return synthetic_video(root, outfit="shorts", motion="rotate", frames=FRAMES, size=SIZE, seed=1)
+def truth(turning):
+    return turning.truth
 
 
 @pytest.fixture(scope="module")
-def truth(source):
-    return load_truth(source)
-
-
-@pytest.fixture(scope="module")
-def clip(source, truth, model, tmp_path_factory):
-    """A clip whose masks and body are the truth's."""
-    video = read_video(source / "video.mp4")
-    clip = Clip.create(
-        tmp_path_factory.mktemp("clips") / "turning",
-        video.frames,
-        fps=video.fps,
-        names=video.names,
-        times=video.times,
-        source={"path": str((source / "video.mp4").resolve()), "synthetic": True},
-    )
-    clip.save("camera", truth.body.camera)
-    points = np.concatenate([truth.points25, np.ones((FRAMES, 25, 1))], -1)
-    clip.save(
-        "keypoints",
-        Keypoints(points, np.zeros((FRAMES, 25), bool), np.ones(FRAMES, bool), np.zeros((FRAMES, 4))),
-    )
-    clip.save("masks", Masks(alpha=truth.alpha))
-    clip.save("body", replace(truth.body, model_hash=model.hash))
-    clip.save("canonical", make_canonical(clip.body, model))
-    return clip
+def clip(turning_clip):
+    return turning_clip
 
 
 @pytest.fixture(scope="module")
