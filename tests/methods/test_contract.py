@@ -282,7 +282,7 @@ def test_a_new_method_goes_through_the_notebooks_the_report_and_the_exports(
     report = (clip.folder / "report.html").read_text()
     assert "painted" in report and methods.WORDS["surface"] in report
     avatar = clip.avatar(guest)
-    texture = avatar_texture(avatar, clip.frames, clip.masks, size=64)
+    texture = avatar_texture(avatar, clip.frames, clip.masks, size=256)
     made = export_avatar(avatar, tmp_path / "out", fps=clip.fps, texture=texture)
     assert len(read_skinned_glb(made.folder / "avatar.glb").times) == len(clip)
     film = {"frames": clip.frames, "alpha": clip.masks.alpha, "names": clip.frame_names, "fps": clip.fps}

@@ -45,6 +45,6 @@ class Options:
     patch_side: int = 8  # pixels
     # steps
     pose_from: int = 150  # first step that moves poses and lens
-    fold_every: int = 250  # corrections become part of the poses; the rays' bounds follow
+    fold_every: int = 250  # steps after which corrections become part of the poses
     occupancy_from: int = 250  # first look for empty cells
-    occupancy_every: int = 250
+    occupancy_every: int = 250  # steps from one look to the next
