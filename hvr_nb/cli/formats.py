@@ -7,6 +7,8 @@ from pathlib import Path
 
 from hvr_nb.types import HvrError
 
+METHOD_HELP = "the method whose avatar is meant, where the clip has several"
+
 
 def add_import(commands) -> None:
     """Add the ``import`` command to the subparsers of the command line."""
@@ -56,14 +58,14 @@ def add_export(commands) -> None:
     avatar = kinds.add_parser(
         "avatar", help="the trained avatar as .glb (skeleton and motion), .obj and .ply"
     )
-    avatar.add_argument("--method", default="nvr", help="the method that trained it")
+    avatar.add_argument("--method", default="", help=METHOD_HELP)
     avatar.add_argument("--no-texture", action="store_true", help="vertex colours instead of a texture")
     avatar.add_argument("--size", type=int, default=1024, help="side of the texture, pixels")
     avatar.set_defaults(act=_export_avatar)
     frames = kinds.add_parser(
         "frames", help="the avatar of every frame: meshes, .npy, pictures of shape, colours, normals, IoU"
     )
-    frames.add_argument("--method", default="selfrecon", help="the method that trained it")
+    frames.add_argument("--method", default="", help=METHOD_HELP)
     frames.add_argument(
         "--meshes",
         choices=("ply", "obj", "none"),
@@ -172,10 +174,29 @@ def _export_avatar(args: argparse.Namespace) -> int:
     if not 16 <= args.size <= 8192:
         raise HvrError(f"--size is {args.size}; choose a texture of 16 to 8192 pixels")
     refuse_foreign(args.target, exported_files(args.target))  # before the work, not after it
-    avatar = clip.avatar(args.method)
+    avatar = clip.avatar(_method(clip, args.method, "surface", "skin_weights"))
     texture = None if args.no_texture else avatar_texture(avatar, clip.frames, clip.masks, size=args.size)
     print(export_avatar(avatar, args.target, fps=clip.fps, times=clip.times, texture=texture))
     return 0
+
+
+def _method(clip, chosen: str, *words: str) -> str:
+    """The chosen method, or the one whose finished avatar the clip has and whose ``GIVES`` has the words."""
+    from hvr_nb.methods import method, method_names
+
+    if chosen:
+        return chosen
+    there = [name for name in method_names() if (clip.avatar_folder(name) / "options.json").is_file()]
+    there = [name for name in there if method(name).GIVES.issuperset(words)]
+    if not there:
+        raise HvrError(
+            f"{clip.folder} has no finished avatar that gives {' and '.join(words)}; run 05_train first"
+        )
+    if len(there) > 1:
+        raise HvrError(
+            f"{clip.folder} has finished avatars of {' and '.join(there)}; choose one with --method"
+        )
+    return there[0]
 
 
 def _export_frames(args: argparse.Namespace) -> int:
@@ -187,7 +208,7 @@ def _export_frames(args: argparse.Namespace) -> int:
     refuse_foreign(args.target, set())  # before the work, not after it
     print(
         export_frames(
-            clip.avatar(args.method),
+            clip.avatar(_method(clip, args.method, "surface", "render")),
             args.target,
             frames=clip.frames,
             alpha=clip.masks.alpha,

@@ -1,6 +1,7 @@
 """An avatar in files: they open elsewhere, agree with each other, and replace nobody's work."""
 
 import json
+import shutil
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import SimpleNamespace
@@ -14,6 +15,8 @@ from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.cli.main import main
 from hvr_nb.export.avatar import MANIFEST, ExportedSkin, avatar_texture, export_avatar
 from hvr_nb.formats.models.skinned_glb import read_skinned_glb
+from hvr_nb.methods import nvr
+from hvr_nb.methods.nvr.avatar import RadianceAvatar
 from hvr_nb.store.arrays import read_npz
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import read_image
@@ -170,28 +173,43 @@ def clip(avatar, film, tmp_path):
     return made
 
 
-def test_the_command_line_exports_and_tells_errors(avatar, clip, tmp_path, capsys, monkeypatch):
-    from hvr_nb.methods import nvr
+def loader(give):
+    """A ``load`` as the contract of methods wants it, that gives a stand-in."""
 
+    def load(folder, *, device="auto") -> RadianceAvatar:
+        return give()
+
+    return load
+
+
+def test_the_command_line_exports_and_tells_errors(avatar, clip, tmp_path, capsys, monkeypatch):
     def run(*more):
         code = main(["export", "avatar", str(clip.folder), str(tmp_path / "out"), *more])
         return code, capsys.readouterr()
 
     code, said = run()
-    assert code == 1 and "no finished nvr avatar; run 05_train" in said.err
+    assert code == 1 and "no finished avatar that gives surface and skin_weights; run 05_train" in said.err
+    assert "no finished nvr avatar; run 05_train" in run("--method", "nvr")[1].err
     folder = clip.folder / "avatars" / "nvr"
     folder.mkdir(parents=True)
     (folder / "checkpoint.pt").write_bytes(b"")
-    assert "stopped" in run()[1].err and "known methods: nvr" in run("--method", "magic")[1].err
+    assert "stopped" in run("--method", "nvr")[1].err
+    assert "known methods: nvr" in run("--method", "magic")[1].err
     (folder / "options.json").write_text("{}")
     assert "05_train" in run()[1].err
-    monkeypatch.setattr(nvr, "load", lambda folder: avatar)
+    monkeypatch.setattr(nvr, "load", loader(lambda: avatar))
     code, said = run("--size", "128")
     assert code == 0 and "avatar.glb" in said.out and "mm" in said.out
     assert read_image(tmp_path / "out" / "avatar.png", remedy="").shape == (128, 128, 3)
     assert run("--no-texture")[0] == 0 and not (tmp_path / "out" / "avatar.png").exists()
+    other = clip.avatar_folder("selfrecon")
+    other.mkdir()
+    (other / "options.json").write_text("{}")
+    assert "finished avatars of nvr and selfrecon; choose one with --method" in run("--no-texture")[1].err
+    assert run("--no-texture", "--method", "nvr")[0] == 0
+    shutil.rmtree(other)
     (tmp_path / "out" / "notes.txt").write_text("mine")
-    monkeypatch.setattr(nvr, "load", lambda folder: pytest.fail("looked before it worked"))
+    monkeypatch.setattr(nvr, "load", loader(lambda: pytest.fail("looked before it worked")))
     code, said = run()
     assert code == 1 and "notes.txt" in said.err
     assert run("--size", "4")[0] == 1

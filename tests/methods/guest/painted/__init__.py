@@ -22,7 +22,8 @@ from hvr_nb.geometry.raster import interpolate, rasterize
 from hvr_nb.methods._clip import fitted_body, trained_frames
 from hvr_nb.methods._files import read_avatar
 from hvr_nb.metrics.images import psnr
-from hvr_nb.store.files import read_npz, write_json, write_npz
+from hvr_nb.store.arrays import read_npz, write_npz
+from hvr_nb.store.files import write_json
 from hvr_nb.types import Body, Camera, Canonical, Mesh, Render
 
 NEEDS = ("frames", "masks", "body")
