@@ -1,14 +1,10 @@
-"""02: silhouettes and labels.
+"""02: silhouettes and labels (docs/perception.md, 5 to 7).
 
-- ``segment_person``: Soft silhouettes of the followed person and colours free of background at
-  their edges.
-- ``parse_person``: Label every pixel of the person by garment and body part, without any trained
-  weights.
-- ``parse_with_schp``: Label the person's pixels with the user's SCHP checkpoint.
-- ``import_masks``: Read a user's masks: black and white, soft, or label pictures (palette, palette
-  colours, numbers).
-- ``person_masks``: The network's own silhouettes of the followed person, plain and mirrored looks
-  averaged.
+- ``segment_person``: soft silhouettes of the followed person, and foreground colours.
+- ``parse_person``: labels of garments and body parts, without trained weights.
+- ``parse_with_schp``: the same labels by a user's SCHP checkpoint.
+- ``import_masks``: a user's masks: black and white, soft, or label pictures.
+- ``person_masks``: the detector's own coarse silhouettes.
 """
 
 import lazy_loader

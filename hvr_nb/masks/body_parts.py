@@ -1,6 +1,6 @@
-"""Which part of the body a pixel shows, guessed from the 2D skeleton: one capsule per bone, nearer ones in front.
+"""The part of the body that a pixel shows, estimated from the 2D skeleton (docs/perception.md, 6, step 1).
 
-The recipe of specs/perception.md 4, first step. Lengths are shares of the person's extent in the picture.
+One capsule for each bone, nearer ones in front. Lengths are shares of the person's extent in the picture.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PARTS = ("head", "neck", "torso", "hips", "left upper arm", "left forearm", "lef
          "right forearm", "right hand", "left thigh", "left shin", "left foot", "right thigh", "right shin",
          "right foot")  # fmt: skip
 HEAD, NECK, TORSO, HIPS = range(4)
-# part, BODY_25 joints from and to, radius, BlazePose landmarks whose depth it has
+# part, BODY_25 joints from and to, radius, BlazePose landmarks that give its depth
 _LIMBS = (
     (4, 5, 6, 0.034, (11, 13)), (5, 6, 7, 0.027, (13, 15)), (7, 2, 3, 0.034, (12, 14)),
     (8, 3, 4, 0.027, (14, 16)), (10, 12, 13, 0.056, (23, 25)), (11, 13, 14, 0.040, (25, 27)),
@@ -25,7 +25,7 @@ _LIMBS = (
 _HANDS = ((6, 6, 7, 15), (9, 3, 4, 16))  # part, elbow, wrist, landmark
 _FEET = ((12, 14, 21, 19, 31), (15, 11, 24, 22, 32))  # part, ankle, heel, toe, landmark
 _HEAD_RADIUS = 0.075
-_SHARPNESS, _DEPTH = 2.0, 5.0  # of the softmax over parts; and per metre of depth
+_SHARPNESS, _DEPTH = 2.0, 5.0  # of the softmax over parts; energy per metre of depth
 
 
 @dataclass(frozen=True)
@@ -33,30 +33,30 @@ class PartMap:
     """Parts of N pixels of one frame."""
 
     share: np.ndarray  # (N, 16) float32 probability of each part
-    along: np.ndarray  # (N, 16) float32 place along each part's bone, 0..1
-    face: np.ndarray  # (N,) float32 probability that a head pixel is face rather than hair
+    along: np.ndarray  # (N, 16) float32 position along the bone of each part, 0..1
+    face: np.ndarray  # (N,) float32 probability that a pixel of the head is face, not hair
     crown: np.ndarray  # (N,) float32 height above the ears in head radii
 
 
 def _segment(pixels: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance (N,) of pixels (N, 2) to the segment a b, and place along it (N,) 0..1."""
+    """Distance (N,) of pixels (N, 2) to the segment from a to b, and position along it (N,), 0..1."""
     bone = b - a
     u = np.clip((pixels - a) @ bone / max(bone @ bone, 1e-9), 0.0, 1.0)
     return np.hypot(*(pixels - a - u[:, None] * bone).T), u
 
 
 def _depths(keypoints: Keypoints, t: int) -> np.ndarray:
-    """(33,) metres in front of (negative) or behind the hips; zero where it is not known."""
+    """(33,) depths relative to the hips, metres, negative in front; zero where not known."""
     if keypoints.world is None or not np.isfinite(keypoints.world[t]).all():
         return np.zeros(33)
     return np.clip(keypoints.world[t, :, 2], -0.4, 0.4)
 
 
 def part_map(keypoints: Keypoints, t: int, pixels: np.ndarray, *, size: float) -> PartMap:
-    """Guess the part of each pixel (N, 2) of frame ``t``.
+    """Estimate the part of each pixel (N, 2) of frame ``t``.
 
     Args:
-        keypoints: of the clip. pixels: x, y. size: the person's extent, pixels.
+        keypoints: of the clip. pixels: x, y. size: extent of the person, pixels.
     """
     points = keypoints.points[t]
     known, xy, depth = points[:, 2] > 0.05, points[:, :2], _depths(keypoints, t)
@@ -88,7 +88,7 @@ def part_map(keypoints: Keypoints, t: int, pixels: np.ndarray, *, size: float) -
 
 
 def _trunk(pixels: np.ndarray, xy: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
-    """Energy and place along the spine for the polygon of shoulders and hips."""
+    """Energy and position along the spine for the polygon of shoulders and hips."""
     hull = cv2.convexHull(np.float32([xy[2], xy[5], xy[12], xy[9]]), clockwise=False)[:, 0].astype(np.float64)
     edges = np.roll(hull, -1, axis=0) - hull
     normals = np.stack([edges[:, 1], -edges[:, 0]], 1)
@@ -102,7 +102,7 @@ def _trunk(pixels: np.ndarray, xy: np.ndarray, size: float) -> tuple[np.ndarray,
 def _head(
     pixels: np.ndarray, points: np.ndarray, size: float, energy: np.ndarray, put
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Put head and neck in; the head is a ball whose front, below the hairline, is the face."""
+    """Add head and neck. The head is a ball; its front below the hairline is the face."""
     known, xy = points[:, 2] > 0.05, points[:, :2]
     seen = [j for j in (17, 18, 15, 16, 0) if known[j]]
     if not seen:
@@ -111,7 +111,7 @@ def _head(
     radius = _HEAD_RADIUS * size
     trunk = xy[1] if known[1] else ears + [0.0, 2.0 * radius]
     up = (ears - trunk) / max(np.hypot(*(ears - trunk)), 1e-6)
-    if up[1] > -0.5:  # lying or doubled over: the nose tilts this less than it misleads
+    if up[1] > -0.5:  # lying or bent over: the direction to the nose is no use
         up = (up + [0.0, -0.5]) / np.hypot(*(up + [0.0, -0.5]))
     right = np.array([-up[1], up[0]])
     centre = ears + 0.25 * radius * up

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-_FLOOR = 1.5**2  # variance of every direction at least this, colour units squared
+_FLOOR = 1.5**2  # least variance in every direction, colour units squared
 _UNIFORM = 1e-7  # density of colours that no component explains
 
 
@@ -20,7 +20,7 @@ class Mixture:
     inverse: np.ndarray  # (K, 3, 3) inverse Cholesky factors of the covariances
 
     def density(self, colours: np.ndarray) -> np.ndarray:
-        """(N,) density of colours (N, 3), never below a small uniform one."""
+        """(N,) density of colours (N, 3), at least a small uniform one."""
         return self._components(colours).sum(1) + _UNIFORM
 
     def _components(self, colours: np.ndarray) -> np.ndarray:
@@ -47,14 +47,14 @@ def fit_mixture(
     start: Mixture | None = None,
     rounds: int = 6,
 ) -> Mixture | None:
-    """Fit a mixture to weighted colours.
+    """Fit a mixture to weighted colours by expectation maximisation.
 
     Args:
         colours: (N, 3). weights: (N,) not negative. components: K. rng: draws the first centres.
-        start: a mixture to go on from.
+        start: a mixture to start from.
 
     Returns:
-        The mixture, or ``start`` where there is hardly anything to learn from.
+        The mixture; ``start`` where there is too little weight to learn from.
     """
     if weights.sum() < 12 * components:
         return start
@@ -67,7 +67,7 @@ def fit_mixture(
 
 
 def _first(colours: np.ndarray, weights: np.ndarray, components: int, rng: np.random.Generator) -> Mixture:
-    """Centres drawn far apart (k-means++), each with a sixteenth of the data's variance."""
+    """Centres drawn far apart (k-means++), each with a sixteenth of the variance of all colours."""
     centres = [colours[rng.choice(len(colours), p=weights / weights.sum())]]
     for _ in range(components - 1):
         far = weights * np.min([((colours - c) ** 2).sum(1) for c in centres], axis=0) + 1e-12

@@ -1,4 +1,4 @@
-"""The detector's own segmentation: a coarse silhouette of the person in every frame."""
+"""The detector's own segmentation: coarse silhouettes of the followed person (docs/perception.md, 5)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from tqdm import tqdm
 from hvr_nb.keypoints.blazepose import find_pose, make_roi, mask_to_image
 from hvr_nb.types import Keypoints
 
-_ROI_RADII = 2.8  # side of the network's region / largest distance of a landmark from the mid-hip
+_ROI_RADII = 2.8  # side of the network's region over the largest distance of a landmark from the mid-hip
 
 
 def person_masks(frames: np.ndarray, keypoints: Keypoints) -> np.ndarray:
-    """The network's own silhouettes of the followed person, plain and mirrored looks averaged.
+    """The network's silhouettes of the followed person: the mean of a plain and a mirrored pass.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB.
-        keypoints: whose landmarks (or, for imported ones, joints) say where to look.
+        keypoints: their landmarks or, for imported ones, their joints give the region of the person.
 
     Returns:
         (T, H, W) float32 0..1; 0 in frames without the person.
@@ -34,7 +34,7 @@ def person_masks(frames: np.ndarray, keypoints: Keypoints) -> np.ndarray:
 
 
 def _roi_around(points: np.ndarray, hips: tuple, shoulders: tuple, *, ignore_unknown: bool) -> np.ndarray:
-    """The region (4,) in which the person with these points (N, 3) stands upright."""
+    """The region (4,) in which a person with the points (N, 3) stands upright."""
     known = points[points[:, 2] > 0, :2] if ignore_unknown else points[:, :2]
     trunk = points[list(hips + shoulders)]
     if ignore_unknown and (trunk[:, 2] <= 0).any():

@@ -1,7 +1,4 @@
-"""Human-parsing label sets, their palette pictures, and masks made elsewhere.
-
-Label numbers and the palette PNG of SCHP: specs/nvr.md 1.3.
-"""
+"""Label sets of human parsing, their palette pictures, and a user's own masks (docs/perception.md, 7)."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ LABEL_NAMES = {
             "left shoe", "right shoe", "face", "left leg", "right leg", "left arm", "right arm", "bag",
             "scarf"),
 }  # fmt: skip
-# what has no counterpart in the other set becomes what covers the same part of the body
+# labels without a counterpart in the other set become what covers the same part of the body
 _NEAREST = {
     "glove": "left arm",
     "coat": "upper clothes",
@@ -79,7 +76,7 @@ def write_label_png(path: Path, labels: np.ndarray) -> None:
 
 
 def _open(path: Path) -> tuple[np.ndarray, bool]:
-    """(H, W) uint8 values of a mask picture, and whether its colours are labels of the VOC palette."""
+    """Values (H, W) uint8 of a mask picture, and whether its colours are labels of the VOC palette."""
     try:
         with Image.open(path) as image:
             image.load()
@@ -105,7 +102,7 @@ def _grey(rgb: np.ndarray) -> np.ndarray:
 
 
 def _from_rgb(image: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Labels where every colour is one of the 20 and one of them is not grey, else brightness."""
+    """Labels, if every colour is one of the 20 of the palette and one is not grey; otherwise brightness."""
     if image.ndim == 2 or image.shape[2] == 1 or (np.ptp(image, axis=2) == 0).all():
         return _grey(image), False
     codes = image.astype(np.int32) @ [65536, 256, 1]
@@ -117,9 +114,9 @@ def _from_rgb(image: np.ndarray) -> tuple[np.ndarray, bool]:
 
 
 def _match(folder: Path, names: list[str]) -> list[Path]:
-    """The picture of every frame: by name, else by the frame number, else by order if counts agree."""
+    """The picture of every frame: by name, or by frame number, or by order where the counts are equal."""
     if not folder.is_dir():
-        raise HvrError(f"{folder} is no folder; give a folder with one mask picture per frame")
+        raise HvrError(f"{folder} is not a folder; give a folder with one mask picture per frame")
     files = [p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES and not p.name.startswith(".")]
     stems = {p.stem: p for p in files}
     if all(name in stems for name in names):
@@ -152,16 +149,16 @@ def import_masks(
     """Read a user's masks: black and white, soft, or label pictures (palette, palette colours, numbers).
 
     Args:
-        folder: one PNG or JPEG per frame, named as the frame, by its number, or in the same order.
+        folder: one PNG or JPEG per frame, named like the frame, by its number, or in the same order.
         names: T frame names. shape: (T, H, W) of the clip, or its frames' (T, H, W, 3).
-        label_set: what the numbers of label pictures mean: "CIHP", "LIP" or "ATR".
-        allow_empty: take frames without a single person pixel (the person is out of the picture).
+        label_set: the meaning of the numbers in label pictures: "CIHP", "LIP" or "ATR".
+        allow_empty: accept frames without a single pixel of the person.
 
     Returns:
         Masks with ``alpha`` and, for label pictures, ``labels``.
 
     Raises:
-        HvrError: naming the file that is missing, damaged, empty or of another size.
+        HvrError: a file is missing, damaged, empty or of another size; the message names it.
     """
     folder = Path(folder)
     if label_set not in LABEL_NAMES:
@@ -200,7 +197,7 @@ def import_masks(
 
 
 def _are_labels(values: np.ndarray, coloured: np.ndarray) -> bool:
-    """Label pictures: palette colours throughout, or small numbers of at least two kinds."""
+    """Whether pictures hold labels: palette colours everywhere, or at least two different small numbers."""
     filled = values.reshape(len(values), -1).any(1)
     if coloured.any() and (coloured | ~filled).all():
         return bool(values.max() > 0)

@@ -1,7 +1,7 @@
-"""Soft edges: closed-form matting on the band round a silhouette, and colours free of background.
+"""Closed-form matting of the edge of a silhouette, and foreground colours (docs/perception.md, 5).
 
-Levin et al., "A closed-form solution to natural image matting" (TPAMI 2008, the Laplacian by pymatting);
-Forte, "Approximate fast foreground colour estimation" (ICIP 2021). specs/perception.md 3.
+Levin et al., "A closed-form solution to natural image matting" (TPAMI 2008, Laplacian by pymatting);
+Forte, "Approximate fast foreground colour estimation" (ICIP 2021).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sparse
 from pymatting import cf_laplacian, cg, ichol
 
-_FOREGROUND_RADII = (45, 4)  # pixels: first a wide look for colours, then a narrow one
+_FOREGROUND_RADII = (45, 4)  # pixels, radii of the two rounds: colours from far, then from near
 
 
 def _disc(radius: int) -> np.ndarray:
@@ -19,7 +19,7 @@ def _disc(radius: int) -> np.ndarray:
 
 
 def edge_band(prob: np.ndarray, radius: int) -> np.ndarray:
-    """(H, W) bool: pixels within ``radius`` of the edge of ``prob`` > 0.5, or undecided themselves."""
+    """(H, W) bool: pixels within ``radius`` of the edge of ``prob`` (H, W) > 0.5, and undecided pixels."""
     solid = (prob > 0.5).astype(np.uint8)
     near = cv2.dilate(solid, _disc(radius)) - cv2.erode(solid, _disc(radius), borderValue=1)
     return (near > 0) | ((prob > 0.1) & (prob < 0.9))
@@ -28,11 +28,11 @@ def edge_band(prob: np.ndarray, radius: int) -> np.ndarray:
 def closed_form_alpha(
     image: np.ndarray, prob: np.ndarray, band: np.ndarray, *, trust: float = 0.05
 ) -> np.ndarray:
-    """Alpha of the band by closed-form matting, ``prob`` rounded elsewhere (Levin et al. eq. 12 and 16).
+    """Alpha: closed-form matting in the band, ``prob`` rounded elsewhere (Levin et al., equations 12 and 16).
 
     Args:
-        image: (H, W, 3) uint8 RGB. prob: (H, W) float32. band: (H, W) bool, pixels to solve.
-        trust: weight that holds the solution to ``prob`` inside the band.
+        image: (H, W, 3) uint8 RGB. prob: (H, W) float32. band: (H, W) bool, pixels to solve for.
+        trust: weight of ``prob`` inside the band.
 
     Returns:
         (H, W) float32 0..1.
@@ -56,7 +56,7 @@ def closed_form_alpha(
 
 
 def foreground_colours(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The person's own colours: background taken out of half-covered pixels (Forte 2021 eq. 4 to 6).
+    """Foreground colours: background removed from partly covered pixels (Forte 2021, equations 4 to 6).
 
     Args:
         image: (H, W, 3) uint8 RGB. alpha: (H, W) uint8.

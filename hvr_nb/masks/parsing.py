@@ -1,7 +1,7 @@
-"""Human parsing without weights: a body-part prior times a colour model learned on the clip itself.
+"""Human parsing without weights: a body-part prior times a colour model of the clip (docs/perception.md, 6).
 
-Recipe: specs/perception.md 4. Five kinds of surface (hair, skin, upper garment, lower garment, shoes), one
-Gaussian mixture each over the whole clip, so that labels are steady in time; the part then tells the side.
+There are five kinds of surface: hair, skin, upper garment, lower garment, shoes. Each has one Gaussian
+mixture of colours for the whole clip, so labels are steady over time. The body part then tells the side.
 Numbers are CIHP's: 2 hair, 5 upper, 9 pants, 10 neck, 12 skirt, 13 face, 14 and 15 arms, 16 and 17 legs,
 18 and 19 shoes.
 """
@@ -27,9 +27,9 @@ __all__ = ["from_atr", "parse_person", "to_atr"]
 HAIR, SKIN, UPPER, LOWER, SHOE = range(5)
 _COMPONENTS = (3, 4, 5, 4, 3)
 _SIDE, _TEACHERS, _PIXELS, _ROUNDS, _BINS = 256, 15, 3000, 4, 6
-_TRUST = 0.6  # exponent of the colour term: neighbouring pixels are not independent witnesses
-_LEAST = (0.001, 0.02, 0.005, 0.005, 0.001)  # what a part may show at least, whatever was learned
-_SKIN_DENSITY = 2e-5  # of the skin mixture, per cubic colour unit, where a colour counts as skin
+_TRUST = 0.6  # exponent of the colour term, because neighbouring pixels are not independent
+_LEAST = (0.001, 0.02, 0.005, 0.005, 0.001)  # least probability of each surface on any part
+_SKIN_DENSITY = 2e-5  # density of the skin mixture, per cubic colour unit, above which a colour is skin
 # part -> surfaces at the start and the end of its bone: hair, skin, upper, lower, shoe
 _PRIOR = {
     "head": ((0.5, 0.5, 0, 0, 0), (0.5, 0.5, 0, 0, 0)),
@@ -51,21 +51,21 @@ _SKIN_LABELS = {"head": 13, "neck": 10, "torso": 10, "hips": 10, "upper arm": 14
 
 @dataclass(frozen=True)
 class _View:
-    """One frame at working size: the pixels of the person."""
+    """The pixels of the person in one frame, at reduced size."""
 
-    box: tuple[slice, slice]  # the person in the full frame
+    box: tuple[slice, slice]  # box of the person in the full frame
     inside: np.ndarray  # (h, w) bool
     image: np.ndarray  # (h, w, 3) uint8 RGB
-    colours: np.ndarray  # (N, 3) features of the pixels inside
+    colours: np.ndarray  # (N, 3) colour features of the pixels inside
     parts: PartMap
 
 
 def parse_person(frames: np.ndarray, masks: Masks, keypoints: Keypoints, *, seed: int = 0) -> Masks:
-    """Label every pixel of the person by garment and body part, without any trained weights.
+    """Label every pixel of the person by garment and body part, without trained weights.
 
     Args:
-        frames: (T, H, W, 3) uint8 RGB. masks: silhouettes (alpha > 127 is labelled). keypoints: of the
-            same person. seed: draws the pixels that teach the colour model.
+        frames: (T, H, W, 3) uint8 RGB. masks: silhouettes; pixels with alpha > 127 are labelled.
+        keypoints: of the same person. seed: draws the pixels that the colour model is fitted to.
 
     Returns:
         ``masks`` with CIHP ``labels`` (T, H, W) uint8; frames without the person stay 0.
@@ -104,7 +104,7 @@ def _view(frame: np.ndarray, alpha: np.ndarray, keypoints: Keypoints, t: int, si
 
 
 def _table() -> np.ndarray:
-    """(kinds of part, bins along the bone, 5) prior of the surfaces, before anything is learned."""
+    """(kinds of part, bins along the bone, 5) prior of the surfaces, before it is fitted to the clip."""
     ends = np.array(list(_PRIOR.values()), np.float64) + 0.002
     u = (np.arange(_BINS) + 0.5) / _BINS
     table = ends[:, 0, None] * (1 - u)[None, :, None] + ends[:, 1, None] * u[None, :, None]
@@ -116,7 +116,7 @@ def _bins(parts: PartMap) -> np.ndarray:
 
 
 def _prior(parts: PartMap, table: np.ndarray) -> np.ndarray:
-    """(N, 5) probability of each surface before the colour is looked at."""
+    """(N, 5) prior probability of each surface, without colour."""
     out = np.einsum("np,npc->nc", parts.share, table[np.asarray(_KIND)[None], _bins(parts)])
     at_head = table[0, _bins(parts)[:, HEAD]]
     low = 1.0 / (1.0 + np.exp(6.0 * (parts.crown + 0.9)))[:, None]  # below the chin: neck or collar
@@ -127,7 +127,7 @@ def _prior(parts: PartMap, table: np.ndarray) -> np.ndarray:
 
 
 def _seeds(parts: PartMap) -> np.ndarray:
-    """(N, 5) pixels that surely show each surface: where the first colours are taken from."""
+    """(N, 5) pixels that certainly show each surface; the first colours are taken from them."""
     share, along = parts.share, parts.along
     head, hands = share[:, HEAD], share[:, [6, 9]].sum(1)
     thighs = share[:, 10] * (along[:, 10] < 0.5) + share[:, 13] * (along[:, 13] < 0.5)
@@ -147,7 +147,7 @@ def _seeds(parts: PartMap) -> np.ndarray:
 
 
 def _learn(views: list[_View], rng: np.random.Generator) -> tuple[list[Mixture | None], np.ndarray]:
-    """The clip's colour mixtures and where along each bone garments end, by EM."""
+    """The colour mixtures of the clip, and where along each bone garments end, by EM."""
     picks = [rng.permutation(len(v.colours))[:_PIXELS] for v in views]
     colours = np.concatenate([v.colours[p] for v, p in zip(views, picks, strict=True)]).astype(np.float64)
     parts = PartMap(
@@ -162,13 +162,13 @@ def _learn(views: list[_View], rng: np.random.Generator) -> tuple[list[Mixture |
         fit_mixture(colours, seeds[:, c], k, rng=rng) for c, k in enumerate(_COMPONENTS)
     ]
     likely = np.ones(len(colours))
-    if mixtures[SKIN] is not None:  # skin elsewhere has the colour of face and hands: no grey sleeve
+    if mixtures[SKIN] is not None:  # all skin has the colour of face and hands, unlike a grey sleeve
         likely = np.minimum(mixtures[SKIN].density(colours) / _SKIN_DENSITY, 1.0)
     for r in range(_ROUNDS):
         posterior = _posterior(colours, _prior(parts, table), mixtures)
         teach = posterior.copy()
         teach[:, SKIN] *= likely
-        if r > 0 and mixtures[SKIN] is not None:  # what looks like skin does not teach the garments
+        if r > 0 and mixtures[SKIN] is not None:  # pixels in skin colour teach the garments less
             bare = mixtures[SKIN].density(colours) > _SKIN_DENSITY
             bare &= posterior[:, SKIN] > np.where(parts.share[:, HEAD] > 0.5, 0.1, 0.3)
             teach[np.ix_(bare, [HAIR, UPPER, LOWER, SHOE])] *= 0.1
@@ -181,7 +181,7 @@ def _learn(views: list[_View], rng: np.random.Generator) -> tuple[list[Mixture |
 
 
 def _near_median(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(N,) 1 for colours (N, 3) like most of the weighted ones, 0 for the odd ones: no eye, no collar."""
+    """(N,) 1 for colours (N, 3) near the weighted median, 0 for others, such as eyes or a collar."""
     chosen = weights > 0
     if not chosen.any():
         return np.ones(len(colours))
@@ -190,23 +190,23 @@ def _near_median(colours: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _learn_table(parts: PartMap, posterior: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Where garments end in this clip: the prior's counts plus those of the labelled pixels."""
+    """Where garments end in this clip: the counts of the prior plus those of the labelled pixels."""
     counts, bins = 0.25 * len(posterior) / len(PARTS) / _BINS * start, _bins(parts)
     for part, kind in enumerate(_KIND):
         for c in range(5):
             counts[kind, :, c] += np.bincount(bins[:, part], parts.share[:, part] * posterior[:, c], _BINS)
     table = counts / counts.sum(2, keepdims=True)
     table = np.maximum(table, _LEAST)  # a hand may lie on any garment
-    table[1, :, HAIR] = np.minimum(table[1, :, HAIR], 0.1)  # a dark collar is no hair
+    table[1, :, HAIR] = np.minimum(table[1, :, HAIR], 0.1)  # a dark collar is not hair
     return table / table.sum(2, keepdims=True)
 
 
 def _posterior(colours: np.ndarray, prior: np.ndarray, mixtures: list[Mixture | None]) -> np.ndarray:
-    """(N, 5) probability of each surface given place and colour."""
+    """(N, 5) posterior probability of each surface, given part and colour."""
     likelihood = np.ones_like(prior)
     for c, mixture in enumerate(mixtures):
         if mixture is None:
-            prior = prior * (np.arange(5) != c)  # never seen: nothing to compare with
+            prior = prior * (np.arange(5) != c)  # this surface was never seen in the clip
         else:
             likelihood[:, c] = mixture.density(colours) ** _TRUST
     joint = prior * likelihood + 1e-12
@@ -214,7 +214,7 @@ def _posterior(colours: np.ndarray, prior: np.ndarray, mixtures: list[Mixture | 
 
 
 def _smooth(view: _View, posterior: np.ndarray, *, rounds: int = 3, weight: float = 3.0) -> np.ndarray:
-    """(h, w, 5): mean-field rounds whose messages are guided-filtered beliefs (crf.guided_filter)."""
+    """(h, w, 5) posterior after mean-field rounds with guided-filtered messages (crf.guided_filter)."""
     guide = cv2.cvtColor(view.image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255.0
     cover = view.inside.astype(np.float32)
     logs = np.log(posterior)
@@ -230,10 +230,10 @@ def _smooth(view: _View, posterior: np.ndarray, *, rounds: int = 3, weight: floa
 
 
 def _is_skirt(labels: np.ndarray, keypoints: Keypoints, size: np.ndarray) -> bool:
-    """Whether the lower garment also fills the space between the legs, where they are apart.
+    """Whether the lower garment also covers the space between the legs, where they are apart.
 
-    Asked between the thighs, and between the shins where these are covered too (long skirts against
-    trousers). Frames in which a leg points at the camera say nothing.
+    Tested between the thighs and, where the shins are covered too (long skirts or trousers), between the
+    shins. Frames in which a leg points at the camera do not count.
     """
     votes = []
     for a, b, places, apart in ((0, 1, (0.75, 0.85, 0.95), 0.15), (1, 2, (0.25, 0.5, 0.75), 0.11)):
@@ -251,13 +251,13 @@ def _is_skirt(labels: np.ndarray, keypoints: Keypoints, size: np.ndarray) -> boo
 
 
 def _at(labels: np.ndarray, point: np.ndarray) -> int:
-    """The label at a point x, y; 0 outside the picture."""
+    """The label at a point (x, y); 0 outside the picture."""
     x, y = np.floor(point).astype(int)
     return int(labels[y, x]) if 0 <= y < labels.shape[0] and 0 <= x < labels.shape[1] else 0
 
 
 def _label(view: _View, mixtures: list[Mixture | None], prior: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """(H, W) uint8 CIHP labels of the box at full size."""
+    """(H, W) uint8 CIHP labels of the box, at full size."""
     posterior = _posterior(view.colours.astype(np.float64), _prior(view.parts, prior), mixtures)
     surface = _smooth(view, posterior)
     surface = _fill(surface, view.inside)
@@ -270,7 +270,7 @@ def _label(view: _View, mixtures: list[Mixture | None], prior: np.ndarray, insid
         best = np.maximum(best, value)
     shown = np.zeros((*view.inside.shape, len(PARTS)), np.float32)
     number = []
-    for c in range(5):  # the part that shows this surface here: an arm before a bare chest
+    for c in range(5):  # the part that shows this surface here, as an arm in front of a bare chest
         shown[view.inside] = view.parts.share * (prior[np.asarray(_KIND)[None], _bins(view.parts), c] + 1e-3)
         shown[..., [TORSO, HIPS]] *= 0.2
         number.append(_numbers(c, _fill(shown, view.inside)))
@@ -279,7 +279,7 @@ def _label(view: _View, mixtures: list[Mixture | None], prior: np.ndarray, insid
 
 
 def _numbers(surface: int, parts: np.ndarray) -> np.ndarray:
-    """(h, w) uint8: the CIHP number that a surface has on each part."""
+    """(h, w) uint8: the CIHP number of a surface on each part."""
     if surface in _LABEL:
         return np.full(parts.shape[:2], _LABEL[surface], np.uint8)
     right = np.array([name.startswith("right") for name in PARTS])
@@ -298,7 +298,7 @@ def _numbers(surface: int, parts: np.ndarray) -> np.ndarray:
 
 
 def _fill(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Carry the values of the pixels inside a little outwards, so that enlarging finds them at the edge."""
+    """Values of the pixels inside, extended a little outwards, so that enlarging finds them at the edge."""
     cover = inside.astype(np.float32)
     near = cv2.blur(values * cover[..., None], (5, 5)) / (cv2.blur(cover, (5, 5))[..., None] + 1e-6)
     return np.where(inside[..., None], values, near)

@@ -1,8 +1,8 @@
-"""Human parsing with a checkpoint of SCHP that the user owns.
+"""Human parsing with a user's SCHP checkpoint (docs/perception.md, 7).
 
 The network is AugmentCE2P (Li et al., "Self-Correction for Human Parsing", TPAMI 2020; Ruan et al., "Devil
-in the Details", AAAI 2019), written from the list of its tensors in specs/perception.md 4. Its InPlaceABN
-layers (Rota Bulo et al., CVPR 2018) are plain batch normalisation here, with |gamma| + eps.
+in the Details", AAAI 2019), written from the list of its tensors. Its InPlaceABN layers
+(Rota Bulo et al., CVPR 2018) are plain batch normalisation here, with |gamma| + eps.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _REMEDY = "give an SCHP checkpoint (.pth) trained on LIP, CIHP or ATR"
 
 
 class InPlaceABN(nn.Module):
-    """Batch normalisation with gamma = |weight| + eps and then leaky ReLU, or nothing; (B, C, H, W)."""
+    """Batch normalisation with gamma = |weight| + eps, then leaky ReLU if asked for; (B, C, H, W)."""
 
     def __init__(self, channels: int, *, activation: bool = True, eps: float = 1e-5):
         super().__init__()
@@ -74,7 +74,7 @@ class Bottleneck(nn.Module):
 
 
 class PyramidPooling(nn.Module):
-    """PSP (Zhao et al., CVPR 2017): pooled to 1, 2, 3 and 6 cells, 2048 channels to 512."""
+    """PSP module (Zhao et al., CVPR 2017): pooling to 1, 2, 3 and 6 cells, 2048 channels to 512."""
 
     def __init__(self, inside: int = 2048, outside: int = 512):
         super().__init__()
@@ -92,7 +92,7 @@ class PyramidPooling(nn.Module):
 
 
 class EdgeModule(nn.Module):
-    """Edge branch on layers 1, 2 and 3: the features that the fusion uses, and the edge map."""
+    """Edge branch on layers 1, 2 and 3: features for the fusion, and the edge map."""
 
     def __init__(self, inside: tuple[int, ...] = (256, 512, 1024), middle: int = 256, outside: int = 2):
         super().__init__()
@@ -171,14 +171,14 @@ def load_schp(path: str | Path) -> AugmentCE2P:
     """Load an SCHP checkpoint (``{"state_dict": ...}``, keys perhaps prefixed ``module.``) for inference.
 
     Raises:
-        HvrError: the file is missing, is no checkpoint, holds code, or is another network's.
+        HvrError: the file is missing, is not a checkpoint, holds code, or is of another network.
     """
     path = Path(path)
     if not path.is_file():
         raise HvrError(f"{path} is missing; {_REMEDY}")
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch reports a wrong file by many types
+    except Exception as error:  # torch raises many types for a wrong file
         raise HvrError(f"{path} is no checkpoint of tensors ({type(error).__name__}); {_REMEDY}") from error
     state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
@@ -187,7 +187,7 @@ def load_schp(path: str | Path) -> AugmentCE2P:
     last = state.get("fushion.3.weight")
     if last is None or last.ndim != 4 or last.shape[0] not in _SETS:
         found = "no fushion.3.weight" if last is None else f"{last.shape[0]} classes"
-        raise HvrError(f"{path} is no SCHP network with 20 or 18 classes ({found}); {_REMEDY}")
+        raise HvrError(f"{path} is not an SCHP network with 20 or 18 classes ({found}); {_REMEDY}")
     network = AugmentCE2P(last.shape[0])
     try:
         network.load_state_dict(state, strict=True)
@@ -197,13 +197,13 @@ def load_schp(path: str | Path) -> AugmentCE2P:
 
 
 def _affine(height: int, width: int, side: int) -> np.ndarray:
-    """(2, 3) matrix that fits an image, padded to a square about its middle, into side x side pixels."""
+    """(2, 3) affine map of an image, padded to a square about its middle, to side x side pixels."""
     ratio = side / max(height, width)
     return np.array([[ratio, 0.0, 0.5 * (side - ratio * width)], [0.0, ratio, 0.5 * (side - ratio * height)]])
 
 
 def _logits(network: AugmentCE2P, image: np.ndarray, side: int) -> np.ndarray:
-    """(H, W, classes) float32 logits of an image (H, W, 3) uint8 RGB, in its own pixels."""
+    """(H, W, classes) float32 logits of an image (H, W, 3) uint8 RGB."""
     height, width = image.shape[:2]
     fit = _affine(height, width, side)
     square = cv2.warpAffine(image[..., ::-1], fit, (side, side), flags=cv2.INTER_LINEAR)
@@ -217,7 +217,7 @@ def _logits(network: AugmentCE2P, image: np.ndarray, side: int) -> np.ndarray:
 
 
 def _boxes(alpha: np.ndarray) -> Iterator[tuple[slice, slice]]:
-    """The image as a whole and the person's box, 1.2 times its size: SCHP sums both."""
+    """The whole image, and the person's box times 1.2; SCHP sums the logits of both."""
     yield slice(None), slice(None)
     y, x = np.nonzero(alpha > 127)
     pad_y, pad_x = round(0.1 * np.ptp(y)), round(0.1 * np.ptp(x))
@@ -232,13 +232,13 @@ def parse_with_schp(
 ) -> Masks:
     """Label the person's pixels with the user's SCHP checkpoint.
 
-    Logits of the whole image and of the person's box are summed (specs/nvr.md 1.3); inside the
-    silhouette the best label but background is taken.
+    Logits of the whole image and of the person's box are summed (docs/perception.md, 7). Inside the
+    silhouette the best label other than background is taken.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB. masks: silhouettes.
-        label_set: what the numbers of a checkpoint with 20 classes mean, "CIHP" or "LIP"; one with 18
-            is ATR. device: a torch device.
+        label_set: the meaning of a checkpoint with 20 classes, "CIHP" or "LIP"; 18 classes are ATR.
+        device: a torch device.
 
     Returns:
         ``masks`` with labels.

@@ -1,7 +1,7 @@
-"""Silhouettes of the followed person: the network's masks refined to soft, steady edges, or a user's own.
+"""Silhouettes of the followed person: the network's masks, refined (docs/perception.md, 5).
 
-Chain measured in specs/perception.md 3: mirrored network masks, temporal fusion, GrabCut, mean-field CRF,
-closed-form matting, one more temporal pass. All of it runs in a crop round the person.
+The chain is: mean of plain and mirrored network masks, temporal fusion, GrabCut, mean-field CRF, closed-form
+matting, one more temporal pass. It runs in a crop around the person.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from hvr_nb.types import HvrError, Keypoints, Masks
 
 __all__ = ["import_masks", "person_region", "refine_silhouettes", "segment_person", "write_label_png"]
 
-_SIDE = {"best": 768, "quick": 320}  # pixels; a longer crop is worked on at this length
-_CHUNK = 16  # frames whose network masks are held as float32 at once
+_SIDE = {"best": 768, "quick": 320}  # pixels; longer crops are reduced to this length
+_CHUNK = 16  # frames whose network masks are in memory as float32 at one time
 # BODY_25 joints of each bone; the head is drawn as a disc
 _BONES = ((1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (10, 11), (8, 12),
           (12, 13), (13, 14), (11, 22), (11, 24), (14, 19), (14, 21), (2, 9), (5, 12), (0, 1))  # fmt: skip
@@ -33,7 +33,7 @@ _HEAD = (0, 15, 16, 17, 18)
 def segment_person(
     frames: np.ndarray, keypoints: Keypoints, *, quality: Literal["best", "quick"] = "best"
 ) -> Masks:
-    """Soft silhouettes of the followed person and colours free of background at their edges.
+    """Soft silhouettes of the followed person, and foreground colours.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB. keypoints: of the followed person.
@@ -52,7 +52,7 @@ def segment_person(
 
 
 def _part(keypoints: Keypoints, part: slice) -> Keypoints:
-    """The keypoints of some frames."""
+    """The keypoints of the frames ``part``."""
 
     def cut(a: np.ndarray | None) -> np.ndarray | None:
         return None if a is None else a[part]
@@ -71,7 +71,7 @@ def _part(keypoints: Keypoints, part: slice) -> Keypoints:
 def refine_silhouettes(
     frames: np.ndarray, keypoints: Keypoints, raw: np.ndarray, *, quality: Literal["best", "quick"] = "best"
 ) -> Masks:
-    """Refine rough silhouettes (T, H, W) uint8 of the followed person, as ``segment_person`` does."""
+    """Refine coarse silhouettes ``raw`` (T, H, W) uint8 of the followed person; see ``segment_person``."""
     if quality not in _SIDE:
         raise HvrError(f'quality is "{quality}"; use "best" or "quick"')
     side, size = _SIDE[quality], body_size(keypoints)
@@ -98,7 +98,7 @@ def refine_silhouettes(
 
 
 def body_size(keypoints: Keypoints) -> np.ndarray:
-    """(T,) pixels: the longer side of the person's box, not less than 0.7 of the clip's median."""
+    """(T,) pixels: the longer side of the person's box, at least 0.7 of the median of the clip."""
     sides = np.full(len(keypoints.points), np.nan)
     for t, points in enumerate(keypoints.points):
         seen = points[points[:, 2] > 0.2, :2]
@@ -111,7 +111,7 @@ def body_size(keypoints: Keypoints) -> np.ndarray:
 
 
 def _skeleton(points: np.ndarray, shape: tuple[int, int], thickness: int) -> np.ndarray:
-    """(H, W) uint8, 1 on the bones of (25, 3) points that are known."""
+    """(H, W) uint8: 1 on the bones between known points (25, 3)."""
     image = np.zeros(shape, np.uint8)
     known = points[:, 2] > 0.1
     where = np.rint(np.clip(np.nan_to_num(points[:, :2]), -4 * max(shape), 4 * max(shape))).astype(int)
@@ -122,11 +122,11 @@ def _skeleton(points: np.ndarray, shape: tuple[int, int], thickness: int) -> np.
 
 
 def person_region(points: np.ndarray, shape: tuple[int, int], *, size: float) -> np.ndarray:
-    """Where the followed person can be: within reach of the skeleton.
+    """The region within reach of the skeleton, where the followed person can be.
 
     Args:
         points: (25, 3) BODY_25 points, pixels and confidence. shape: (H, W).
-        size: pixels, the person's extent.
+        size: extent of the person, pixels.
 
     Returns:
         (H, W) uint8: 2 on a bone, 1 up to 0.16 of the size from one (clothes, hair) and 0.2 from the
@@ -143,7 +143,7 @@ def person_region(points: np.ndarray, shape: tuple[int, int], *, size: float) ->
 
 
 def _crop(raw: np.ndarray, region: np.ndarray, *, margin: float) -> tuple[slice, slice] | None:
-    """The rows and columns that hold the person, with background round it to learn from."""
+    """Rows and columns of a box around the person, with some background, whose colours GrabCut needs."""
     y, x = np.nonzero((raw > 25) & (region > 0))
     if len(y) == 0:
         return None
@@ -158,7 +158,7 @@ def _crop(raw: np.ndarray, region: np.ndarray, *, margin: float) -> tuple[slice,
 def _window(
     frames: np.ndarray, masks: np.ndarray, t: int, box: tuple[slice, slice], side: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """Frame ``t`` and its neighbours cut to the box at working size: image, mask 0..1, distance."""
+    """Frame ``t`` and its neighbours cropped to the box and reduced: image, mask 0..1, distance in frames."""
     height, width = frames[t][box].shape[:2]
     ratio = min(1.0, side / max(height, width))
     size = (max(8, round(width * ratio)), max(8, round(height * ratio)))
@@ -172,13 +172,13 @@ def _window(
 def _refine(
     frames: np.ndarray, raw: np.ndarray, t: int, box: tuple[slice, slice], region: np.ndarray, side: int
 ) -> np.ndarray:
-    """(h, w) uint8 alpha of the box in frame ``t``: the whole chain but the last temporal pass."""
+    """(h, w) uint8 alpha of the box in frame ``t``: the whole chain except the last temporal pass."""
     images, masks, distances = map(list, zip(*_window(frames, raw, t, box, side), strict=True))
     image = images[0]
     region = cv2.resize(region, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     prob = weighted_median(*warp_neighbours(images, masks, distances)) * (region > 0)
     prob = combine(prob, grabcut(image, prob))
-    scale = max(image.shape[:2]) / 480.0  # band and reach below were tuned on crops of about this length
+    scale = max(image.shape[:2]) / 480.0  # band and reach below were chosen for crops of this length
     prob = mean_field(image, prob, edge_band(prob, round(10 * scale)), radius=24 * scale)
     prob = _followed(prob * (region > 0), region == 2)
     alpha = closed_form_alpha(image, prob, edge_band(prob, max(1, round(2 * scale))))
@@ -186,7 +186,7 @@ def _refine(
 
 
 def _followed(prob: np.ndarray, bones: np.ndarray) -> np.ndarray:
-    """Drop the pieces of ``prob`` > 0.5 that the skeleton does not run through: they are somebody else's."""
+    """``prob`` without the pieces > 0.5 that the skeleton does not touch, which belong to other people."""
     count, names = cv2.connectedComponents((prob > 0.5).astype(np.uint8))
     touched = np.isin(np.arange(count), names[bones])
     if not touched[1:].any():
@@ -197,7 +197,7 @@ def _followed(prob: np.ndarray, bones: np.ndarray) -> np.ndarray:
 
 
 def _enlarge(alpha: np.ndarray, image: np.ndarray, full: np.ndarray) -> np.ndarray:
-    """Guided upsampling: alpha (h, w) of the small image to (H, W) uint8 on the full image's edges."""
+    """Guided upsampling: alpha (h, w) of the reduced image to (H, W) uint8 with the edges of the full one."""
     height, width = full.shape[:2]
     if alpha.shape != (height, width):
         guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255.0
@@ -208,7 +208,7 @@ def _enlarge(alpha: np.ndarray, image: np.ndarray, full: np.ndarray) -> np.ndarr
 
 
 def _settle(frames: np.ndarray, masks: np.ndarray, t: int, box: tuple[slice, slice], side: int) -> np.ndarray:
-    """(h, w) uint8: alpha of frame ``t`` without the slips that its neighbours contradict."""
+    """(h, w) uint8 alpha of frame ``t`` without the errors that its neighbours contradict."""
     images, alphas, distances = map(list, zip(*_window(frames, masks, t, box, side), strict=True))
     settled = weighted_median(*warp_neighbours(images, alphas, distances))
     change = cv2.resize(settled - alphas[0], masks[t][box].shape[::-1], interpolation=cv2.INTER_LINEAR)

@@ -82,7 +82,7 @@ def test_swaps_in_some_passes_are_repaired(group):
     assert spread.max() < 0.012  # a repaired exchange is not doubt
 
 
-def test_half_a_second_of_swapped_legs_in_every_look_is_repaired():
+def test_half_a_second_of_swapped_legs_in_every_pass_is_repaired():
     truth = walker()
     passes = passes_of(truth)
     passes[12:26] = swapped(passes[12:26], LEGS)
@@ -98,7 +98,7 @@ def test_a_lasting_order_is_believed():
     assert np.abs(points - swapped(truth, LEGS)).max() < 0.012
 
 
-def test_one_wild_look_is_left_out_and_lowers_the_confidence():
+def test_one_wild_pass_is_left_out_and_lowers_the_confidence():
     truth = walker()
     passes = passes_of(truth, noise=0.002)
     passes[30, 2, 16] += 0.2  # a wrist far off in one pass

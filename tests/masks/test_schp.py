@@ -11,7 +11,7 @@ ABN = ("weight", "bias", "running_mean", "running_var")
 
 
 def expected_shapes(classes: int) -> dict[str, tuple[int, ...]]:
-    """The 603 tensors of specs/perception.md 4, written out again from the description."""
+    """The 603 tensors (docs/perception.md, 7), written out again from their description."""
     shapes = {}
 
     def conv(name, outside, inside, kernel, bias=False):
