@@ -1,13 +1,10 @@
 """Meshes of clothed people: carve, rim, displace, remesh, albedo, normals, light; textures in `texture/`.
 
-- ``first_template``: The body inflated by ``grown`` metres, joined with the loose clothes of
-  ``loose_volume``.
-- ``find_rim``: The vertices that form the outline of a posed mesh, and how far outside the mask each
-  lies.
-- ``consensus``: (V,) metres to move the template's vertices along their normals.
-- ``remeshed``: The same surface (V, 3), (F, 3) with even triangles of side ``cell``, metres.
-- ``albedo_and_light``: Albedo (V, 3), 0..1 under the mean light, NaN where nothing was seen, and
-  the light (LAMPS,).
+- ``first_template``: body and carved loose clothes as one closed mesh.
+- ``find_rim``: the vertices on the outline of a posed mesh, and their distances from the mask.
+- ``consensus``: one displacement of a template that fits the outlines of all frames.
+- ``remeshed``: a surface with new, even triangles.
+- ``albedo_and_light``: colours of the vertices, free of light, and the light.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
-"""Colours of the vertices from all frames: albedo under one distant light, robust against what does not agree.
+"""Albedo of the vertices under one distant light, from all frames (docs/surface.md, 8).
 
-The light is fixed in the world, as where a person turns in a room: lamps all around (``hvr_nb.surface.light``), found
-together with the albedo by alternating least squares.
+The light is fixed in the world: lamps all around (``hvr_nb.surface.light``). Albedo and light are found by
+alternating, robust least squares.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ from hvr_nb.geometry.raster import rasterize
 from hvr_nb.surface.light import EVEN, LAMPS, lobes
 from hvr_nb.types import Camera
 
-BEHIND = 0.012  # metres, at least a pixel: a vertex this far behind what its pixel shows is hidden
-GRAZING = 0.25  # cosine: surface seen flatter than this is left out
-EDGE = 1.5  # pixels inside the mask's edge from which a colour is the person's own
-ENOUGH = 25000  # vertices to find the light from
+BEHIND = (
+    0.012  # metres, at least a pixel; a vertex this far behind the surface that its pixel shows is hidden
+)
+GRAZING = 0.25  # cosine of the viewing angle below which surface is not used
+EDGE = 1.5  # pixels inside the outline of the mask from which colours are not mixed with the background
+ENOUGH = 25000  # number of vertices from which the light is found
 DOUBT = 0.06  # usual difference of a colour from the albedo under the light, 0..1
 
 
 @dataclass(frozen=True)
 class Sightings:
-    """What N frames show of V vertices."""
+    """Observations of V vertices in N frames."""
 
     rgb: np.ndarray  # (N, V, 3) uint8
     weight: np.ndarray  # (N, V) float32, 0 where not seen
-    place: np.ndarray  # (N, V, 3) float32 where they are, world metres
+    place: np.ndarray  # (N, V, 3) float32 positions, world metres
     normal: np.ndarray  # (N, V, 3) float16 world normals
 
 
@@ -46,7 +48,8 @@ def sighting(
     """Colours (V, 3) uint8 and weights (V,) float32 of a posed mesh in one frame.
 
     Args:
-        vertices, normals: (V, 3) world. frame: (H, W, 3) uint8. distance: (H, W) of its mask, pixels.
+        vertices, normals: (V, 3) world. frame: (H, W, 3) uint8.
+        distance: (H, W) ``signed_distance`` of its mask, pixels.
     """
     depth, _, _ = rasterize(vertices, faces, camera)
     depth = np.where(np.isfinite(depth), depth, 0).astype(np.float32)
@@ -64,12 +67,13 @@ def sighting(
 
 
 def albedo_and_light(seen: Sightings, *, rounds: int = 4) -> tuple[np.ndarray, np.ndarray]:
-    """Albedo (V, 3), 0..1 under the mean light, NaN where nothing was seen, and the light (LAMPS,).
+    """Albedo (V, 3), 0..1, NaN where nothing was seen, and the strengths of the lamps (LAMPS,).
 
-    The lamps' strengths multiply ``light.lobes``; what was seen is lit by 1 in the mean.
+    The strengths multiply ``light.lobes``. They are scaled so that the mean brightness of all observations
+    is 1.
     """
     light = np.full(LAMPS, EVEN, np.float32)
-    each = max(1, seen.weight.shape[1] // ENOUGH)  # a part of the vertices tells the light
+    each = max(1, seen.weight.shape[1] // ENOUGH)  # a part of the vertices is enough for the light
     some = Sightings(*(x[:, ::each] for x in (seen.rgb, seen.weight, seen.place, seen.normal)))
     weight, shade = some.weight, _shade(some, light)
     for _ in range(rounds - 1):
@@ -84,12 +88,12 @@ def albedo_and_light(seen: Sightings, *, rounds: int = 4) -> tuple[np.ndarray, n
 
 
 def _shade(seen: Sightings, light) -> np.ndarray:
-    """(N, V) float32 brightness of what is seen."""
+    """(N, V) float32 brightness of the observations under the light."""
     return np.stack([lobes(n) @ light for n in seen.normal])
 
 
 def _albedo(seen: Sightings, weight, shade) -> np.ndarray:
-    """(V, 3) colours that, so bright, are most like what is seen; NaN where nothing is."""
+    """(V, 3) albedo that fits the observations under the brightness ``shade`` (N, V); NaN where not seen."""
     top, below = np.zeros((weight.shape[1], 3)), np.zeros(weight.shape[1])
     for rgb, w, bright in zip(seen.rgb, weight, shade, strict=True):
         top += (w * bright)[:, None] * (rgb / np.float32(255))
@@ -98,7 +102,7 @@ def _albedo(seen: Sightings, weight, shade) -> np.ndarray:
 
 
 def _light(seen: Sightings, weight, colour) -> tuple[np.ndarray, np.ndarray]:
-    """The lamps (LAMPS,), none negative, that make the albedo look as the frames do, else even; their ``_shade``."""
+    """Non-negative lamps (LAMPS,) that fit the observations, with a prior for even ones; their ``_shade``."""
     ridge = 1e-3 * float(weight.sum()) + 1e-6
     matrix, right = ridge * np.eye(LAMPS), np.full(LAMPS, ridge * EVEN)
     for rgb, w, n in zip(seen.rgb[::2], weight[::2], seen.normal[::2], strict=True):
@@ -113,12 +117,12 @@ def _light(seen: Sightings, weight, colour) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mean(weight: np.ndarray, shade: np.ndarray) -> np.float32:
-    """What the light (N, V) is in the mean over all that was seen, at least 0.1."""
+    """Weighted mean of the brightness (N, V) over all observations, at least 0.1."""
     return np.float32(max(float((weight * shade).sum()) / max(float(weight.sum()), 1e-6), 0.1))
 
 
 def _doubted(seen: Sightings, colour, shade) -> np.ndarray:
-    """Weights (N, V) lowered where a frame's colour is not the albedo under the light."""
+    """Weights (N, V), reduced where the colour in a frame differs from the albedo under the light."""
     out = np.empty_like(seen.weight)
     for k, (rgb, w, bright) in enumerate(zip(seen.rgb, seen.weight, shade, strict=True)):
         error = np.abs(rgb / np.float32(255) - colour * bright[:, None]).mean(1)
@@ -127,10 +131,10 @@ def _doubted(seen: Sightings, colour, shade) -> np.ndarray:
 
 
 def filled(colour: np.ndarray, near) -> np.ndarray:
-    """Colours (V, 3) with the unseen ones (NaN) spread from their neighbours.
+    """Colours (V, 3) with the unseen ones (NaN) filled in from their neighbours.
 
     Args:
-        near: (V, V) sparse mean of the neighbours.
+        near: (V, V) sparse matrix of the mean of the neighbours.
     """
     out, known = np.nan_to_num(colour, nan=0.0), ~np.isnan(colour[:, 0])
     if not known.any():

@@ -1,7 +1,7 @@
-"""Body and loose clothes as one closed mesh in the big pose: space carving and marching cubes.
+"""Body and loose clothes as one closed mesh in the big pose, by space carving (docs/surface.md, 3).
 
-Where the silhouettes hold something that the body does not explain (a skirt, long hair), the space
-that projects into nearly all of them is added to the body (specs/surface.md E4, S3).
+Where the silhouettes contain something that the body does not explain (a skirt, long hair), the space that
+projects into nearly all of them is added to the body.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from hvr_nb.geometry.outline_distance import lookup, pixels_of, signed_distance
 from hvr_nb.geometry.raster import rasterize
 from hvr_nb.types import Camera, Canonical
 
-GROWN = 0.008  # metres that the body is inflated by to begin with
-NEAR = 0.045  # metres off the skin that tight clothes and hair stand at most
-REACH = 0.32  # metres from the big-pose skin that loose clothes may be: they span the turned-out legs
-WANTED = 0.1  # share of the frames in which a point must lie on pixels that the body leaves unexplained
+GROWN = 0.008  # metres by which the body is inflated
+NEAR = 0.045  # metres, largest distance of tight clothes and hair from the skin
+REACH = 0.32  # metres, largest distance of loose clothes from the big-pose skin, whose legs are spread
+WANTED = 0.1  # share of the frames in which a point must lie on pixels that the body does not explain
 OUTSIDE = 0.05  # share of the frames in which it may lie outside the mask
-ENCLOSED = 0.2  # the same where it lies between legs and clothes: skinning is least sure there
-TIGHT, WIDE = 0.03, 0.15  # metres about the canonical's box that tight and loose clothes may take
-BESIDE = 0.15  # metres beside loose cloth, within the silhouettes' hull, that belong to it
+ENCLOSED = 0.2  # the same between legs and clothes, where skinning is least exact
+TIGHT, WIDE = 0.03, 0.15  # metres around the box of the canonical body for tight and loose clothes
+BESIDE = 0.15  # metres beside loose cloth, within the hull of the silhouettes, that belong to it
 CARVE_CELL = 0.015  # metres
-SLIVER = 0.05  # of a cell; a surface nearer to a grid node would make triangles without area
+SLIVER = 0.05  # cells; a surface nearer to a grid node would make triangles without area
 
 
 def body_grid(canonical: Canonical, cell: float, *, margin: float) -> tuple[np.ndarray, np.ndarray]:
-    """Signed metres (X, Y, Z) from the big-pose skin on a grid of ``cell``, and its lower corner (3,).
+    """Signed distances (X, Y, Z), metres, from the big-pose skin on a grid, and its lower corner (3,).
 
-    The canonical's own distances are refined near the skin.
+    The distances in ``canonical`` are refined near the skin.
     """
     low, high = canonical.bounds[0] - margin, canonical.bounds[1] + margin
     nodes, shape = grid_nodes(low, high, cell)
@@ -46,20 +46,21 @@ def body_grid(canonical: Canonical, cell: float, *, margin: float) -> tuple[np.n
 
 
 def grid_nodes(low, high, cell: float) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Nodes (X * Y * Z, 3) of a grid from ``low`` (3,) to ``high`` (3,), float32, and (X, Y, Z)."""
+    """Nodes (X * Y * Z, 3) float32 of a grid from ``low`` (3,) to ``high`` (3,), and its shape (X, Y, Z)."""
     axes = [np.arange(a, b, cell, dtype=np.float32) for a, b in zip(low, high, strict=True)]
     shape = tuple(len(a) for a in axes)
     return np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3), shape
 
 
 def loose_volume(canonical: Canonical, skin: Skin, distances: list[np.ndarray], camera: Camera):
-    """Metres outside what the body does not explain, on a coarse grid; with its lower corner and cell.
+    """Loose clothes as signed distances on a coarse grid, by space carving.
 
     Args:
         skin: the body in T frames. distances: T ``signed_distance`` pictures of the masks.
 
     Returns:
-        (X, Y, Z) float32, negative inside loose clothes; None where there are none.
+        signed distances (X, Y, Z) float32, metres, negative inside loose clothes, with the lower corner of
+        the grid and its cell; None where there are no loose clothes.
     """
     distance, low = body_grid(canonical, CARVE_CELL, margin=WIDE)
     near = np.flatnonzero((np.abs(distance) < REACH).ravel() & (distance > 0).ravel())
@@ -88,9 +89,9 @@ def loose_volume(canonical: Canonical, skin: Skin, distances: list[np.ndarray], 
 
 
 def joined(cloth: np.ndarray, hull: np.ndarray, body: np.ndarray) -> np.ndarray:
-    """Body and cloth (X, Y, Z) bool as one solid: the silhouettes' hull fills what lies beside the cloth.
+    """Body and cloth (X, Y, Z) bool as one solid; the silhouettes' hull fills the space beside the cloth.
 
-    A skirt is loose below and tight at the waist; without its tight part a slot would be left between them.
+    A skirt is loose below and tight at the waist; without its tight part there would be a slot between.
     """
     steps = round(BESIDE / CARVE_CELL)
     cloth = ndimage.binary_dilation(cloth, iterations=steps, mask=hull | cloth)
@@ -100,7 +101,7 @@ def joined(cloth: np.ndarray, hull: np.ndarray, body: np.ndarray) -> np.ndarray:
 
 
 def _large(kept: np.ndarray, *, least: float = 3e-4) -> np.ndarray:
-    """Connected pieces, numbered, but for those under ``least`` cubic metres: errors of masks and poses."""
+    """Numbered connected pieces, without those under ``least`` cubic metres (errors of masks and poses)."""
     pieces = label(kept, connectivity=1)
     big = np.bincount(pieces.ravel()) * CARVE_CELL**3 > least
     big[0] = False
@@ -108,7 +109,7 @@ def _large(kept: np.ndarray, *, least: float = 3e-4) -> np.ndarray:
 
 
 def _enclosed(cells: np.ndarray, pieces: np.ndarray) -> np.ndarray:
-    """(N,) bool, whether cells (N,) lie within the convex hull of a piece: what a skirt hides between the legs."""
+    """(N,) bool: cells (N,) within the convex hull of a piece, such as the space inside a skirt."""
     out = np.zeros(len(cells), bool)
     where = np.stack(np.unravel_index(cells, pieces.shape), -1)
     for number in np.unique(pieces[pieces > 0]):
@@ -120,7 +121,7 @@ def _enclosed(cells: np.ndarray, pieces: np.ndarray) -> np.ndarray:
 
 
 def _unexplained(vertices, faces, camera: Camera, mask: np.ndarray) -> np.ndarray:
-    """(H, W) float32, 1 where the mask's inside lies further than ``NEAR`` from the body's silhouette."""
+    """(H, W) float32: 1 inside the mask, farther than ``NEAR`` from the silhouette of the body."""
     depth, face, _ = rasterize(vertices, faces, camera)
     metres = float(np.median(depth[face >= 0])) / camera.K[0, 0] if (face >= 0).any() else np.inf
     body = signed_distance(((face >= 0) * 255).astype(np.uint8)).astype(np.float32)
@@ -131,10 +132,10 @@ def _unexplained(vertices, faces, camera: Camera, mask: np.ndarray) -> np.ndarra
 def first_template(
     canonical: Canonical, loose, cell: float, *, grown: float = GROWN
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The body inflated by ``grown`` metres, joined with the loose clothes of ``loose_volume``.
+    """The body inflated by ``grown`` metres and joined with the loose clothes from ``loose_volume``.
 
     Returns:
-        Vertices (V, 3), faces (F, 3).
+        vertices (V, 3), faces (F, 3).
     """
     field, low = body_grid(canonical, cell, margin=TIGHT if loose is None else WIDE)
     field = field - grown
@@ -148,9 +149,9 @@ def first_template(
 
 
 def surface_of(field: np.ndarray, low: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
-    """The largest closed surface at level 0 of a grid (X, Y, Z) negative inside: (V, 3), (F, 3).
+    """The largest closed surface at level 0 of a grid (X, Y, Z), negative inside: (V, 3), (F, 3).
 
-    Marching cubes (Lorensen and Cline, 1987); vertices that share a place are one.
+    Marching cubes (Lorensen and Cline, 1987); vertices at the same position are merged.
     """
     pieces = label(field < 0, connectivity=1)
     counts = np.bincount(pieces.ravel())
@@ -164,7 +165,7 @@ def surface_of(field: np.ndarray, low: np.ndarray, cell: float) -> tuple[np.ndar
 
 
 def _outer_piece(vertices, faces):
-    """The connected piece with most vertices: bubbles inside are left out."""
+    """The connected piece with most vertices, without bubbles inside."""
     edges = unique_edges(faces)
     graph = sparse.coo_array((np.ones(len(edges)), edges.T), shape=(len(vertices),) * 2)
     _, piece = sparse.csgraph.connected_components(graph, directed=False)

@@ -1,8 +1,7 @@
-"""The consensus shape: one displacement of the template that agrees with the outlines of all frames.
+"""The consensus shape: one displacement that fits the outlines of all frames (docs/surface.md, 6).
 
-After Alldieck et al., "Video Based Reconstruction of 3D People Models", CVPR 2018 (specs/surface.md A13, E4
-S2): every rim vertex wants to move along its normal onto the mask's edge; one sparse linear system
-weighs that against smoothness.
+After Alldieck et al., "Video Based Reconstruction of 3D People Models", CVPR 2018. Each rim vertex is
+drawn along its normal to the outline of the mask; one sparse linear system weighs that against smoothness.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from hvr_nb.geometry.functions import robust_weight
 from hvr_nb.geometry.mesh import face_normals, neighbour_mean, unique_edges, vertex_normals
 from hvr_nb.surface.rim import Rim
 
-SIGMA = 0.012  # metres; residuals much larger than this are not believed (Geman and McClure, 1987)
+SIGMA = 0.012  # metres, usual residual; much larger ones hardly count (Geman and McClure, 1987)
 FLAT, BENT, STAY = 0.02, 30.0, 1e-3  # weights of slope, curvature and size of the displacement
 SHAPE = 0.5  # weight of the curvature of the surface itself
-FOLDED = 0.3  # cosine: a face that a step turns further has folded
+FOLDED = 0.3  # cosine; a face that a step rotates farther has folded
 
 
 def laplacian(faces: np.ndarray, count: int) -> sparse.csr_array:
@@ -35,7 +34,7 @@ def consensus(
     sigma: float = SIGMA,
     smooth: float = 1.0,
 ) -> np.ndarray:
-    """(V,) metres to move the template's vertices along their normals.
+    """Displacement (V,) of the template's vertices along their normals, metres.
 
     Args:
         rims: of T frames. normals: T world normals (V, 3) of the posed template.
@@ -57,14 +56,17 @@ def consensus(
 
 
 def _slope(faces: np.ndarray, count: int) -> sparse.csr_array:
-    """(V, V) of the sum of squared differences over the edges; never negative, unlike ``laplacian`` made symmetric."""
+    """(V, V) matrix of the sum of squared differences over the edges.
+
+    It is positive semidefinite, unlike ``laplacian`` made symmetric.
+    """
     edges = unique_edges(faces)
     along = difference(edges, np.ones(len(edges)), count)
     return sparse.csr_array(along.T @ along / 6)
 
 
 def difference(edges: np.ndarray, weight: np.ndarray, count: int) -> sparse.csr_array:
-    """(E, V) differences of the second from the first vertex of edges (E, 2), times ``weight`` (E,)."""
+    """(E, V) matrix of differences along edges (E, 2), second minus first vertex, times ``weight`` (E,)."""
     row = np.arange(len(edges))
     return sparse.csr_array(
         (np.r_[-weight, weight], (np.r_[row, row], edges.T.ravel())), shape=(len(edges), count)
@@ -79,7 +81,7 @@ def solve(system: sparse.csr_array, right: np.ndarray) -> np.ndarray:
 
 
 def relaxed(vertices: np.ndarray, faces: np.ndarray, *, steps: int = 2) -> np.ndarray:
-    """Vertices (V, 3) slid along the surface to the middle of their neighbours, which keeps triangles even."""
+    """Vertices (V, 3) moved along the surface to the mean of their neighbours, which keeps triangles even."""
     L = laplacian(faces, len(vertices))
     for _ in range(steps):
         normal = vertex_normals(vertices, faces)
@@ -89,9 +91,9 @@ def relaxed(vertices: np.ndarray, faces: np.ndarray, *, steps: int = 2) -> np.nd
 
 
 def unfolded(before: np.ndarray, after: np.ndarray, faces: np.ndarray, *, steps: int = 10) -> np.ndarray:
-    """Vertices (V, 3) with those of faces that folded on the way from ``before`` and around them smoothed.
+    """Vertices ``after`` (V, 3), smoothed at and around faces that folded since ``before`` (V, 3).
 
-    A thumb whose outline is a fist's shrinks to nothing, and its faces would crumple.
+    For example, a thumb whose outline is that of a fist shrinks to nothing, and its faces would crumple.
     """
     a, b = face_normals(before, faces), face_normals(after, faces)
     straight = (a * b).sum(1) > FOLDED * np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)

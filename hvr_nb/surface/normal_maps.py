@@ -1,9 +1,8 @@
-"""Detail from normal maps: folds and faces that no outline shows.
+"""Detail from normal maps: folds and features that no outline shows (docs/surface.md, 9).
 
-What the maps say is carried to the big pose and averaged there; then the surface moves along its own normals
-until its edges are at right angles to those directions, while its places, which the outlines fixed, hardly
-change (Nehab et al., "Efficiently Combining Positions and Normals for Precise 3D Geometry", SIGGRAPH 2005;
-specs/surface.md A10, E4 S4).
+The normals of all maps are rotated to the big pose and averaged there. Then the surface moves along its
+own normals until its edges are perpendicular to them, while positions, which the outlines fixed, hardly
+change (Nehab et al., "Efficiently Combining Positions and Normals for Precise 3D Geometry", SIGGRAPH 2005).
 """
 
 from __future__ import annotations
@@ -19,16 +18,19 @@ from hvr_nb.surface.albedo import sighting
 from hvr_nb.surface.displace import laplacian, solve
 from hvr_nb.types import Camera
 
-SLOPE, PLACE = 0.15, 0.01  # radians and metres: usual errors of the maps and of the outlines' surface
-BEND = 0.02  # weight of the curvature of the displacement, for what no map shows
-OUTLINE, OFTEN = 0.002, 4.0  # metres, usual error of an outline; sightings beyond so many add nothing
-OTHER = 0.5  # cosine: a direction further off is another surface's, or the edge's
-LEAST = 0.3  # summed weight of sightings from which on a direction is believed in full
-FARTHEST = 0.015  # metres that a vertex moves at most
+SLOPE, PLACE = 0.15, 0.01  # usual errors of the maps, radians, and of the surface from outlines, metres
+BEND = 0.02  # weight of the curvature of the displacement, where no map shows the surface
+OUTLINE, OFTEN = (
+    0.002,
+    4.0,
+)  # metres, usual error of an outline; number of outlines beyond which more add nothing
+OTHER = 0.5  # cosine; directions farther off belong to another surface or to the outline
+LEAST = 0.3  # summed weight of observations from which a direction counts in full
+FARTHEST = 0.015  # metres, largest displacement of a vertex
 
 
 def as_picture(vectors: np.ndarray) -> np.ndarray:
-    """Normals (..., 3) int8 as uint8 around 127, which pictures can be resized and looked up in."""
+    """Normals (..., 3) int8 as uint8 around 127, which can be resized and interpolated like pictures."""
     return (vectors.astype(np.int16) + 127).astype(np.uint8)
 
 
@@ -40,12 +42,13 @@ def directions(
     A_big: np.ndarray,
     camera: Camera,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Unit directions (V, 3) that normal maps give a big-pose mesh, and trust (V,) 0..1 in each.
+    """Unit normals (V, 3) of a big-pose mesh from normal maps, and the trust (V,) 0..1 in each.
 
     Args:
-        views: of every frame the posed vertices (V, 3), their normals (V, 3), joints' transforms (24, 3, 4) from
-            rest pose to world, normal map (H, W, 3) of ``as_picture`` and its mask's distance (H, W).
-        rest: (V, 3) big pose. weights: (V, 24) of skinning. A_big: (24, 3, 4) rest to big pose.
+        views: for each frame the posed vertices (V, 3), their normals (V, 3), the joint transforms (24, 3, 4)
+            from rest pose to world, the normal map (H, W, 3) from ``as_picture``, and the distance (H, W)
+            of its mask.
+        rest: (V, 3) big pose. weights: (V, 24) blend weights. A_big: (24, 3, 4) rest pose to big pose.
     """
     own = vertex_normals(rest, faces)
     to_rest = np.linalg.inv(blend_joints(weights, A_big)[:, :, :3])
@@ -73,11 +76,11 @@ def detailed(
     held: np.ndarray | None = None,
     weight: float = 1.0,
 ) -> np.ndarray:
-    """The mesh (V, 3), (F, 3) moved along its normals until they are ``wanted`` (V, 3), where ``trust`` (V,) says so.
+    """The mesh (V, 3), (F, 3) moved along its normals until they are ``wanted`` (V, 3), by ``trust`` (V,).
 
     Args:
-        held: (V,) how often an outline fixed a vertex's place; None: never.
-        weight: factor on what the normals say against the places.
+        held: (V,) number of outlines that fixed each vertex; None: none.
+        weight: factor on the weight of the normals against that of the positions.
     """
     count, normal = len(vertices), vertex_normals(vertices, faces)
     i, j = unique_edges(faces).T
@@ -97,5 +100,5 @@ def detailed(
 
 
 def outlined(held: np.ndarray) -> np.ndarray:
-    """Weights (V,), 1 / metres squared, of the places of vertices that outlines fixed ``held`` (V,) times."""
+    """Weights (V,), 1 / metres squared, of the positions of vertices that ``held`` (V,) outlines fixed."""
     return np.minimum(held, OFTEN) / OUTLINE**2

@@ -1,4 +1,4 @@
-"""Meshes made anew: distances to a closed mesh on a grid, marching cubes again, subdivision."""
+"""Remeshing: signed distances on a grid, marching cubes, subdivision (docs/surface.md, 4)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from hvr_nb.surface.carving import grid_nodes, surface_of
 
 
 def distance_grid(vertices: np.ndarray, faces: np.ndarray, cell: float, *, margin: float = 0.02):
-    """Signed metres (X, Y, Z) from a closed mesh (V, 3), (F, 3) on a grid, exact near it, and its corner (3,)."""
+    """Signed distances (X, Y, Z), metres, to a closed mesh (V, 3), (F, 3), and the grid's lower corner (3,).
+
+    Exact near the mesh only.
+    """
     coarse = 4 * cell
     low, high = vertices.min(0) - margin - coarse, vertices.max(0) + margin + coarse
     wide, shape = grid_nodes(low, high + coarse, coarse)
@@ -25,9 +28,9 @@ def distance_grid(vertices: np.ndarray, faces: np.ndarray, cell: float, *, margi
 
 
 def _signed_by_flood(distance: np.ndarray, cell: float) -> np.ndarray:
-    """Distances (X, Y, Z) whose sign away from the surface says what the grid's corner can reach.
+    """Distances (X, Y, Z) whose signs away from the surface come from a flood fill from the grid's corner.
 
-    The normals' sign is wrong beside folds and cracks; they are healed so.
+    The sign of the nearest normal is wrong beside folds and cracks.
     """
     away = np.abs(distance) > 0.9 * cell
     pieces = label(away, connectivity=1)
@@ -36,7 +39,7 @@ def _signed_by_flood(distance: np.ndarray, cell: float) -> np.ndarray:
 
 
 def remeshed(vertices: np.ndarray, faces: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
-    """The same surface (V, 3), (F, 3) with even triangles of side ``cell``, metres; its topology may change."""
+    """Distances (X, Y, Z) whose signs away from the surface come from a flood fill from a corner.
     field, low = distance_grid(vertices, faces, cell)
     return surface_of(ndimage.gaussian_filter(field, 0.5), low, cell)
 
@@ -48,7 +51,7 @@ def subdivision(faces: np.ndarray, count: int) -> tuple[sparse.csr_array, np.nda
         faces: (F, 3). count: V vertices.
 
     Returns:
-        (V + E, V) what the finer vertices are of the coarse ones, and the finer faces (4F, 3).
+        (V + E, V) matrix from coarse to fine vertices, and the fine faces (4F, 3).
     """
     edges = unique_edges(faces)
     key = edges[:, 0] * count + edges[:, 1]
@@ -67,7 +70,7 @@ def subdivision(faces: np.ndarray, count: int) -> tuple[sparse.csr_array, np.nda
     even = sparse.coo_array((value, (row, col)), shape=(count, count))
     uses = np.bincount(
         np.r_[ab, bc, ca] - count, minlength=len(edges)
-    )  # faces at the edge: two, where closed
+    )  # faces at each edge: two in a closed mesh
     opposite = 0.25 / uses[np.r_[ab, bc, ca] - count]
     ends = np.repeat(3 / 8, 2 * len(edges))
     row = np.r_[np.arange(len(edges)), np.arange(len(edges)), np.r_[ab, bc, ca] - count]

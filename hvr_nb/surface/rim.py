@@ -1,4 +1,4 @@
-"""How far a posed mesh's outline is from a mask's: signed distances and the vertices on the rim."""
+"""The rim (occluding contour) of a posed mesh, and its distances from a mask (docs/surface.md, 5)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hvr_nb.geometry.outline_distance import lookup, pixels_of, signed_distance
 from hvr_nb.geometry.raster import rasterize
 from hvr_nb.types import Camera
 
-RIM = 1.5  # pixels from the mesh's own outline within which a turning edge belongs to the rim
-BEFORE = 0.6  # pixels; one this far within the outline is believed 0.6 times
-AGREE = 0.5  # cosine between the mask's and the mesh's normals from which they belong together
+RIM = 1.5  # pixels from the mesh's own outline within which a contour edge belongs to the rim
+BEFORE = 0.6  # pixels inside the outline at which the trust falls to 0.6
+AGREE = 0.5  # least cosine between normals of mask and mesh that belong together
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,15 @@ class Rim:
 
     vertex: np.ndarray  # (K,)
     residual: np.ndarray  # (K,) metres outside the mask, negative inside
-    way: np.ndarray  # (K, 3) world: slope of the residual with respect to the vertex
-    place: np.ndarray  # (K, 3) world metres
-    trust: np.ndarray  # (K,) 0..1, how surely it is the outline itself
+    way: np.ndarray  # (K, 3) derivative of the residual with respect to the vertex, world axes
+    place: np.ndarray  # (K, 3) position, world metres
+    trust: np.ndarray  # (K,) 0..1, how certainly the vertex lies on the outline
 
 
 def find_rim(
     vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray, camera: Camera, distance: np.ndarray
 ) -> Rim:
-    """The vertices that form the outline of a posed mesh, and how far outside the mask each lies.
+    """The vertices on the outline of a posed mesh, and their distances from the mask.
 
     Args:
         vertices: (V, 3) world metres. edges: (E, 4) two vertices and the two faces that share them.
@@ -57,7 +57,7 @@ def find_rim(
 
 
 def _inside(pixels: np.ndarray, camera: Camera) -> np.ndarray:
-    """Whether pixels (N, 2) lie in the picture, off its border: an outline cut by it says nothing."""
+    """(N,) bool: whether pixels (N, 2) lie in the picture, away from its border, which cuts outlines."""
     return ((pixels > 3) & (pixels < np.array([camera.width, camera.height]) - 3)).all(1)
 
 
@@ -70,7 +70,7 @@ def _slope(image: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 
 
 def shared_edges(faces: np.ndarray) -> np.ndarray:
-    """(E, 4) edges that two faces share: two vertices, smaller first, and the two faces."""
+    """(E, 4) edges of faces (F, 3) that two faces share: two vertices, smaller first, and the two faces."""
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     face = np.tile(np.arange(len(faces)), 3)
     order = np.lexsort((edges[:, 1], edges[:, 0]))

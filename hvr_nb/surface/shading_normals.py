@@ -1,9 +1,9 @@
-"""Detail from shading: how a surface brightens and darkens while the person turns under a light that stays.
+"""Detail from shading: photometric stereo of a person who turns under a fixed light (docs/surface.md, 9).
 
-Photometric stereo (Woodham, "Photometric method for determining surface orientation from multiple images",
-Optical Engineering 1980) with the person turned instead of the lamps: every vertex is seen in many directions
-under one light, which the colours of the whole person tell. What of its brightness the albedo under that light
-does not explain turns its normal (specs/surface.md E4, S4: detail from shading).
+Woodham, "Photometric method for determining surface orientation from multiple images", Optical Engineering
+1980, with the person turning instead of the lamps. Every vertex is seen with many orientations under one
+light, which is known from the colours of the whole person. Brightness that the albedo under that light does
+not explain rotates the normal.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from hvr_nb.geometry.functions import robust_weight
 from hvr_nb.geometry.mesh import neighbour_mean, vertex_normals
 from hvr_nb.surface.light import lamp_directions, lobes
 
-ERROR = 0.03  # usual difference of a frame's brightness from the shaded albedo, as a share of it
-DARK = 0.08  # albedo, 0..1, below which such shares are not believed: noise of the camera
-DOUBT = 0.15  # a share beyond which a frame shows something else
-FREE = np.radians(20.0)  # usual turn of a normal
-TINT = 0.3  # usual share by which the albedo itself is wrong
-SMOOTH = 2  # times that turns are averaged with those of the neighbours
+ERROR = 0.03  # usual relative difference of the brightness in a frame from the shaded albedo
+DARK = 0.08  # albedo, 0..1, below which it is not used, because the camera's noise is too large
+DOUBT = 0.15  # relative difference beyond which a frame shows something else
+FREE = np.radians(20.0)  # usual rotation of a normal
+TINT = 0.3  # usual relative error of the albedo itself
+SMOOTH = 2  # times that rotations are averaged with those of the neighbours
 
 
 def shaded_directions(
     views: Iterable, rest: np.ndarray, faces: np.ndarray, albedo: np.ndarray, light: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Unit directions (V, 3) that shading gives a big-pose mesh, and trust (V,) 0..1 in each.
+    """Unit normals (V, 3) of a big-pose mesh from shading, and the trust (V,) 0..1 in each.
 
     Args:
-        views: of every frame what ``colour.sighting`` says, colours (V, 3) uint8 and weights (V,), with the
-            world normals (V, 3) and the turns (V, 3, 3) from the big pose to the world.
-        rest: (V, 3) big pose. albedo: (V, 3), 0..1, under the mean of the light (LAMPS,).
+        views: for each frame the colours (V, 3) uint8 and weights (V,) from ``albedo.sighting``, the world
+            normals (V, 3), and the rotations (V, 3, 3) from the big pose to the world.
+        rest: (V, 3) big pose. albedo, light: (V, 3), 0..1, and (LAMPS,) from ``albedo.albedo_and_light``.
     """
     own = vertex_normals(rest, faces)
     along = np.cross(own, np.eye(3)[np.abs(own).argmin(1)])

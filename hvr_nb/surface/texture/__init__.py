@@ -1,8 +1,8 @@
-"""A picture of a surface: unwrap, views, align, bake.
+"""The texture of a surface: unwrap, views, align, bake (docs/surface.md, 11).
 
-- ``Texture``: Colours of a surface and how it is laid out.
-- ``bake_texture``: Colour a surface with what a clip shows of it.
-- ``unwrap_mesh``: Lay a mesh out flat.
+- ``Texture``: the colours of a surface and its texture coordinates.
+- ``bake_texture``: the texture of a surface from the frames of a clip.
+- ``unwrap_mesh``: texture coordinates for a mesh.
 """
 
 import lazy_loader

@@ -1,10 +1,10 @@
-"""Small shifts that lay every frame over the mean of all, before a texture is taken from them.
+"""Alignment: small shifts of every frame to the mean of all, before a texture is baked (docs/surface.md, 11).
 
-A fitted body is a few pixels off, in every frame otherwise: taken as they are, stripes of a shirt break
-where one best view gives way to the next. So the mean of all frames, blurred but without breaks, is drawn
-as the surface stands in each frame, and optical flow from there to the frame (Kroeger et al., "Fast
-Optical Flow using Dense Inverse Search", ECCV 2016) says where the points of the surface really are. What
-all views of a point are shifted by alike is taken back at last: the mean of all has drifted there.
+A fitted body is a few pixels off, differently in every frame, so stripes of a shirt would break where one
+best view meets another. Therefore the mean of all frames, which is blurred but has no breaks, is rendered in
+the pose of each frame. Optical flow from there to the frame (Kroeger et al., "Fast Optical Flow using
+Dense Inverse Search", ECCV 2016) tells where the points of the surface really are. The part of the shift
+that all views of a point share is removed in the end, because it is a drift of the mean.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from hvr_nb.geometry.raster import interpolate, rasterize
 from hvr_nb.surface.texture.views import Texels, beyond_charts, observe
 from hvr_nb.types import Camera, Mesh
 
-FARTHEST = 0.02  # of the picture's larger side: shifts are no greater
-ROUNDS = 2  # of mean and shifts
-SMOOTH = 3.0  # pixels, sigma: neighbours shift alike
+FARTHEST = 0.02  # largest shift, as a share of the picture's larger side
+ROUNDS = 2  # rounds of mean and shifts
+SMOOTH = 3.0  # pixels, sigma of the smoothing of shifts
 
 
 def find_shifts(
     views: Sequence[tuple[Mesh, np.ndarray, np.ndarray]], texels: Texels, camera: Camera, size: int
 ) -> list[np.ndarray]:
-    """Where the points of a surface are in each picture, beside where the surface says they are.
+    """Shifts in each picture from the projected points of a surface to where they really are.
 
-    The mean is taken again from the shifted frames, which leaves less of a blur to lay them over.
+    The mean is taken again from the shifted frames, because it is then less blurred.
 
     Args:
-        views: the surface with ``uv``, the picture (H, W, 3) uint8 and its mask (H, W) uint8 of every frame.
-        texels: of a texture of ``size`` x ``size``; a coarse one will do.
+        views: for each frame the surface with ``uv``, the picture (H, W, 3) uint8 and its mask (H, W) uint8.
+        texels: of a texture of ``size`` x ``size``; a coarse one is enough.
 
     Returns:
-        (H, W, 2) float32 pixels, right and down, of every frame; 0 away from the surface.
+        for each frame (H, W, 2) float32 pixels, right and down; 0 off the surface.
     """
     shifts: list = [None] * len(views)
-    bar = tqdm(total=ROUNDS * len(views), desc="laying frames over each other", unit="frame", leave=False)
+    bar = tqdm(total=ROUNDS * len(views), desc="aligning frames", unit="frame", leave=False)
     with bar:
         for _ in range(ROUNDS):
             mean, seen = mean_picture(views, shifts, texels, camera, size)
@@ -59,14 +59,15 @@ def mean_picture(
     camera: Camera,
     size: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The mean of what frames show of a surface.
+    """The mean of all frames as a texture.
 
     Args:
-        views, texels, size: as ``find_shifts``, with pictures (H, W, C) of any kind.
-        shifts: (H, W, 2) pixels or None, of every frame.
+        views, texels, size: as for ``find_shifts``, with pictures (H, W, C) of any kind.
+        shifts: for each frame (H, W, 2) pixels, or None.
 
     Returns:
-        (size, size, C) float32, gaps filled with what is nearest, and (size, size) bool, where some frame shows it.
+        (size, size, C) float32, gaps filled with the nearest value, and (size, size) bool: texels that some
+        frame shows.
     """
     channels = views[0][1].shape[-1]
     total, mass = np.zeros((len(texels.flat), channels)), np.zeros(len(texels.flat))
@@ -87,13 +88,13 @@ def shift_to(
     """The shift of one frame, (H, W, 2) float32 pixels; see ``find_shifts``.
 
     Args:
-        frame: (H, W, 3) uint8. alpha: (H, W) uint8. mesh: the surface as it stands in the frame, with ``uv``.
-        mean, seen: (S, S, 3) uint8 and (S, S) bool, of ``mean_picture``, rounded.
+        frame: (H, W, 3) uint8. alpha: (H, W) uint8. mesh: the surface in the pose of the frame, with ``uv``.
+        mean, seen: (S, S, 3) uint8 and (S, S) bool from ``mean_picture``, rounded.
     """
     drawn, inside, x, y = drawn_from(mean, mesh, camera)
     known = cv2.remap(seen.astype(np.uint8), x, y, cv2.INTER_NEAREST) > 0
     shown = (known & inside & (alpha > 127)).astype(np.float32)
-    share = cv2.GaussianBlur(shown, (0, 0), 1.0)[..., None] * shown[..., None]  # no edge where they meet
+    share = cv2.GaussianBlur(shown, (0, 0), 1.0)[..., None] * shown[..., None]  # soft, so no edge appears
     drawn = (share * drawn + (1 - share) * frame + 0.5).astype(np.uint8)
     grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (drawn, frame)]
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*grey, None)
@@ -107,10 +108,11 @@ def shift_to(
 
 
 def drawn_from(image: np.ndarray, mesh: Mesh, camera: Camera):
-    """A texture (S, S, C) as the camera sees it on a mesh with ``uv``.
+    """A texture (S, S, C) on a mesh with ``uv``, rendered for the camera.
 
     Returns:
-        (H, W, C) its values, 0 off the mesh; (H, W) bool, where the mesh is; (H, W) float32 column and row in it.
+        (H, W, C) values, 0 off the mesh; (H, W) bool, pixels of the mesh; (H, W) float32 column and row of
+        the texture at each pixel.
     """
     _, face, bary = rasterize(mesh.vertices, mesh.faces, camera)
     uv = interpolate(mesh.uv, mesh.uv_faces, face, bary)

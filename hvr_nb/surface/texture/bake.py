@@ -1,9 +1,9 @@
-"""A clip's pixels as the texture of a surface that follows the person.
+"""Baking: the texture of a surface that follows the person, from the frames of a clip (docs/surface.md, 11).
 
-Every texel is a point of the surface, carried along in every frame: where the z-buffer says that the
-camera sees it, the pixel is an observation of its colour. Views from ahead, close and away from
-outlines count most, outliers little; what no frame shows is filled in from around it on the surface and
-marked as unseen (the idea of specs/surface.md A12: at most 68 degrees off, best views, robust mean).
+A texel is a point of the surface. In every frame in which the z-buffer shows it to the camera, its pixel is
+an observation of its colour. Views that are frontal (at most 68 degrees off), close and away from outlines
+count most, outliers little. Texels that no frame shows are filled in from the surface around them and
+marked as unseen.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from hvr_nb.surface.texture.unwrap import unwrap_mesh
 from hvr_nb.surface.texture.views import Texels, beyond_charts, find_texels, observe
 from hvr_nb.types import Camera, HvrError, Masks, Mesh
 
-MOST = 60  # frames looked at; of more an even choice
-KEPT = 12  # best observations of a texel
-OUTLIER = 18.0  # grey levels: an observation this far off counts half
-FINEST = 8  # times the weight of a view counts: 1 the mean of all, more the best views
+MOST = 60  # frames used at most, spread evenly over the clip
+KEPT = 12  # observations kept for each texel, the best ones
+OUTLIER = 18.0  # grey levels; an observation this far off counts half
+FINEST = 8  # exponent of the weight of a view: 1 gives the mean of all, more favours the best views
 
 
 @dataclass(frozen=True)
 class Texture:
-    """Colours of a surface and how it is laid out."""
+    """The colours of a surface and its texture coordinates."""
 
     image: np.ndarray  # (S, S, 3) uint8 RGB
-    seen: np.ndarray  # (S, S) bool, texels that some frame shows; the others of the surface are filled in
-    surface: np.ndarray = field(repr=False)  # (S, S) bool, texels of the surface; the others are gaps
+    seen: np.ndarray  # (S, S) bool, texels that some frame shows; others on the surface are filled in
+    surface: np.ndarray = field(repr=False)  # (S, S) bool, texels on the surface; others are gaps
     uv: np.ndarray = field(repr=False)  # (U, 2) texture coordinates, origin at the lower left
     uv_faces: np.ndarray = field(repr=False)  # (F, 3) indices into ``uv``
 
     @property
     def seen_pct(self) -> float:
-        """Per cent of the surface's texels that some frame shows."""
+        """Texels that some frame shows, per cent of those on the surface."""
         return float(100 * self.seen.sum() / max(self.surface.sum(), 1))
 
     @property
     def mask(self) -> np.ndarray:
-        """(S, S) uint8 for a picture: 255 seen, 128 filled in, 0 no surface."""
+        """(S, S) uint8 picture: 255 seen, 128 filled in, 0 off the surface."""
         return np.where(self.seen, 255, np.where(self.surface, 128, 0)).astype(np.uint8)
 
 
@@ -63,18 +63,18 @@ def bake_texture(
     rest: Mesh | None = None,
     align: bool = True,
 ) -> Texture:
-    """Colour a surface with what a clip shows of it.
+    """The texture of a surface from the frames of a clip.
 
     Args:
         surface_of_frame: frame -> Mesh in the world, metres; vertices and faces correspond between frames.
-        frames: (T, H, W, 3) uint8. masks: of the person. camera: of the frames; distortion is taken out.
-        which: (N,) frames to look at, at most ``MOST`` of them.
-        size: side of the texture, texels. rest: the surface to unwrap, in a pose that holds the limbs apart;
-            its own texture coordinates are kept. None unwraps the first frame's.
-        align: shift the frames over each other first (``hvr_nb.surface.texture.align``).
+        frames: (T, H, W, 3) uint8. masks: of the person. camera: of the frames; its distortion is removed.
+        which: (N,) frames that may be used; at most ``MOST`` of them are.
+        size: side of the texture, texels. rest: the surface to unwrap, in a pose with the limbs apart; its
+            own texture coordinates are kept. None unwraps the surface of the first frame.
+        align: align the frames first (``hvr_nb.surface.texture.align``).
 
     Raises:
-        HvrError: there is no frame to look at, or none shows the surface.
+        HvrError: there is no frame to use, or none shows the surface.
     """
     which = np.asarray(which)
     if len(which) == 0:
@@ -88,7 +88,7 @@ def bake_texture(
         uv, uv_faces = unwrap_mesh(rest.vertices, rest.faces, size=size)
     meshes = [replace(surface_of_frame(int(k)), uv=uv, uv_faces=uv_faces) for k in which]
     views = list(zip(meshes, pictures, alpha, strict=True))
-    small = max(size // 2, 64)  # enough for means, which are blurred
+    small = max(size // 2, 64)  # texels; means are blurred, so half the size is enough
     shifts = (
         find_shifts(views, find_texels(uv, uv_faces, small), clean, small) if align else [None] * len(views)
     )
@@ -111,7 +111,7 @@ def bake_texture(
 
 
 def _keep(weight: np.ndarray, colour: np.ndarray, at: np.ndarray, seen: np.ndarray, new: np.ndarray) -> None:
-    """Put observations in the place of the weakest kept ones, in place; weight (N, K), colour (N, K, 3)."""
+    """Replace the weakest kept observations, in place; weight (N, K), colour (N, K, 3)."""
     slot = weight[at].argmin(1)
     better = new > weight[at, slot]
     at, slot = at[better], slot[better]
@@ -119,9 +119,9 @@ def _keep(weight: np.ndarray, colour: np.ndarray, at: np.ndarray, seen: np.ndarr
 
 
 def robust_mean(colour: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """(N, 3) mean of observations (N, K, 3) with weights (N, K), those far from the others down-weighted.
+    """(N, 3) robust mean of observations (N, K, 3) with weights (N, K).
 
-    Starts from the weighted median of each channel; two steps with Cauchy weights (``OUTLIER``) follow.
+    Starts from the weighted median of each channel, then two steps with Cauchy weights (``OUTLIER``).
     """
     share = (weight / weight.max(1, keepdims=True)) ** FINEST
     order = np.argsort(colour, axis=1)
@@ -136,7 +136,7 @@ def robust_mean(colour: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def _fill(rgb: np.ndarray, seen: np.ndarray, texels: Texels, mesh: Mesh) -> None:
-    """Colours of unseen texels, in place: a harmonic function over the surface between the seen ones."""
+    """Fill in the colours of unseen texels, in place, by a harmonic function over the surface."""
     faces, count = mesh.faces, len(mesh.vertices)
     corner, share = faces[texels.face[seen]].ravel(), texels.bary[seen].ravel()
     mass = np.bincount(corner, share, minlength=count)

@@ -1,8 +1,7 @@
-"""Texture coordinates for a closed or open surface: near-flat charts, packed into a square.
+"""Unwrapping: texture coordinates from nearly flat charts, packed into a square (docs/surface.md, 11).
 
-Faces go to the axis they face most, charts are the connected pieces, laid flat along their axis;
-where a piece folds over itself the part behind becomes a chart of its own. 50,000 vertices from marching
-cubes take two seconds and a hundred charts; xatlas 0.0.11 takes twenty and cuts them into 3,000.
+Each face is assigned to the axis that it faces most. Charts are the connected pieces, projected along their
+axis; where a piece overlaps itself, the part behind becomes a chart of its own.
 """
 
 from __future__ import annotations
@@ -16,19 +15,19 @@ from hvr_nb.geometry.mesh import face_normals
 from hvr_nb.geometry.raster import rasterize_pixels
 from hvr_nb.types import HvrError
 
-GAP = 2  # texels free around every chart, so that neighbours do not mix when colours are interpolated
-SMOOTH = 30  # passes over the directions of faces before they are sorted: more gives fewer, larger charts
-FLAT = 0.25  # cosine: a face turned further from its chart's axis is too squeezed and goes elsewhere
-WORTH = 0.85  # a cut is made where the boxes of the halves have less than this share of the whole's
-FEW = 40  # faces; smaller charts join a neighbour where they can
+GAP = 2  # free texels around every chart, so that interpolation does not mix charts
+SMOOTH = 30  # rounds of smoothing of the face normals; more give fewer and larger charts
+FLAT = 0.25  # cosine; a face farther from the axis of its chart is too distorted and is assigned elsewhere
+WORTH = 0.85  # a chart is cut where the boxes of its halves have less than this share of its own box
+FEW = 40  # faces; smaller charts are merged with a neighbour where possible
 _AXES = np.concatenate([np.eye(3), -np.eye(3)])
-_ACROSS = np.array([[1, 2], [2, 0], [0, 1], [2, 1], [0, 2], [1, 0]])  # right-handed: no chart is mirrored
+_ACROSS = np.array([[1, 2], [2, 0], [0, 1], [2, 1], [0, 2], [1, 0]])  # right-handed, so no chart is mirrored
 
 
 def unwrap_mesh(
     vertices: np.ndarray, faces: np.ndarray, *, size: int = 1024
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lay a mesh out flat.
+    """Texture coordinates for a closed or open mesh.
 
     Args:
         vertices: (V, 3) metres. faces: (F, 3). size: side of the texture, texels.
@@ -37,7 +36,7 @@ def unwrap_mesh(
         (U, 2) texture coordinates 0..1, origin at the lower left, and (F, 3) indices into them.
 
     Raises:
-        HvrError: the mesh has no faces, or more charts than the texture has room for.
+        HvrError: the mesh has no faces, or has more charts than fit the texture.
     """
     if len(faces) == 0:
         raise HvrError("the mesh has no faces; there is nothing to unwrap")
@@ -70,14 +69,14 @@ def _neighbours(faces: np.ndarray) -> np.ndarray:
 
 
 def _links(pairs: np.ndarray, count: int) -> sparse.csr_array:
-    """(F, F) 1 where two faces are a pair."""
+    """(F, F) matrix: 1 where two faces are a pair."""
     ones = np.ones(len(pairs))
     links = sparse.coo_array((ones, tuple(pairs.T)), (count, count))
     return sparse.csr_array(links + links.T)
 
 
 def _axes(normals: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """(F,) which of the six axes each face goes to."""
+    """(F,) which of the six axes each face is assigned to."""
     links = _links(pairs, len(normals))
     mean = sparse.diags_array(1 / np.maximum(links.sum(1), 1)) @ links
     smooth = normals
@@ -85,7 +84,7 @@ def _axes(normals: np.ndarray, pairs: np.ndarray) -> np.ndarray:
         smooth = 0.5 * smooth + 0.5 * (mean @ smooth)
     facing = normals @ _AXES.T
     axis = np.where(facing > FLAT, smooth @ _AXES.T, facing - 2).argmax(1)
-    for _ in range(4):  # small pieces and lone faces join the axis most faces about them have
+    for _ in range(4):  # small pieces and single faces take the axis of most faces around them
         piece = _pieces(axis, pairs)
         small = np.bincount(piece)[piece] < FEW
         votes = np.zeros((len(axis), 6))
@@ -98,13 +97,13 @@ def _axes(normals: np.ndarray, pairs: np.ndarray) -> np.ndarray:
 
 
 def _pieces(label: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """(F,) number of the connected piece of equal label each face is in."""
+    """(F,) number of the connected piece of equal label that each face is in."""
     same = pairs[label[pairs[:, 0]] == label[pairs[:, 1]]]
     return connected_components(_links(same, len(label)), directed=False)[1]
 
 
 def _cut(vertices, faces, axis, chart, pairs) -> np.ndarray:
-    """Charts (F,) with those cut in two, again and again, that waste much of the box they are packed in."""
+    """Charts (F,) where those that fill little of their box are cut in two, repeatedly."""
     for _ in range(8):
         flat, index = _flatten(vertices, faces, axis, chart)
         centre = flat[index].mean(1)
@@ -123,7 +122,7 @@ def _cut(vertices, faces, axis, chart, pairs) -> np.ndarray:
 
 
 def _smaller_half(points: np.ndarray) -> np.ndarray | None:
-    """(N,) bool, the points (N, 2) beyond the straight cut that leaves the smallest boxes; None if none helps."""
+    """(N,) bool: points (N, 2) beyond the straight cut that gives the smallest boxes; None if none helps."""
     best, half = WORTH * np.ptp(points, axis=0).prod(), None
     for k in range(2):
         order = np.argsort(points[:, k], kind="stable")
@@ -142,7 +141,7 @@ def _growing_box(points: np.ndarray) -> np.ndarray:
 
 
 def _flatten(vertices, faces, axis, chart) -> tuple[np.ndarray, np.ndarray]:
-    """Every chart seen along its axis and turned to stand upright: (U, 2) metres and (F, 3) into them."""
+    """Every chart projected along its axis and rotated upright: (U, 2) metres, and (F, 3) indices."""
     corners = np.repeat(chart, 3) * len(vertices) + faces.ravel()
     corners, first, index = np.unique(corners, return_index=True, return_inverse=True)
     owner, vertex = np.divmod(corners, len(vertices))
@@ -150,7 +149,7 @@ def _flatten(vertices, faces, axis, chart) -> tuple[np.ndarray, np.ndarray]:
     count = np.bincount(owner)
     centred = flat - np.stack([np.bincount(owner, flat[:, k]) / count for k in range(2)], 1)[owner]
     xx, yy, xy = (np.bincount(owner, centred[:, a] * centred[:, b]) for a, b in ((0, 0), (1, 1), (0, 1)))
-    turn = np.pi / 2 - 0.5 * np.arctan2(2 * xy, xx - yy)  # the longest direction goes up
+    turn = np.pi / 2 - 0.5 * np.arctan2(2 * xy, xx - yy)  # the longest direction becomes vertical
     c, s = np.cos(turn)[owner], np.sin(turn)[owner]
     return np.stack([c * centred[:, 0] - s * centred[:, 1], s * centred[:, 0] + c * centred[:, 1]], 1), (
         index.reshape(-1, 3)
@@ -158,7 +157,7 @@ def _flatten(vertices, faces, axis, chart) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pack(flat: np.ndarray, index: np.ndarray, chart: np.ndarray, size: int) -> np.ndarray:
-    """(U, 2) places in texels of charts (U, 2) metres, as large as fits, all to one scale."""
+    """(U, 2) positions in texels of charts (U, 2) in metres, at one scale, as large as possible."""
     owner = np.empty(len(flat), np.int64)
     owner[index] = chart[:, None]
     count = int(chart.max()) + 1
@@ -181,7 +180,7 @@ def _pack(flat: np.ndarray, index: np.ndarray, chart: np.ndarray, size: int) -> 
 
 
 def _skyline(boxes: np.ndarray, size: int) -> np.ndarray | None:
-    """(C, 2) lower left corners of boxes (C, 2), texels, each laid as low as it goes; None if they do not fit."""
+    """(C, 2) lower left corners of boxes (C, 2), texels, each as low as possible; None if they do not fit."""
     if boxes.prod(1).sum() > size * size or boxes.max() > size:
         return None
     sky, out = np.zeros(size, np.int64), np.empty((len(boxes), 2), np.int64)
@@ -197,7 +196,7 @@ def _skyline(boxes: np.ndarray, size: int) -> np.ndarray | None:
 
 
 def _covered(uv, index, vertices, faces, axis, size) -> np.ndarray:
-    """Faces that lie under others of their chart: those seen from behind where another is seen in front."""
+    """Faces that lie under other faces of their chart."""
     height = (vertices[faces] * np.abs(_AXES[axis])[:, None]).sum(-1) * np.sign(_AXES[axis].sum(1))[:, None]
     z = np.empty(len(uv))
     z[index] = height

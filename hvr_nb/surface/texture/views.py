@@ -1,7 +1,7 @@
-"""What each picture of a clip shows of a textured surface, texel by texel.
+"""The texels of a surface that each picture of a clip shows (docs/surface.md, 11).
 
-A texel is a point of the surface; the z-buffer of the surface as it stands in a frame says whether the
-camera sees it there (specs/surface.md A12: at most 68 degrees off).
+A texel is a point of the surface. The z-buffer of the surface in the pose of a frame tells whether the
+camera sees it there; views more than 68 degrees off do not count.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from hvr_nb.geometry.nearest import on_surface
 from hvr_nb.geometry.raster import rasterize, rasterize_pixels
 from hvr_nb.types import Camera, Mesh
 
-GRAZING = 0.37  # cosine of 68 degrees: flatter views do not count (specs/surface.md A12)
-UNDER = 0.0015  # metres: a point this far under what a pixel shows is hidden, the body under cloth too
-BEFORE = 0.015  # metres: nothing may stand so far before a point close by, for outlines mix colours
-FRINGE = 5  # pixels, side of the square that is close by
+GRAZING = 0.37  # cosine of 68 degrees, the largest angle of a view
+UNDER = 0.0015  # metres; a point this far behind the surface that its pixel shows is hidden
+BEFORE = 0.015  # metres; a point with a surface this far in front of it nearby is left out (mixed colours)
+FRINGE = 5  # pixels, side of the square that counts as nearby
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Texels:
 
     flat: np.ndarray  # (N,) row * S + column
     face: np.ndarray  # (N,) face of the mesh
-    bary: np.ndarray  # (N, 3) where in it
+    bary: np.ndarray  # (N, 3) barycentric coordinates in it
 
 
 def find_texels(uv: np.ndarray, uv_faces: np.ndarray, size: int) -> Texels:
-    """Which texels of a texture lie on the surface, and where on it.
+    """The texels of a texture that lie on the surface, and their points on it.
 
     Args:
         uv: (U, 2) texture coordinates. uv_faces: (F, 3). size: side, texels.
@@ -54,15 +54,14 @@ def observe(
     *,
     shift: np.ndarray | None = None,
 ):
-    """What one picture shows of a surface.
+    """The texels that one picture shows.
 
     Args:
-        mesh: the surface as it stands in the frame. frame: (H, W, 3) uint8. alpha: (H, W) uint8.
-        shift: (H, W, 2) pixels from where the surface says a point is to where the picture shows it.
+        mesh: the surface in the pose of the frame. frame: (H, W, 3) uint8. alpha: (H, W) uint8.
+        shift: (H, W, 2) pixels from the projection of a point to where the picture shows it.
 
     Returns:
-        (M,) texels that it shows, (M, 3) uint8 their colours, (M,) weights: squared cosine towards the
-        camera, and nearness.
+        (M,) texels, (M, 3) uint8 colours, (M,) weights: squared cosine of the viewing angle, times nearness.
     """
     nearest, _, _ = rasterize(mesh.vertices, mesh.faces, camera)
     nearest = np.where(np.isfinite(nearest), nearest, 1e3).astype(np.float32)
@@ -82,7 +81,7 @@ def observe(
     row, col = np.clip(y, 0, height - 1).astype(int), np.clip(x, 0, width - 1).astype(int)
     good = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (z > 0) & (cosine > GRAZING)
     steep = np.sqrt(1 - np.minimum(cosine, 1) ** 2) / np.maximum(cosine, GRAZING)
-    slope = steep * z / camera.K[0, 0]  # metres of depth a pixel
+    slope = steep * z / camera.K[0, 0]  # metres of depth per pixel
     good &= z < bilinear(nearest, x, y) + UNDER + slope / 4
     good &= z < about[row, col] + BEFORE + FRINGE / 2 * slope
     at, x, y, z, cosine = at[good], x[good], y[good], z[good], cosine[good]
@@ -96,13 +95,13 @@ def observe(
 
 def bilinear(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(M,) or (M, 3) values of a picture (H, W[, 3]) at pixel positions (M,), centres at +0.5."""
-    wide = 1024  # remap takes pictures, of less than 32768 a side
+    wide = 1024  # OpenCV's remap takes pictures with sides under 32768
     where = (np.resize(np.append(a - 0.5, 0).astype(np.float32), (len(a) // wide + 1, wide)) for a in (x, y))
     out = cv2.remap(picture, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return out.reshape(-1, *picture.shape[2:])[: len(x)]
 
 
 def beyond_charts(image: np.ndarray, surface: np.ndarray) -> np.ndarray:
-    """The image (S, S, 3) with texels off the surface (S, S) bool in the colours of the nearest on it."""
+    """The image (S, S, 3) whose texels off the surface, (S, S) bool, have the colour of the nearest on it."""
     row, col = ndimage.distance_transform_edt(~surface, return_distances=False, return_indices=True)
     return image[row, col]
