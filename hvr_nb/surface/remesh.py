@@ -28,7 +28,7 @@ def distance_grid(vertices: np.ndarray, faces: np.ndarray, cell: float, *, margi
 
 
 def _signed_by_flood(distance: np.ndarray, cell: float) -> np.ndarray:
-    """Distances (X, Y, Z) whose signs away from the surface come from a flood fill from the grid's corner.
+    """Distances (X, Y, Z) whose signs away from the surface come from a flood fill from a corner.
 
     The sign of the nearest normal is wrong beside folds and cracks.
     """
@@ -39,7 +39,7 @@ def _signed_by_flood(distance: np.ndarray, cell: float) -> np.ndarray:
 
 
 def remeshed(vertices: np.ndarray, faces: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
-    """Distances (X, Y, Z) whose signs away from the surface come from a flood fill from a corner.
+    """A surface (V, 3), (F, 3) with new, even triangles of side ``cell``, metres; its topology may change."""
     field, low = distance_grid(vertices, faces, cell)
     return surface_of(ndimage.gaussian_filter(field, 0.5), low, cell)
 
