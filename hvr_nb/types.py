@@ -159,7 +159,7 @@ class Normals:
 class Joints3D:
     """A 3D skeleton per frame."""
 
-    points: np.ndarray = shaped("float (T, J, 3)")  # metres, world axes
+    points: np.ndarray = shaped("float or nan (T, J, 3)")  # metres, world axes; finite where valid
     valid: np.ndarray = shaped("bool (T,)")
     names: tuple[str, ...] = SMPL_JOINT_NAMES  # J names
 

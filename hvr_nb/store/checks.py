@@ -61,7 +61,7 @@ def check_value(value, sizes: Mapping[str, int] | None = None) -> None:
     for field in dataclasses.fields(value):
         item = getattr(value, field.name)
         if dataclasses.is_dataclass(item):
-            check_value(item)
+            check_value(item, sizes)
         elif "layout" in field.metadata and item is not None:
             item = np.asarray(item)
             check_layout(field, item.shape, item.dtype, lengths)
@@ -70,25 +70,26 @@ def check_value(value, sizes: Mapping[str, int] | None = None) -> None:
         elif isinstance(item, float) and not np.isfinite(item):
             raise ValueError(f"{field.name} is {item}")
     agree = _AGREE.get(type(value))
-    if agree is not None and (complaint := agree(value)):
+    if agree is not None and (complaint := agree(value, lengths)):
         raise ValueError(complaint)
 
 
-def _camera(camera: Camera) -> str:
+def _camera(camera: Camera, sizes: Mapping[str, int]) -> str:
     if min(camera.K[0, 0], camera.K[1, 1]) <= 0:
         return f"K has focal lengths {camera.K[0, 0]:.4g} and {camera.K[1, 1]:.4g}; they must be positive"
-    if min(camera.width, camera.height) < 1:
-        return f"the picture is {camera.width}x{camera.height} pixels"
+    width, height = sizes.get("W", camera.width), sizes.get("H", camera.height)
+    if (camera.width, camera.height) != (width, height) or min(width, height) < 1:
+        return f"the camera's picture is {camera.width}x{camera.height}, the frames are {width}x{height}"
     return ""
 
 
-def _joints(joints: Joints3D) -> str:
+def _joints(joints: Joints3D, _sizes: Mapping[str, int]) -> str:
     if len(joints.names) != joints.points.shape[1]:
         return f"{len(joints.names)} names for {joints.points.shape[1]} joints"
     return "" if np.isfinite(joints.points[joints.valid]).all() else "points of valid frames are not finite"
 
 
-def _canonical(canonical: Canonical) -> str:
+def _canonical(canonical: Canonical, _sizes: Mapping[str, int]) -> str:
     if canonical.faces.min(initial=0) < 0 or canonical.faces.max(initial=0) >= len(canonical.vertices):
         return "faces point at vertices that are not there"
     if canonical.parts.max(initial=0) >= len(canonical.part_names):

@@ -43,6 +43,16 @@ STAGES = {
     "body": ("03_body", ("keypoints", "masks", "camera")),
     "canonical": ("04_canonical", ("body",)),
 }
+KINDS = {
+    "camera": Camera,
+    "keypoints": Keypoints,
+    "masks": Masks,
+    "normals": Normals,
+    "joints3d": Joints3D,
+    "lifted": Joints3D,
+    "body": Body,
+    "canonical": Canonical,
+}
 _FILES = {"frames": "frames/manifest.json", "masks": "masks/manifest.json"}
 
 
@@ -163,15 +173,17 @@ class Clip:
         """Write an artefact atomically with the fingerprints of what it was made from.
 
         Args:
-            artefact: a key of ``STAGES`` other than "frames".
-            value: its dataclass.
+            artefact: a key of ``KINDS``.
+            value: of that kind.
             params: the parameters it was made with, kept as provenance.
 
         Raises:
             HvrError: the value does not fit the clip's frames, is not finite, or cannot be written.
         """
-        if artefact == "frames" or artefact not in STAGES:
-            raise HvrError(f"{artefact!r} cannot be saved; one of {', '.join(list(STAGES)[1:])} can")
+        if artefact not in KINDS:
+            raise HvrError(f"{artefact!r} cannot be saved; one of {', '.join(KINDS)} can")
+        if not isinstance(value, KINDS[artefact]):
+            raise HvrError(f"{artefact} is a {KINDS[artefact].__name__}, not a {type(value).__name__}")
         try:
             check_value(value, self._sizes())
         except ValueError as error:
@@ -193,12 +205,13 @@ class Clip:
         """Lengths that the frames set for all artefacts."""
         return {"T": len(self), "H": self.size[1], "W": self.size[0]}
 
-    def load(self, artefact: str, kind: type):
-        """Read an npz artefact as dataclass ``kind``; refuse one whose inputs have changed."""
+    def _read(self, artefact: str):
+        """Read an npz artefact; refuse one whose inputs have changed."""
         self._check_inputs(artefact)
         now = self.fingerprint(artefact)
         if self._cache.get(artefact, ("",))[0] != now:
-            value, _ = read_npz(self.path(artefact), kind, remedy=_remedy(artefact), sizes=self._sizes())
+            kind, path = KINDS[artefact], self.path(artefact)
+            value, _ = read_npz(path, kind, remedy=_remedy(artefact), sizes=self._sizes())
             self._cache[artefact] = now, value
         return self._cache[artefact][1]
 
@@ -269,12 +282,12 @@ class Clip:
     @property
     def camera(self) -> Camera:
         """The camera of stage 00 (the body carries its own, perhaps refined, one)."""
-        return self.load("camera", Camera)
+        return self._read("camera")
 
     @property
     def keypoints(self) -> Keypoints:
         """2D joints, stage 01."""
-        return self.load("keypoints", Keypoints)
+        return self._read("keypoints")
 
     @property
     def masks(self) -> Masks:
@@ -288,27 +301,27 @@ class Clip:
     @property
     def normals(self) -> Normals:
         """Directions of the visible surface; only imported clips have them."""
-        return self.load("normals", Normals)
+        return self._read("normals")
 
     @property
     def joints3d(self) -> Joints3D:
         """The detector's 3D skeleton, stage 03."""
-        return self.load("joints3d", Joints3D)
+        return self._read("joints3d")
 
     @property
     def lifted(self) -> Joints3D:
         """The lifted 3D skeleton, stage 03."""
-        return self.load("lifted", Joints3D)
+        return self._read("lifted")
 
     @property
     def body(self) -> Body:
         """SMPL parameters, stage 03."""
-        return self.load("body", Body)
+        return self._read("body")
 
     @property
     def canonical(self) -> Canonical:
         """The body in its big pose, stage 04."""
-        return self.load("canonical", Canonical)
+        return self._read("canonical")
 
     # -- avatars ------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from pathlib import Path
 
 import cv2
@@ -66,21 +67,21 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
 def read_image(path: str | Path, *, remedy: str) -> np.ndarray:
     """Read a PNG or JPEG as RGB (H, W, 3) or grey (H, W) uint8 (uint16 where the file has 16 bits)."""
     data = np.fromfile(path, np.uint8) if Path(path).is_file() else np.zeros(0, np.uint8)
-    width, height = picture_size(data)
-    if width * height > MAX_PIXELS:
-        raise HvrError(
-            f"{path} is {width}x{height}, more than {MAX_PIXELS / 1e6:.0f} million pixels; {remedy}"
-        )
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if width else None
+    pixels = _stated_pixels(data)
+    if pixels > MAX_PIXELS:
+        raise HvrError(f"{path} has more than {MAX_PIXELS / 1e6:.0f} million pixels; {remedy}")
+    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if pixels else None
     if image is None:
         raise HvrError(f"{path} is missing or damaged; {remedy}")
     return image if image.ndim == 2 else np.ascontiguousarray(image[..., 2::-1])
 
 
-def picture_size(data: np.ndarray) -> tuple[int, int]:
-    """Width and height that the bytes (N,) of a PNG or JPEG state, before they are decoded; 0, 0 if of neither."""
+def _stated_pixels(data: np.ndarray) -> float:
+    """Pixels that the bytes of a PNG or JPEG state, before they are decoded; 0 where they are of neither."""
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
-            return image.size
+            return image.width * image.height
+    except Image.DecompressionBombError:
+        return math.inf
     except Exception:  # noqa: BLE001  a hostile or damaged header can fail in any way
-        return 0, 0
+        return 0

@@ -119,10 +119,8 @@ def _holds(folder: Path, frames: np.ndarray, index: FrameIndex, digest: str) -> 
 def _replaceable(folder: Path, frames: np.ndarray, index: FrameIndex) -> set[str]:
     """Files of a folder that stage 00 wrote and may replace.
 
-    Where the index is damaged these are the pictures that are the same as the new ones, or damaged too.
+    Where the index is lost these are the pictures that equal the new ones, or are what a power cut left of one.
     """
-    if not (folder / MANIFEST).exists():
-        return set()
     try:
         names = read_index(folder)[0].names
     except HvrError:
@@ -135,7 +133,8 @@ def _is_lost_or_same(path: Path, frame: np.ndarray) -> bool:
     try:
         return np.array_equal(read_image(path, remedy=""), frame)
     except HvrError:
-        return True
+        data = path.read_bytes() if path.is_file() else b""
+        return data.startswith(b"\x89PNG") or not data.strip(b"\0")
 
 
 def read_frames(folder: Path, index: FrameIndex) -> np.ndarray:

@@ -18,7 +18,7 @@ from hvr_nb.methods import method
 from hvr_nb.render.cameras import turntable
 from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.clip import Clip
-from hvr_nb.types import Camera, Canonical
+from hvr_nb.types import Camera
 from hvr_nb.viewing.views import as_view
 
 
@@ -52,7 +52,7 @@ def main() -> None:
         draw_skeleton(image, clip.keypoints.points[k])[box],
         draw_mask(image, masks.alpha[k], masks.labels[k], label_set=masks.label_set)[box],
         body_overlay(clip.frames[k : k + 1], clip.body.frame(k), model)[0][box],
-        as_view(clip.load("canonical", Canonical), color="parts").panels.popitem()[1](0),
+        as_view(clip.canonical, color="parts").panels.popitem()[1](0),
     ]
     for camera in (cameras[0], cameras[2], cameras[4]):
         picture = avatar.render(camera, body.frame(k), frame=None)

@@ -13,6 +13,7 @@ import nbformat
 import numpy as np
 import papermill
 import pytest
+from tiny_notebooks import ran, video_file, write_notebook
 
 from hvr_nb.batch import NotebookFailed, check_parameters, run_chain, run_notebook, run_videos, summary
 from hvr_nb.batch.chain import chain_parameters, find_notebooks, stage_called
@@ -42,14 +43,6 @@ c.save("keypoints", Keypoints(points, filled, np.ones(2, bool), np.zeros((2, 4))
 """
 
 
-def write_notebook(path: Path, parameters: str, *cells: str) -> Path:
-    first = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
-    nb = nbformat.v4.new_notebook(cells=[first, *map(nbformat.v4.new_code_cell, cells)])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(nb, path)
-    return path
-
-
 @pytest.fixture
 def notebooks(tmp_path):
     """Two stages: a text file becomes a clip, the clip gets keypoints."""
@@ -59,12 +52,6 @@ def notebooks(tmp_path):
         folder / "01_keypoints.ipynb", 'clip: str = "x"  # clip\nscale: float = 1.0  # px', KEYPOINTS
     )
     return folder
-
-
-def video_file(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 def test_parameters_are_read_and_checked(tmp_path):
@@ -165,10 +152,6 @@ def test_full_disk_is_said_plainly(tmp_path, monkeypatch):
     with pytest.raises(HvrError, match="disk is full"):
         run_notebook(nb, tmp_path / "out.ipynb", cwd=tmp_path, params={})
     assert not (tmp_path / "out.done.json").exists()
-
-
-def ran(stages):
-    return [s.stage for s in stages if not s.skipped]
 
 
 def test_chain_runs_only_what_changed(tmp_path, notebooks):

@@ -45,7 +45,7 @@ def make_clip(data: Path, *, motion: str, frames: int, size: int, seed: int) -> 
 def load_scene(folder: Path, *, image_scale: float = 1.0, frames: int = 0) -> Scene:
     """Load a clip, its pictures shrunk by ``image_scale``, with ``frames`` of its frames (0 = all)."""
     clip, model = Clip.open(folder), load_body_model()
-    body, canonical = clip.body, clip.load("canonical", Canonical)
+    body, canonical = clip.body, clip.canonical
     which = spread_indices(len(body), frames or len(body))
     pictures = load_training_pictures(clip, body.camera, image_scale=image_scale)
     body = replace(body, camera=pictures.camera)
