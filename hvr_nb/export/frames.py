@@ -23,6 +23,7 @@ from hvr_nb.methods import Avatar, require_gives
 from hvr_nb.metrics.images import iou
 from hvr_nb.store.atomic_files import atomic_folder
 from hvr_nb.store.files import read_image, write_image
+from hvr_nb.store.inside import check_names
 from hvr_nb.store.video import write_video
 from hvr_nb.types import Camera, HvrError, Mesh
 
@@ -86,6 +87,7 @@ def export_frames(
             f"the avatar has {len(body)} frames of {camera.width}x{camera.height}; given were {len(frames)} "
             f"of {frames.shape[2]}x{frames.shape[1]}, {len(alpha)} masks"
         )
+    check_names(names, "the frames' names", "give plain names that differ")
     rest = avatar.surface(None)
     view = viewpoint(
         *(f(rest.vertices.astype(np.float64), 0) for f in (np.min, np.max)), angle=0.0, height=camera.height

@@ -17,7 +17,9 @@ from tqdm import tqdm
 
 from hvr_nb.drawing.pictures import to_uint8
 from hvr_nb.methods import Avatar, require_gives
+from hvr_nb.store.digests import file_digest
 from hvr_nb.store.files import read_image, read_json, write_image, write_json
+from hvr_nb.store.inside import check_names
 from hvr_nb.store.video import write_video
 from hvr_nb.types import Body, Camera, HvrError
 
@@ -65,14 +67,14 @@ def render_pictures(
         raise HvrError(
             f"{count} cameras, {len(names)} names, {len(frames)} frames and {len(body)} poses differ"
         )
+    check_names(names, folder, "give plain names that differ")
     key = _key(avatar, body, cameras, frames)
-    manifest = folder / "manifest.json"
-    kept = manifest.exists() and read_json(manifest, remedy="delete the folder").get("key") == key
-    video = folder.with_suffix(".mp4")
-    if not kept:
-        write_json(manifest, {"key": key, "complete": False, "names": []})
+    manifest, video = folder / "manifest.json", folder.with_suffix(".mp4")
+    state = _kept(manifest, key)
+    done = {name for name in names if name in state["names"] and _is_whole(folder, name)}
+    if len(done) < count:
+        write_json(manifest, {"key": key, "complete": False, "names": sorted(done)})
         video.unlink(missing_ok=True)  # of other pictures; a run killed before the new one would keep it
-    done = set(read_json(manifest, remedy="delete the folder")["names"])
     for k in tqdm(range(count), desc=f"rendering {folder.name}", unit="frame"):
         if names[k] in done:
             continue
@@ -82,11 +84,31 @@ def render_pictures(
         write_depth(folder / "depth" / f"{names[k]}.png", picture.depth)
         done.add(names[k])
         if (k + 1) % 8 == 0 or k + 1 == count:
-            write_json(manifest, {"key": key, "complete": k + 1 == count, "names": sorted(done)})
+            write_json(manifest, {"key": key, "complete": len(done) == count, "names": sorted(done)})
     pictures = load_pictures(folder, names)
-    if not video.exists():
+    if not video.is_file() or file_digest(video) != state.get("video"):
         write_video(video, pictures.rgb, fps=fps, times=times)
+        written = {"key": key, "complete": True, "names": sorted(names), "video": file_digest(video)}
+        write_json(manifest, written)
     return pictures
+
+
+def _kept(manifest: Path, key: str) -> dict:
+    """The manifest of pictures that are the same as those of ``key``, or one of none."""
+    try:
+        state = read_json(manifest, remedy="")
+    except HvrError:  # missing, or cut by a power failure
+        state = {}
+    return state if state.get("key") == key and isinstance(state.get("names"), list) else {"names": []}
+
+
+def _is_whole(folder: Path, name: str) -> bool:
+    """Whether all pictures of a name can be read."""
+    try:
+        load_pictures(folder, [name])
+    except HvrError:
+        return False
+    return True
 
 
 def _key(avatar, body: Body, cameras, frames) -> str:
@@ -101,13 +123,17 @@ def _key(avatar, body: Body, cameras, frames) -> str:
 
 
 def load_pictures(folder: str | Path, names: Sequence[str] | None = None) -> Pictures:
-    """Read a rendered folder; ``names`` None takes all that its manifest lists."""
+    """Read a rendered folder; ``names`` None takes all that its manifest lists.
+
+    Raises:
+        HvrError: it is not complete, or a picture is missing or damaged.
+    """
     folder, remedy = Path(folder), "run 06_render again"
     if names is None:
         manifest = read_json(folder / "manifest.json", remedy=remedy)
         if not manifest.get("complete"):
             raise HvrError(f"{folder} is not complete; {remedy}")
-        names = manifest["names"]
+        names = check_names(manifest.get("names") or [], folder / "manifest.json", remedy)
 
     def stack(layer: str) -> np.ndarray:
         return np.stack([read_image(folder / layer / f"{n}.png", remedy=remedy) for n in names])

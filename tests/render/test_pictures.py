@@ -1,5 +1,6 @@
 """Stage 06 with a stand-in avatar: turntable geometry, kept pictures, resuming, compositing."""
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -124,6 +125,53 @@ def test_an_old_video_does_not_outlive_its_pictures(tmp_path, body, joints):
     with pytest.raises(KeyboardInterrupt):
         render_pictures(FlatAvatar(die_at=1), body.frame(0), cameras[2:], folder, names=names, fps=5)
     assert not folder.with_suffix(".mp4").exists(), "it shows other views"
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x89PNG cut"])
+def test_damaged_pictures_and_films_are_made_again(tmp_path, body, joints, damage):
+    cameras, folder = turntable(body.camera, joints, views=4), tmp_path / "t"
+    call = {"names": ["a", "b", "c", "d"], "fps": 5}
+    first = render_pictures(FlatAvatar(), body.frame(0), cameras, folder, **call)
+    film = folder.with_suffix(".mp4").read_bytes()
+    for layer, name in (("rgb", "b"), ("depth", "d")):
+        (folder / layer / f"{name}.png").write_bytes(damage)
+    with pytest.raises(HvrError, match="b.png is missing or damaged; run 06_render again"):
+        load_pictures(folder)
+    folder.with_suffix(".mp4").write_bytes(film[:300])
+    second = FlatAvatar()
+    again = render_pictures(second, body.frame(0), cameras, folder, **call)
+    assert (
+        second.calls == 2
+        and np.array_equal(again.rgb, first.rgb)
+        and np.array_equal(again.depth, first.depth)
+    )
+    assert folder.with_suffix(".mp4").read_bytes() == film
+    folder.with_suffix(".mp4").write_bytes(film[:300])  # the film alone
+    render_pictures(second, body.frame(0), cameras, folder, **call)
+    assert second.calls == 2 and folder.with_suffix(".mp4").read_bytes() == film
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"names": 3}', "[" * 100_000], ids=len)
+def test_a_damaged_manifest_means_that_all_is_rendered_again(tmp_path, body, joints, text):
+    cameras, folder = turntable(body.camera, joints, views=2), tmp_path / "t"
+    render_pictures(FlatAvatar(), body.frame(0), cameras, folder, names=["a", "b"], fps=5)
+    (folder / "manifest.json").write_text(text)
+    second = FlatAvatar()
+    render_pictures(second, body.frame(0), cameras, folder, names=["a", "b"], fps=5)
+    assert second.calls == 2 and load_pictures(folder).rgb.shape[0] == 2
+
+
+@pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "a/b", ".a"])
+def test_pictures_have_plain_names(tmp_path, body, joints, name):
+    cameras, folder = turntable(body.camera, joints, views=2), tmp_path / "in" / "t"
+    with pytest.raises(HvrError, match="cannot be the name of a frame"):
+        render_pictures(FlatAvatar(), body.frame(0), cameras, folder, names=["a", name], fps=5)
+    assert not list(tmp_path.rglob("*.png"))
+    render_pictures(FlatAvatar(), body.frame(0), cameras, folder, names=["a", "b"], fps=5)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"names": ["a", name]}))
+    with pytest.raises(HvrError, match="cannot be the name of a frame; run 06_render again"):
+        load_pictures(folder)
 
 
 def test_as_many_cameras_as_names_are_needed(tmp_path, body):

@@ -18,6 +18,7 @@ from hvr_nb.formats.joints2d.people import (
     load_json,
 )
 from hvr_nb.store.atomic_files import atomic
+from hvr_nb.store.inside import check_names
 from hvr_nb.types import Body, Camera, HvrError
 
 
@@ -106,6 +107,7 @@ def write_smpl(
     Returns:
         The folder `smpl`.
     """
+    check_names(names, "the frames' names", "give plain names that differ")
     Rh, Th = from_standard(body.global_orient, body.transl, rest_pelvis(model, body.betas))
     if in_camera:
         to_camera = Rotation.from_matrix(body.camera.R)

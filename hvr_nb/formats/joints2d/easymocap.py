@@ -15,6 +15,7 @@ from hvr_nb.formats.joints2d.people import (
     with_means,
 )
 from hvr_nb.store.files import write_json
+from hvr_nb.store.inside import check_names
 from hvr_nb.types import HvrError, Keypoints
 
 
@@ -77,7 +78,7 @@ def write_annots(
     """
     target = Path(folder) / "annots" / sub
     width, height = size
-    for t, name in enumerate(names):
+    for t, name in enumerate(check_names(names, "the frames' names", "give plain names that differ")):
         people = [_person(keypoints, t)] if keypoints.found[t] else []
         write_json(
             target / f"{name}.json",
