@@ -93,7 +93,8 @@ def _people(args: argparse.Namespace, video) -> list:
         return detect_people(video.frames, fps=video.fps)
     from hvr_nb.formats.joints2d.keypoints import read_keypoints
 
-    return [read_keypoints(args.keypoints, names=video.names, size=video.frames.shape[2:0:-1])]
+    size = video.frames.shape[2:0:-1]
+    return [read_keypoints(args.keypoints, names=video.names, size=size, film=video.info)]
 
 
 def _chosen(who: str, people: list, *, size: tuple[int, int], fps: float) -> list:

@@ -55,7 +55,8 @@ def picture_film(
         raise HvrError(f"{folder} holds two pictures of one name (jpg and png); keep one of each")
     if passed_over:
         info["warnings"].append(f"not pictures, passed over: {', '.join(passed_over)}")
-    info |= {"frames": len(files), "fps": rate, "bytes": sum(f.stat().st_size for f in files)}
+    info |= {"frames": len(files), "fps": rate, "pictures": True}
+    info["bytes"] = sum(f.stat().st_size for f in files)
     shape = None
     for index in range(len(files))[picked.start : picked.stop : picked.step]:
         file = files[index]

@@ -64,7 +64,8 @@ def read_video(
     Returns:
         The Video. Its info holds file, sha256, bytes, size [w, h] of the source (upright), frames
         (number in the source, 0 where not known), fps of the source, rotation in degrees counter-clockwise,
-        mirrored, deinterlaced (number of frames), dropped (damaged packets skipped), pixel_aspect, focal in
+        mirrored, deinterlaced (number of frames), pictures (True for a folder of them), dropped (damaged
+        packets skipped), pixel_aspect, focal in
         pixels of the returned frames (0: not recorded) and warnings (list of str).
 
     Raises:

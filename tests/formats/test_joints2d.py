@@ -9,9 +9,9 @@ from scipy.spatial.transform import Rotation
 
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.formats.datasets import easymocap
-from hvr_nb.formats.joints2d.alphapose import read_alphapose
-from hvr_nb.formats.joints2d.easymocap import read_annots, write_annots
-from hvr_nb.formats.joints2d.openpose import read_openpose, write_openpose
+from hvr_nb.formats.joints2d.easymocap import write_annots
+from hvr_nb.formats.joints2d.keypoints import read_keypoints
+from hvr_nb.formats.joints2d.openpose import write_openpose
 from hvr_nb.geometry.camera import default_camera, project
 from hvr_nb.types import Body, Camera, HvrError, Keypoints
 
@@ -47,7 +47,7 @@ def test_openpose_round_trip(tmp_path):
     points = person()
     points[2] = 0  # nobody in the third frame
     write_openpose(tmp_path, as_keypoints(points), names=NAMES)
-    back = read_openpose(tmp_path, size=SIZE, names=NAMES)
+    back = read_keypoints(tmp_path, size=SIZE, names=NAMES)
     np.testing.assert_allclose(back.points, points, atol=1e-4)
     assert back.found.tolist() == [True, True, False, True, True, True] and back.source == "openpose"
     assert np.isnan(back.boxes[2]).all() and not back.filled.any()
@@ -60,29 +60,29 @@ def test_openpose_people_are_followed_not_taken_by_their_order(tmp_path):
     big, small = person(height=380, x=60), person(height=200, x=420, step=-5, seed=1)
     for t in range(6):
         openpose_file(tmp_path, f"video_{3 * t:012d}", [big[t], small[t]][:: 1 if t % 2 else -1])
-    first = read_openpose(tmp_path, size=SIZE, names=NAMES)
-    second = read_openpose(tmp_path, size=SIZE, names=NAMES, person=1)
+    first = read_keypoints(tmp_path, size=SIZE, names=NAMES)
+    second = read_keypoints(tmp_path, size=SIZE, names=NAMES, person=1)
     np.testing.assert_allclose(first.points, big)
     np.testing.assert_allclose(second.points, small)
     with pytest.raises(HvrError, match="person 2 was asked for.*show 2 people"):
-        read_openpose(tmp_path, size=SIZE, names=NAMES, person=2)
+        read_keypoints(tmp_path, size=SIZE, names=NAMES, person=2)
 
 
 def test_openpose_frames_by_count_and_by_their_own_numbers(tmp_path):
     points = person()
     for t in (1, 2, 4):
         openpose_file(tmp_path, f"clip_{t:012d}", [points[t]])
-    by_count = read_openpose(tmp_path, size=SIZE, count=6)
+    by_count = read_keypoints(tmp_path, size=SIZE, names=[f"{t:06d}" for t in range(6)])
     assert by_count.found.tolist() == [False, True, True, False, True, False]
     np.testing.assert_allclose(by_count.points[4], points[4])
-    assert read_openpose(tmp_path, size=SIZE).found.tolist() == [True, True, False, True]
+    assert read_keypoints(tmp_path, size=SIZE).found.tolist() == [True, True, True]  # the files' own
 
 
 def test_openpose_coco18_gets_a_mid_hip_and_no_feet(tmp_path):
     body25 = person(1)[0]
     order = [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]
     openpose_file(tmp_path, "000000", [body25[order]])
-    points = read_openpose(tmp_path, size=SIZE, names=["000000"]).points[0]
+    points = read_keypoints(tmp_path, size=SIZE, names=["000000"]).points[0]
     np.testing.assert_allclose(points[order], body25[order])
     np.testing.assert_allclose(points[8, :2], (body25[9, :2] + body25[12, :2]) / 2)
     assert points[8, 2] == min(body25[9, 2], body25[12, 2]) and (points[19:, 2] == 0).all()
@@ -92,10 +92,10 @@ def test_openpose_coco18_gets_a_mid_hip_and_no_feet(tmp_path):
     "text, message",
     [
         ("{", "not readable JSON"),
-        ("[]", "not an OpenPose file"),
-        ('{"people": [{}]}', "not an OpenPose"),
-        ('{"people": [{"pose_keypoints_2d": [1, 2, 3]}]}', "1 readable joints; 25 or 18"),
-        ('{"people": [{"pose_keypoints_2d": ["a"]}]}', "0 readable joints"),
+        ('{"people": 3}', "neither a picture's joints"),
+        ('{"people": [{}]}', "not laid out as 2D joints .KeyError"),
+        ('{"people": [{"pose_keypoints_2d": [1, 2, 3]}]}', "has 1 joints; layouts of 17, 18"),
+        ('{"people": [{"pose_keypoints_2d": ["a"]}]}', "not laid out as 2D joints"),
         ('{"people": []}', "show 0 people"),
         (json.dumps({"people": [{"pose_keypoints_2d": [0.5, 0.5, 0.9] * 25}]}), "keypoint_scale 0"),
     ],
@@ -103,12 +103,12 @@ def test_openpose_coco18_gets_a_mid_hip_and_no_feet(tmp_path):
 def test_bad_openpose_files(tmp_path, text, message):
     (tmp_path / "000000_keypoints.json").write_text(text)
     with pytest.raises(HvrError, match=message):
-        read_openpose(tmp_path, size=SIZE, names=["000000"])
+        read_keypoints(tmp_path, size=SIZE, names=["000000"])
 
 
 def test_no_openpose_files(tmp_path):
     with pytest.raises(HvrError, match="holds no"):
-        read_openpose(tmp_path, size=SIZE, names=NAMES)
+        read_keypoints(tmp_path, size=SIZE, names=NAMES)
 
 
 # -- AlphaPose ---------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def test_alphapose_coco17(tmp_path):
     joints[..., 2] = 0.8
     entries = [{"image_id": f"{3 * t}.jpg", "keypoints": joints[t].ravel().tolist()} for t in (5, 0, 1, 2)]
     path = alphapose_file(tmp_path / "results.json", entries)
-    keypoints = read_alphapose(path, size=SIZE, names=NAMES)
+    keypoints = read_keypoints(path, size=SIZE, names=NAMES)
     assert keypoints.found.tolist() == [True, True, True, False, False, True]
     np.testing.assert_allclose(keypoints.coco[[0, 1, 2, 5]], joints[[0, 1, 2, 5]])
     np.testing.assert_allclose(keypoints.points[1, 1, :2], joints[1, [5, 6], :2].mean(0))
@@ -143,7 +143,7 @@ def test_alphapose_halpe26_and_its_track_numbers(tmp_path):
             entries.append({"image_id": f"{t}.jpg", "keypoints": flat, "idx": [float(number)]})
     path = alphapose_file(tmp_path / "results.json", entries)
     for person_, truth, sure in ((0, seven, 1.0), (1, four, 0.3)):  # confidences above 1 become 1
-        points = read_alphapose(path, size=SIZE, count=6, person=person_).points
+        points = read_keypoints(path, size=SIZE, names=[f"{t:06d}" for t in range(6)], person=person_).points
         for halpe, body25 in ((0, 0), (2, 15), (6, 2), (18, 1), (19, 8), (20, 19), (23, 23), (25, 24)):
             np.testing.assert_allclose(points[:, body25, :2], truth[:, halpe])
         assert (points[..., 2] == sure).all()
@@ -153,20 +153,19 @@ def test_alphapose_halpe26_and_its_track_numbers(tmp_path):
     "text, message",
     [
         ("nonsense", "not readable JSON"),
-        ("{}", "not a list"),
-        ("[]", "not a list"),
-        ('[{"image_id": "0.jpg"}]', "not an AlphaPose file"),
-        ('[{"image_id": "0.jpg", "keypoints": [1, 2, 3]}]', "17 or 26 or 136"),
-        ('[{"image_id": "x.jpg", "keypoints": []}]', "no frame number"),
+        ("{}", "neither a picture's joints"),
+        ('[{"image_id": "0.jpg"}]', "not laid out as AlphaPose's"),
+        ('[{"image_id": "0.jpg", "keypoints": [1, 2, 3]}]', "has 1 joints; layouts of 17, 18"),
+        ('[{"image_id": "x.jpg", "keypoints": []}]', "has 0 joints"),
     ],
 )
 def test_bad_alphapose_files(tmp_path, text, message):
     path = tmp_path / "results.json"
     path.write_text(text)
     with pytest.raises(HvrError, match=message):
-        read_alphapose(path, size=SIZE, count=3)
+        read_keypoints(path, size=SIZE, names=NAMES)
     with pytest.raises(HvrError, match="does not exist"):
-        read_alphapose(tmp_path / "other.json", size=SIZE, count=3)
+        read_keypoints(tmp_path / "other.json", size=SIZE, names=NAMES)
 
 
 # -- EasyMocap ---------------------------------------------------------------------------------------
@@ -185,20 +184,20 @@ def test_annots_round_trip_and_layout(tmp_path):
     width, height = entry["bbox"][2] - entry["bbox"][0], entry["bbox"][3] - entry["bbox"][1]
     assert entry["area"] == pytest.approx(max(width, height) ** 2, abs=0.01)
     assert json.loads((folder / "000012.json").read_text())["annots"] == []
-    back = read_annots(folder, names=NAMES)
+    back = read_keypoints(folder, size=SIZE, names=NAMES)
     np.testing.assert_allclose(back.points, points, atol=0.0051)
     assert back.found.tolist() == [True] * 4 + [False, True]
 
 
 def test_damaged_easymocap_annotations_are_refused(tmp_path):
     with pytest.raises(HvrError, match="no .json files"):
-        read_annots(tmp_path)
+        read_keypoints(tmp_path, size=SIZE)
     (tmp_path / "000000.json").write_text('{"annots": []}')
-    with pytest.raises(HvrError, match="not an EasyMocap annotation"):
-        read_annots(tmp_path)
+    with pytest.raises(HvrError, match="not laid out as 2D joints .KeyError"):
+        read_keypoints(tmp_path, size=SIZE)
     (tmp_path / "000000.json").write_text('{"height": 4, "width": 4, "annots": [{"keypoints": [[1, 2]]}]}')
-    with pytest.raises(HvrError, match="25 are expected"):
-        read_annots(tmp_path)
+    with pytest.raises(HvrError, match="not laid out as 2D joints"):
+        read_keypoints(tmp_path, size=SIZE)
 
 
 @pytest.fixture(scope="module")

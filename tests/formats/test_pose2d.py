@@ -7,9 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from hvr_nb.formats.joints2d.coco import read_coco
 from hvr_nb.formats.joints2d.keypoints import read_keypoints
-from hvr_nb.formats.joints2d.pose_npz import read_pose_npz
 from hvr_nb.types import HvrError
 
 SIZE = (640, 480)
@@ -89,16 +87,16 @@ def test_poseflow_tracks_say_who_is_who(tmp_path):
     [
         ({"images": [], "annotations": [{"image_id": 3, "keypoints": [0] * 51}]}, "not laid out as COCO"),
         ({"images": [], "annotations": []}, "no person with joints"),
-        ([{"image_id": 3, "keypoints": [1, 2, 3]}], "17 or 26 or 136"),
-        ({"0.jpg": ["x"]}, "not laid out as COCO's or PoseFlow"),
+        ([{"image_id": 3, "keypoints": [1, 2, 3]}], "has 1 joints"),
+        ({"0.jpg": [{"keypoints": [0] * 51}, "x"]}, "not laid out as PoseFlow's"),
     ],
 )
 def test_bad_coco_files(tmp_path, content, message):
     path = write(tmp_path / "bad.json", content)
     with pytest.raises(HvrError, match=message):
         read(path)
-    with pytest.raises(HvrError, match="neither COCO's results"):
-        read_coco(write(tmp_path / "other.json", {"shapes": 3}), size=SIZE)
+    with pytest.raises(HvrError, match="neither a picture's joints"):
+        read(write(tmp_path / "other.json", {"shapes": 3}))
 
 
 def detectron(path, people):
@@ -163,7 +161,7 @@ def test_kpts_arrays_with_and_without_confidence(tmp_path):
     np.savez(path, kpts=BIG)
     np.testing.assert_allclose(read(path).coco, BIG)
     np.testing.assert_allclose(read(path, names=["000001", "000003"]).coco, BIG[[1, 3]])
-    np.testing.assert_allclose(read_pose_npz(path, size=SIZE).coco, BIG)
+    np.testing.assert_allclose(read_keypoints(path, size=SIZE).coco, BIG)
     with pytest.raises(HvrError, match="has 5 frames, the clip 6"):
         read(path, names=[f"{i}" for i in range(6)])
 
@@ -179,7 +177,7 @@ def test_bad_npz_files_are_refused_and_never_run(tmp_path, capsys):
     with pytest.raises(HvrError, match="holds other; an npz of 2D joints has"):
         read(path)
     np.savez(path, kpts=np.zeros((5, 16, 2)))
-    with pytest.raises(HvrError, match=r"shape \(5, 16, 2\)"):
+    with pytest.raises(HvrError, match="person 0 was asked for|has 16 joints"):
         read(path)
     np.savez(path, boxes=np.zeros(3), keypoints=np.zeros(3))
     with pytest.raises(HvrError, match="not laid out as 2D joints"):

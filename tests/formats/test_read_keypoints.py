@@ -43,7 +43,7 @@ def test_anything_else_is_refused(tmp_path):
     with pytest.raises(HvrError, match="no .json files"):
         read_keypoints(tmp_path, names=NAMES, size=(10, 10))
     (tmp_path / "000000.json").write_text('{"shapes": []}')
-    with pytest.raises(HvrError, match="neither OpenPose"):
+    with pytest.raises(HvrError, match="neither a picture's joints as OpenPose"):
         read_keypoints(tmp_path, names=NAMES, size=(10, 10))
     (tmp_path / "000000.json").write_text("{")
     with pytest.raises(HvrError, match="JSON"):

@@ -13,10 +13,8 @@ from scipy.spatial.transform import Rotation
 
 from hvr_nb.body.model import BodyModel
 from hvr_nb.body.worlds import from_standard, rest_pelvis, to_standard
-from hvr_nb.formats.joints2d.easymocap import _frame_files
-from hvr_nb.formats.joints2d.people import (
-    load_json,
-)
+from hvr_nb.formats.joints2d.frames import match_pictures
+from hvr_nb.formats.joints2d.seen import read_json_content
 from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.inside import check_names
 from hvr_nb.types import Body, Camera, HvrError
@@ -28,7 +26,6 @@ def read_smpl(
     camera: Camera,
     model: BodyModel,
     names: list[str] | None = None,
-    count: int = 0,
     person: int = 0,
     in_camera: bool = True,
 ) -> Body:
@@ -38,7 +35,7 @@ def read_smpl(
         folder: one JSON file a frame.
         camera: the clip's camera.
         model: the body the parameters belong to; its pelvis enters the conversion.
-        names, count: frames, as in ``read_annots``.
+        names: T frame names of the clip, matched by name or number; None takes the files' own.
         person: the `id` in the files.
         in_camera: the parameters live in the camera's axes, as a monocular fit leaves them;
             False if they already live in the world of ``camera``.
@@ -49,7 +46,7 @@ def read_smpl(
     Raises:
         HvrError: no files, a damaged one, or nobody with this id.
     """
-    names, files = _frame_files(Path(folder), names, count)
+    names, files = _frame_files(Path(folder), names)
     rows = {index: row for index, file in files.items() if (row := _smpl_row(file, person)) is not None}
     if not rows:
         raise HvrError(f"{folder} has nobody with id {person} in these {len(names)} frames")
@@ -65,9 +62,20 @@ def read_smpl(
     return Body(betas, global_orient, poses, transl, camera, valid, model.hash)
 
 
+def _frame_files(folder: Path, names: list[str] | None) -> tuple[list[str], dict[int, Path]]:
+    """Frame names and the file of each frame that has one."""
+    files = sorted(folder.glob("*.json"))
+    if not files:
+        raise HvrError(f"{folder} holds no .json files; give the folder with one JSON file a frame")
+    stems = [file.stem for file in files]
+    names = names or stems
+    frames, _ = match_pictures(stems, names)
+    return names, {i: file for i, file in zip(frames, files, strict=True) if i is not None}
+
+
 def _smpl_row(file: Path, person: int) -> dict[str, np.ndarray] | None:
     """Rh (3,), Th (3,), poses (69,) and shapes (10,) of one person; None if it is not in the file."""
-    content = load_json(file)
+    content = read_json_content(file)
     try:
         people = content["annots"] if isinstance(content, dict) else content
         entry = next((p for p in people if p["id"] == person), None)

@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from hvr_nb.body.model import BodyModel, load_body_model
 from hvr_nb.body.worlds import on_model, rest_pelvis, shape_from_height, turned, turned_camera
-from hvr_nb.formats.joints2d.openpose import coco18_to_body25
+from hvr_nb.formats.joints2d.layouts import body25_of
 from hvr_nb.formats.joints2d.people import pick_person
 from hvr_nb.geometry.camera import resized_images, undistort_images
 from hvr_nb.store.clip import Clip
@@ -234,7 +234,7 @@ def _keypoints(sequence: Sequence, small: Camera) -> Keypoints:
     straight = cv2.undistortPoints(flat, camera.K, camera.dist, P=camera.K).reshape(points.shape[0], 18, 2)
     ratio = np.array([small.width / camera.width, small.height / camera.height])
     points[..., :2] = np.where(points[..., 2:] > 0, straight * ratio, 0.0)
-    people = [[coco18_to_body25(row)] if row[:, 2].any() else [] for row in points]
+    people = [[body25_of(row, "openpose18")] if row[:, 2].any() else [] for row in points]
     return pick_person(
         people,
         size=(small.width, small.height),

@@ -6,56 +6,27 @@ from pathlib import Path
 
 import numpy as np
 
-from hvr_nb.formats.joints2d.people import (
-    frame_index,
-    frame_names,
-    joint_array,
-    load_json,
-    pick_person,
-    with_means,
-)
+from hvr_nb.formats.joints2d.seen import joints_from
 from hvr_nb.store.files import write_json
 from hvr_nb.store.inside import check_names
-from hvr_nb.types import HvrError, Keypoints
+from hvr_nb.types import Keypoints
 
 
-def _frame_files(folder: Path, names: list[str] | None, count: int) -> tuple[list[str], dict[int, Path]]:
-    """Frame names and the file of each frame that has one."""
-    files = sorted(folder.glob("*.json"))
-    if not files:
-        raise HvrError(f"{folder} holds no .json files; give the folder with one JSON file a frame")
-    names = frame_names(names, count, [file.stem for file in files])
-    matched = {frame_index(file.stem, names): file for file in files}
-    return names, {i: matched[i] for i in sorted(k for k in matched if k is not None)}
+def is_annots(content) -> bool:
+    """Whether the content of a JSON file is one picture in EasyMocap's layout."""
+    return isinstance(content, dict) and isinstance(content.get("annots"), list)
 
 
-def read_annots(
-    folder: str | Path, *, names: list[str] | None = None, count: int = 0, person: int = 0
-) -> Keypoints:
-    """Read 2D joints from `annots/<sub>`; the image size stands in the files.
-
-    Args:
-        folder: one JSON file a frame. EasyMocap numbers people anew in each frame, so they are
-            followed by their boxes.
-        names: the clip's frame names, matched to the files by name or number.
-        count: instead of names, the number of frames, numbered from 0. With neither, the files'.
-        person: 0 is the most prominent person, 1 the next ...
+def annots_people(content: dict) -> tuple[list[np.ndarray], tuple[int, int]]:
+    """(J, 3) joints of everybody in one picture, and its width and height.
 
     Raises:
-        HvrError: no such files, a damaged one, or not so many people.
+        KeyError, TypeError, ValueError: it is laid out differently.
     """
-    names, files = _frame_files(Path(folder), names, count)
-    people: list[list[np.ndarray]] = [[] for _ in names]
-    size = (0, 0)
-    for index, file in files.items():
-        content = load_json(file)
-        try:
-            size = int(content["width"]), int(content["height"])
-            flats = [entry["keypoints"] for entry in content["annots"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise HvrError(f"{file} is not an EasyMocap annotation ({error}); check the folder") from error
-        people[index] = [with_means(joint_array(flat, file, (25,))) for flat in flats]
-    return pick_person(people, size=size, person=person, source="easymocap")
+    size = int(content["width"]), int(content["height"])
+    if min(size) < 1:
+        raise ValueError(f"pictures of {size[0]}x{size[1]}")
+    return [joints_from(entry["keypoints"]) for entry in content["annots"]], size
 
 
 def write_annots(

@@ -1,84 +1,75 @@
-"""People in separate per-frame lists of 2D joints, as every detector writes them, to one Keypoints."""
+"""One person of all that another program saw: in the clip's frames, in its pixels, followed through time."""
 
 from __future__ import annotations
 
-import json
-import re
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from hvr_nb.formats.joints2d.frames import match_pictures
+from hvr_nb.formats.joints2d.picture_size import check_one_size, pixels_of_clip
+from hvr_nb.formats.joints2d.seen import SeenPeople
 from hvr_nb.keypoints.identity import joint_box, link_people
-from hvr_nb.types import COCO17_FROM_BODY25, HvrError, Keypoints
+from hvr_nb.types import HvrError, Keypoints
 
 
-def load_json(path: Path):
-    """The content of a JSON file.
+def keypoints_of(
+    seen: SeenPeople,
+    path: Path,
+    *,
+    names: list[str] | None,
+    size: tuple[int, int],
+    film: dict,
+    given: Sequence[float] | None,
+    person: int,
+) -> Keypoints:
+    """One person of what was seen; arguments as ``read_keypoints``.
 
     Raises:
-        HvrError: missing or not JSON.
+        HvrError: naming ``path``: nobody, other joints, frames or pictures.
     """
+    people, ids = seen.body25(path), seen.ids
+    if given and not (len(given) == 2 and np.isfinite(given).all() and min(given) >= 1):
+        raise HvrError(f"the pictures' size is {given}; give their width and height in pixels")
+    film_size = tuple(int(v) for v in film.get("size") or size)
+    names = names or seen.pictures
+    counted = 0 if film.get("pictures") else int(film.get("frames") or 0)
     try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise HvrError(f"{path} does not exist; check the path") from None
-    except (ValueError, OSError) as error:
-        raise HvrError(f"{path} is not readable JSON ({error}); write it again") from error
-
-
-def joint_array(flat, path: Path, counts: tuple[int, ...]) -> np.ndarray:
-    """(N, 3) x, y, confidence from a flat or nested list, N being one of ``counts``."""
-    try:
-        joints = np.asarray(flat, float).reshape(-1, 3)
-    except (TypeError, ValueError):
-        joints = np.zeros((0, 3))
-    if len(joints) not in counts or not np.isfinite(joints).all():
-        expected = " or ".join(str(c) for c in counts)
-        raise HvrError(f"{path}: a person has {len(joints)} readable joints; {expected} are expected")
-    return joints
-
-
-def coco17_to_body25(joints: np.ndarray) -> np.ndarray:
-    """(25, 3) BODY_25 from COCO-17 (17, 3): neck and mid-hip as means, feet unknown (0)."""
-    out = np.zeros((25, 3))
-    out[list(COCO17_FROM_BODY25)] = joints
-    return with_means(out)
-
-
-def with_means(body25: np.ndarray) -> np.ndarray:
-    """BODY_25 (25, 3) with neck and mid-hip made from shoulders and hips where they are unknown."""
-    out = body25.copy()
-    for joint, pair in {1: [2, 5], 8: [9, 12]}.items():
-        if out[joint, 2] == 0:
-            out[joint] = [*out[pair, :2].mean(0), out[pair, 2].min()]
-    out[out[:, 2] <= 0] = 0
-    return out
-
-
-def frame_index(stem: str, names: list[str] | None) -> int | None:
-    """Which frame a file (or picture) of this stem belongs to; None where it belongs to none.
-
-    The stem is a frame's name, or its last number is the same as the name's.
-    """
-    number = re.findall(r"\d+", stem)
-    if names is None:
-        return int(number[-1]) if number else None
-    if stem in names:
-        return names.index(stem)
-    numbers = {int(n): i for i, n in enumerate(names) if n.isdecimal()}
-    return numbers.get(int(number[-1])) if number else None
-
-
-def frame_names(names: list[str] | None, count: int, found: list[str]) -> list[str] | None:
-    """The clip's frame names; from ``count`` or from the files' own numbers where not given."""
-    if names is not None:
-        return list(names)
-    numbers = [frame_index(stem, None) for stem in found]
-    if None in numbers:
-        raise HvrError(f"the file names carry no frame number ({found[numbers.index(None)]}); give names=")
-    first = 0 if count else min(numbers, default=0)
-    last = count or max(numbers, default=-1) + 1
-    return [f"{i:06d}" for i in range(first, last)]
+        frames, assumed = match_pictures(seen.pictures, names, film_frames=counted)
+        if seen.every_frame and len({frame for frame in frames if frame is not None}) < len(names):
+            raise HvrError(
+                f"it has {len(seen.pictures)} frames, the clip {len(names)} ({names[0]} to {names[-1]}); make "
+                "the joints from the same film"
+            )
+        alike = bool(counted) and set(seen.pictures) <= set(names)
+        mine = [p for p, frame in enumerate(frames) if frame is not None]
+        inside, scaled = pixels_of_clip(
+            [people[p] for p in mine],
+            seen,
+            size=size,
+            film_size=film_size,
+            given=tuple(map(round, given or ())),
+            named_alike=alike,
+        )
+        by_frame: list[list[np.ndarray]] = [[] for _ in names]
+        ids_by_frame: list[list[int]] = [[] for _ in names]
+        for p, here in zip(mine, inside, strict=True):
+            if by_frame[frames[p]] and here:
+                raise HvrError(f"two pictures ({seen.pictures[p]} is one) belong to frame {names[frames[p]]}")
+            by_frame[frames[p]] += here
+            ids_by_frame[frames[p]] += ids[p] if ids else []
+        if seen.size is None and not given:
+            check_one_size(by_frame, size, film_size)
+        got = pick_person(
+            by_frame, size=size, person=person, source=seen.source, ids=ids_by_frame if ids else None
+        )
+    except HvrError as error:
+        raise HvrError(f"{path}: {error}") from None
+    for note in filter(None, (assumed, scaled)):
+        warnings.warn(f"{path.name}: {note}", stacklevel=3)
+    return got
 
 
 def pick_person(

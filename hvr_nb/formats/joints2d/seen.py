@@ -1,0 +1,80 @@
+"""What another program saw, before anything is decided: everybody's joints in every picture."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hvr_nb.formats.joints2d.layouts import body25_of, layout_of
+from hvr_nb.types import HvrError
+
+_LARGEST = 1 << 30  # bytes of a JSON file
+
+
+@dataclass(frozen=True)
+class SeenPeople:
+    """P pictures of a folder or file, in its order."""
+
+    pictures: list[str]  # P: names or numbers
+    people: list[
+        list[np.ndarray]
+    ]  # P lists of (J, 3) x, y in pixels and confidence, as the program orders joints
+    source: str  # which program
+    ids: list[list[int]] | None = None  # the tracker's number of each, where there was one
+    size: tuple[int, int] | None = None  # width, height of the pictures, where the file says it
+    layout: str = ""  # of the joints; "": told by their number and bones
+    every_frame: bool = (
+        False  # whether the pictures are all frames of a film, so that the clip's are among them
+    )
+
+    def body25(self, path: Path) -> list[list[np.ndarray]]:
+        """P lists of (25, 3) BODY_25.
+
+        Raises:
+            HvrError: people have different numbers of joints, or one that no layout has.
+        """
+        everybody = [joints for here in self.people for joints in here]
+        counts = sorted({len(joints) for joints in everybody})
+        if len(counts) > 1:
+            raise HvrError(f"{path}: people have {' or '.join(map(str, counts))} joints; write all alike")
+        if not everybody:
+            return [[] for _ in self.people]
+        try:
+            layout = self.layout or layout_of(everybody)
+        except HvrError as error:
+            raise HvrError(f"{path}: {error}") from None
+        return [[body25_of(joints, layout) for joints in here] for here in self.people]
+
+
+def read_json_content(path: Path):
+    """What a JSON file holds, in UTF-8 with or without a byte order mark, or in UTF-16.
+
+    Raises:
+        HvrError: missing, too large or not JSON.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise HvrError(f"{path} has more than {_LARGEST >> 30} GiB; split it")
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise HvrError(f"{path} does not exist; check the path") from None
+    except (ValueError, OSError, RecursionError) as error:
+        raise HvrError(f"{path} is not readable JSON ({error}); write it again") from error
+
+
+def joints_from(flat, scores=None) -> np.ndarray:
+    """(J, 3) x, y, confidence of a flat or nested list, with or without scores (J,) beside it; 0 = not known.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
+    values = np.asarray(flat, float)
+    columns = 3 if scores is None else values.shape[-1] if values.ndim > 1 else 2
+    joints = values.reshape(-1, columns)[:, :3]
+    if scores is not None:
+        joints = np.column_stack([joints[:, :2], np.asarray(scores, float).reshape(len(joints))])
+    joints = np.where(np.isfinite(joints).all(1, keepdims=True), joints, 0.0)
+    return np.where(joints[:, 2:] > 0, joints, 0.0)
