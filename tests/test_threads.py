@@ -1,22 +1,55 @@
 """One thread inside the block, the old number after it, also after an error."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from hvr_nb import threads
 
 
-def counts():
-    return [read() for read, _ in threads._libraries()] + [torch.get_num_threads()]
+def blas() -> dict[str, int]:
+    """Threads of every BLAS that is loaded, by its file."""
+    return {lib["filepath"]: lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
 
 
-def test_threads_are_held_and_given_back():
-    before = counts()
+@pytest.fixture
+def two_threads():
+    with threads.threadpool_limits(2):
+        before = torch.get_num_threads()
+        torch.set_num_threads(2)
+        yield
+        torch.set_num_threads(before)
+
+
+def test_threads_are_held_and_given_back(two_threads):
+    before = blas()
+    assert set(before.values()) == {2}
     with threads.one_thread():
-        assert set(counts()) == {1}
+        assert set(blas().values()) == {1} and torch.get_num_threads() == 1
         np.ones((200, 200)) @ np.ones((200, 200))
-    assert counts() == before
+    assert blas() == before and torch.get_num_threads() == 2
     with pytest.raises(RuntimeError), threads.one_thread():
         raise RuntimeError
-    assert counts() == before
+    assert blas() == before and torch.get_num_threads() == 2
+
+
+def test_every_blas_of_numpy_and_scipy_is_held():
+    """Also where nothing has used them yet: each package brings a library of its own."""
+    code = (
+        "from hvr_nb.threads import one_thread\n"
+        "with one_thread():\n"
+        "    import numpy, scipy.linalg, scipy.sparse.linalg, scipy.optimize, threadpoolctl\n"
+        "    for lib in threadpoolctl.threadpool_info():\n"
+        "        if lib['user_api'] == 'blas': print(lib['num_threads'], lib['filepath'])\n"
+    )
+    env = os.environ | {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env
+    ).stdout
+    found = [line.split(" ", 1) for line in out.splitlines()]
+    assert found and {count for count, _ in found} == {"1"}, out
