@@ -17,7 +17,6 @@ from hvr_nb.types import HvrError, Keypoints, Tracks
 LOWEST_FILTERED_FPS = 15.0  # videos with fewer frames per second are not filtered
 LONGEST_GAP = 0.5  # seconds, longest gap that is interpolated
 KNOWN, FILLED_CONFIDENCE = 0.1, 0.2
-LEAST_SURE = 0.12  # least mean confidence of a person: on other things the passes differ more
 COCO17 = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 # BODY_25 <- landmark; landmarks_to_body25 computes neck (1), mid-hip (8) and small toes (20, 23)
 BODY25 = (0, -1, 12, 14, 16, 11, 13, 15, -1, 24, 26, 28, 23, 25, 27, 5, 2, 8, 7, 31, 31, 29, 32, 32, 30)
@@ -67,11 +66,11 @@ def detect_keypoints(frames: np.ndarray, *, fps: float, person: int = 0) -> Keyp
 def follow_person(frames: np.ndarray, *, fps: float, person: int = 0) -> tuple[Keypoints, Tracks]:
     """``detect_keypoints`` for frames (T, H, W, 3), with the boxes of all people who were tracked."""
     tracks = follow_people(frames, fps=fps)
-    keypoints = track_keypoints(frames, tracks[person], fps=fps) if 0 <= person < len(tracks) else None
-    if not tracks or (keypoints and not _is_sure(keypoints)):
+    if not tracks:
         raise _nobody(frames)
-    if keypoints is None:
+    if not 0 <= person < len(tracks):
         raise HvrError(f"person {person} was asked for, {len(tracks)} found; give 0 to {len(tracks) - 1}")
+    keypoints = track_keypoints(frames, tracks[person], fps=fps)
     boxes = np.full((len(tracks), len(frames), 4), np.nan)
     for row, track in zip(boxes, tracks, strict=True):
         for t, pose in track.poses.items():
@@ -93,21 +92,15 @@ def detect_people(frames: np.ndarray, *, fps: float) -> list[Keypoints]:
         HvrError: nobody is found.
     """
     people = [track_keypoints(frames, track, fps=fps) for track in follow_people(frames, fps=fps)]
-    people = [person for person in people if _is_sure(person)]
     if not people:
         raise _nobody(frames)
     return people
 
 
-def _is_sure(person: Keypoints) -> bool:
-    """Whether a real person was tracked."""
-    return bool(person.points[person.found][..., 2].mean() >= LEAST_SURE)
-
-
 def _nobody(frames: np.ndarray) -> HvrError:
     return HvrError(
         f"no person found in the {len(frames)} frames; check that somebody is in view, visible from head "
-        "to hips and at least about 1/12 of the height of the picture"
+        "to hips and at least about 1/11 of the height of the picture"
     )
 
 

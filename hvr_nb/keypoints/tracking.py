@@ -14,13 +14,12 @@ from scipy.optimize import linear_sum_assignment
 from tqdm import tqdm
 
 from hvr_nb.keypoints.blazepose import LANDMARKS, Detection, crop, detect, follow_pose, roi_to_image
+from hvr_nb.keypoints.evidence import person_evidence
 
 BODY = np.arange(11, LANDMARKS)  # landmarks below the head
 CORE = np.array([11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28])  # shoulders to wrists, hips to ankles
-BONES = np.array([(11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26), (26, 28)])
 MIN_SCORE = 0.5  # least score of the landmark network for a person
-MIN_VISIBLE, MIN_VISIBLE_SHORT = 0.55, 0.65  # least mean visibility of a person; feet alone have 0.4 to 0.6
-MAX_BONE_CV = 0.25  # largest spread of 3D bone lengths; people have 0.04 to 0.15
+MIN_EVIDENCE = 0.4  # least person_evidence; people have 0.55 to 0.95, feet and things up to 0.25
 MIN_INSIDE = 0.4  # least share of the core joints inside the image
 MAX_COLOUR = 45.0  # Lab, largest distance of clothes of one person
 ALIKE = 10.0  # Lab, distance of clothes under which two people cannot be told apart
@@ -68,7 +67,8 @@ def follow_people(frames: np.ndarray, *, fps: float, most: int = 6) -> list[Trac
     pieces = _forward(frames, max(1, round(fps / 3)), most)
     for piece in pieces:
         _extend_back(frames, piece, pieces)
-    people = _join([piece for piece in pieces if is_person(piece, len(frames), fps=fps)], fps)
+    real = [p for p in pieces if person_evidence(frames, p.poses).mean() >= MIN_EVIDENCE]
+    people = [person for person in _join(real, fps) if len(person.poses) >= min(3, len(frames))]
     return sorted(people, key=lambda person: -prominence(person, frames.shape[1:3]))
 
 
@@ -166,7 +166,7 @@ def _new(image: np.ndarray, tracks: list[Track], t: int, *, search: bool) -> lis
     found = []
     people = detect(image, depth=int(search))
     if not people and not tracks and search:
-        people = detect(image, depth=2)
+        people = detect(image, depth=3)
     for person in people:
         pose = follow_pose(image, person.roi)
         if not _present(pose, image.shape) or any(_same(pose, other) for other in taken):
@@ -213,22 +213,6 @@ def _mean_in(view: np.ndarray, mask: np.ndarray, polygon: np.ndarray) -> np.ndar
     cv2.fillConvexPoly(area, cv2.convexHull(polygon.astype(np.float32)).astype(np.int32), 1)
     weight = area * mask + 1e-6
     return (view * weight[..., None]).sum((0, 1)) / weight.sum()
-
-
-def is_person(track: Track, total: int, *, fps: float) -> bool:
-    """Whether a track in a video of ``total`` frames is a person: visible, with bones of constant length."""
-    if len(track.poses) < min(3, total):
-        return False
-    least = MIN_VISIBLE if len(track.poses) >= fps else MIN_VISIBLE_SHORT
-    visible = np.mean([p.landmarks[BODY, 3].mean() for p in track.poses.values()])
-    return bool(visible >= least and bone_spread(track) <= MAX_BONE_CV)
-
-
-def bone_spread(track: Track) -> float:
-    """Coefficient of variation of 3D limb lengths over time, mean over the limbs."""
-    world = np.stack([p.world for p in track.poses.values()])
-    length = np.linalg.norm(world[:, BONES[:, 0]] - world[:, BONES[:, 1]], axis=-1)
-    return float((length.std(0) / np.maximum(length.mean(0), 1e-6)).mean())
 
 
 def _join(pieces: list[Track], fps: float) -> list[Track]:

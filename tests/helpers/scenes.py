@@ -26,9 +26,11 @@ class Cutout:
     height: float  # pixels
 
 
-def make_cutout(folder: Path, *, outfit: str, motion: str, frames: int = 20, size: int = 192) -> Cutout:
+def make_cutout(
+    folder: Path, *, outfit: str, motion: str, frames: int = 20, size: int = 192, seed: int = 0
+) -> Cutout:
     """Render a synthetic person."""
-    write_synthetic(folder, outfit=outfit, motion=motion, frames=frames, size=size, hidden_views=0)
+    write_synthetic(folder, outfit=outfit, motion=motion, frames=frames, size=size, seed=seed, hidden_views=0)
     truth = load_truth(folder)
     rows = (truth.alpha > 127).any(2)
     height = float(np.median(rows.sum(1)))
@@ -57,6 +59,26 @@ def paste(scene: np.ndarray, who: Cutout, t: int, x: float, y: float, *, scale: 
 def error(points: np.ndarray, truth: np.ndarray, height: float) -> np.ndarray:
     """(T,) mean distance of the twelve core joints from the truth, per cent of the height."""
     return np.linalg.norm(points[:, CORE, :2] - truth[:, CORE], axis=-1).mean(1) / height * 100
+
+
+def cloaked(who: Cutout, *, seed: int) -> Cutout:
+    """The person in a cloak to the floor, drawn over everything below the chin: no limb is seen."""
+    colour = np.random.default_rng([seed, 77]).uniform(30, 220, 3)
+    frames, covers = who.frames.copy(), who.alpha.copy()
+    for picture, cover, joints in zip(frames, covers, who.points, strict=True):
+        neck, foot, size = joints[1], np.nonzero(cover > 127)[0].max() + 1, who.height
+        y, x = np.nonzero(cover[round(neck[1]) :] > 127)
+        half = max(np.abs(x - neck[0]).max() + 1, 0.17 * size)
+        shape = neck + size * np.array([[-0.04, -0.02], [0.04, -0.02], [0.13, 0.05], [-0.13, 0.05]])
+        hem = np.array([[neck[0] + half, foot], [neck[0] - half, foot]])
+        cloth = np.zeros_like(cover)
+        cv2.fillPoly(cloth, [np.rint(16 * np.insert(shape, 3, hem, 0)).astype(int)], 255, cv2.LINE_AA, 4)
+        x = (np.arange(cover.shape[1]) - neck[0]) / half
+        folds = colour * (0.9 - 0.15 * x + 0.07 * np.sin(9 * x))[:, None]
+        part = cloth[..., None] / 255
+        picture[:] = np.clip(folds, 0, 255) * part + picture * (1 - part)
+        cover[:] = np.maximum(cover, cloth)
+    return Cutout(frames, covers, who.points, who.height)
 
 
 FPS, FRAMES = 30.0, 60  # of film()
