@@ -1,8 +1,8 @@
 """What leaves: the avatar, its frames, people as skeletons, a pose video.
 
-- ``export_avatar``: Write an avatar for other programs.
+- ``export_avatar``: Write an avatar as mesh, texture, skeleton and motion for other programs.
 - ``avatar_texture``: The texture of an avatar from its clip.
-- ``export_frames``: Write the avatar of every frame of its clip.
+- ``export_frames``: Write an avatar frame by frame: meshes, pictures, silhouettes' IoU.
 - ``write_people``: Write each person's files and the side-by-side video into a new folder.
 - ``write_pose_video``: Write frames with their 2D joints beside the 3D joints as a video.
 """

@@ -28,9 +28,9 @@ LOOKED_AT = 8  # frames over which the loss of linear blend skinning is measured
 
 @dataclass(frozen=True)
 class ExportedSkin:
-    """What is in ``skin_weights.npz``: N vertices as in mesh.ply, M as in avatar.glb and avatar.obj."""
+    """Content of ``skin_weights.npz``: N vertices as in mesh.ply, M as in avatar.glb and avatar.obj."""
 
-    weights: np.ndarray  # (N, 24) float32, all of them, rows sum to one
+    weights: np.ndarray  # (N, 24) float32 blend weights, rows sum to one
     joints: np.ndarray  # (24, 3) places in the big pose, metres
     parents: np.ndarray  # (24,) -1 for the root
     names: tuple[str, ...]  # 24
@@ -103,7 +103,7 @@ def export_avatar(
         texture: of ``avatar_texture``; None writes vertex colours.
 
     Raises:
-        HvrError: the avatar gives no surface or weights, or the folder holds other files; it is left as it is.
+        HvrError: the avatar gives no surface or weights, or the folder holds other files and is left alone.
     """
     _check(avatar, "export_avatar", "surface", "skin_weights")
     folder = Path(folder)
@@ -151,7 +151,7 @@ def _check(avatar: Avatar, verb: str, *words: str) -> None:
 
 
 def exported_files(folder: Path) -> set[str]:
-    """Names in ``folder`` that an export wrote and nobody has changed since, so that they may be replaced."""
+    """Files in ``folder`` that an export wrote and nobody has changed since; these may be replaced."""
     if not (folder / MANIFEST).is_file():
         return set()
     files = read_json(folder / MANIFEST, remedy="move the folder away").get("files", {})
@@ -172,7 +172,7 @@ def _skin(canonical, weights: np.ndarray, vertex: np.ndarray) -> ExportedSkin:
 
 
 def _loss(avatar, path: Path, vertex: np.ndarray) -> dict[str, float]:
-    """What linear blend skinning by four weights loses of the avatar, over a few frames."""
+    """Millimetres of the .glb (linear blend skinning, four weights a vertex) off the avatar in a few frames."""
     which = spread_indices(len(avatar.body), LOOKED_AT)
     return skinning_loss(
         read_skinned_glb(path), lambda k: avatar.surface(avatar.body.frame(k)).vertices[vertex], which

@@ -41,8 +41,8 @@ class FrameExport:
 
     def __repr__(self) -> str:
         return (
-            f"FrameExport({self.folder}: {len(self.iou)} frames; silhouettes overlap by {self.iou.mean():.4f} "
-            f"in the mean, {self.iou.min():.4f} at least)"
+            f"FrameExport({self.folder}: {len(self.iou)} frames; IoU of silhouettes {self.iou.mean():.4f} "
+            f"mean, {self.iou.min():.4f} least)"
         )
 
 
@@ -60,23 +60,26 @@ def export_frames(
 ) -> FrameExport:
     """Write the avatar of every frame of its clip.
 
-    The folder gets ``tmp.ply`` (the mesh in the big pose, whose faces all frames share), ``camera.npz``,
-    ``meshs/0.npy`` ... (vertices in OpenCV camera axes, metres) and ``.png`` (shaded), ``def1meshs/0.npy`` ...
-    (the big pose with the frame's own displacement) and ``.png``, ``colors/0.png`` ..., ``normals/0.png`` ...
-    (RGB = (n + 1) / 2 * 255: x right, y up, z towards the camera), a ``video.mp4`` in each of these,
-    ``errors.txt`` and ``iou.csv`` (silhouettes against the masks), and ``meshes/<frame>.ply`` or ``.obj`` in
-    the clip's world.
+    The folder gets
+
+    - ``tmp.ply``: the mesh in the big pose, whose faces all frames share; ``camera.npz``,
+    - ``meshs/0.npy`` ...: vertices in OpenCV camera axes, metres; ``meshs/0.png`` ...: shaded,
+    - ``def1meshs/0.npy`` ... and ``.png``: the big pose with the frame's own displacement,
+    - ``colors/0.png`` ...; ``normals/0.png`` ...: (n + 1) / 2 * 255, x right, y up, z towards the camera,
+    - a ``video.mp4`` in each of these folders,
+    - ``errors.txt`` and ``iou.csv``: silhouettes against the masks,
+    - ``meshes/<frame>.ply`` or ``.obj``: in the clip's world.
 
     Args:
         avatar: of a method that gives ``surface`` and ``render``. folder: a new or empty one.
         frames: (T, H, W, 3) uint8, those of its body. alpha: (T, H, W) uint8.
-        names: T. fps: frames per second of the videos. times: (T,) seconds of the frames, where the rate varies.
+        names: T. fps: frames per second of the videos. times: (T,) seconds, where the rate varies.
         meshes: "ply", "obj" or "none", the kind of files in ``meshes``; each has all faces and colours.
         photo: draw ``meshs`` and ``colors`` over the frames instead of on white.
 
     Raises:
-        HvrError: the avatar does not give these, the frames are not its own, ``meshes`` is none of the three,
-            or the folder is not empty.
+        HvrError: the avatar does not give these, the frames are not its own, ``meshes`` is another word, or
+            the folder is not empty.
     """
     require_gives(avatar, "export_frames", "surface", "render")
     body, camera, folder = avatar.body, avatar.body.camera, Path(folder)
@@ -139,7 +142,7 @@ def _write_posed(
 
 
 def _write_rest(new: Path, k: int, mesh: Mesh, view: Camera) -> None:
-    """The big pose with a frame's own displacement, from one fixed camera."""
+    """The big pose with a frame's own displacement, from one camera for all frames."""
     np.save(new / f"def1meshs/{k}.npy", np.asarray(mesh.vertices, np.float32))
     layer = shade(Mesh(mesh.vertices, mesh.faces), view)
     shown = 255 * (1 - layer[..., 3:]) + layer[..., :3]

@@ -33,13 +33,13 @@ _WRITERS = {
 
 @dataclass(frozen=True)
 class PoseTrack(SkeletonTrack):
-    """A skeleton through time with what it was made from: what the npz holds."""
+    """A skeleton through time with what it was made from: the content of the npz."""
 
     points2d: np.ndarray  # (T, 17, 3) COCO joints, pixels and confidence (0 = not known)
     about_hips: (
         np.ndarray
     )  # (T, 17, 3) metres from the middle of the hips, camera axes (x right, y down, z away)
-    root: np.ndarray  # (T, 3) the hips' way in the world, metres; bridged where the person was not seen
+    root: np.ndarray  # (T, 3) root trajectory in the world, metres; interpolated where not seen
     confidence: np.ndarray  # (T,) 0..1 of the 2D joints
     contacts: np.ndarray  # (T, 2) bool, whether the right and the left foot stand
     camera: Camera  # of the picture, in the world
@@ -47,7 +47,7 @@ class PoseTrack(SkeletonTrack):
 
 
 def pose_track(person: Person3D, *, fps: float, times: np.ndarray | None = None) -> PoseTrack:
-    """What is known of a person, (T, 17, 3) joints and more, ready to be written."""
+    """The track of a person, (T, 17, 3) joints and what they were made from."""
     return PoseTrack(
         joints=person.joints.points,
         names=H36M17_NAMES,

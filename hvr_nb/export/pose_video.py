@@ -80,7 +80,7 @@ def _draw(frames, flat, solid, stage, step) -> Iterator[np.ndarray]:
 
 
 class _Stage:
-    """The room that the 3D skeletons are shown in: a floor, and a view that follows them calmly."""
+    """The scene of the 3D skeletons: a floor, and a view that follows them smoothly."""
 
     def __init__(self, people: list[Joints3D], *, fps: float, height: int):
         self.height = height

@@ -15,7 +15,7 @@ from hvr_nb.types import Body, Camera, Canonical, HvrError
 
 @dataclass(frozen=True)
 class TrainingPictures:
-    """The frames and silhouettes of a clip as a method looks at them."""
+    """The frames and silhouettes that a method learns from."""
 
     frames: np.ndarray  # (T, H, W, 3) uint8 RGB, free of background where the masks provide it
     alpha: np.ndarray  # (T, H, W) uint8

@@ -74,7 +74,7 @@ class Avatar(Protocol):
         """
 
     def layers(self, pose=None, *, frame: int | None = None) -> dict[str, Mesh]:
-        """Garments by name, as meshes that together are ``surface``; {"person": ...} where there is one layer."""
+        """Garments by name, meshes that together are ``surface``; one, "person", where there are none."""
 
     def save(self, folder: str | Path) -> Path:
         """Write all that ``load`` needs into a folder, with ``options.json`` last; returns the folder."""

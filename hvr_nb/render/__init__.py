@@ -1,19 +1,15 @@
 """06: cameras, picture folders, novel poses, coverage, slices.
 
-- ``portrait``: A camera at the place of ``camera`` turned to a person, its square picture cut to
-  fit.
-- ``turntable``: Cameras on a circle about the person's own vertical axis, starting at ``camera``.
+- ``portrait``: A camera in the same place turned to a person, with a square picture that fits them.
+- ``turntable``: Cameras on a circle about the person's own vertical axis.
 - ``whole_frame``: Index of the first frame whose person is wholly in the picture.
 - ``load_pictures``: Read a rendered folder.
-- ``render_pictures``: Render pose k of ``body`` from ``cameras[k]``; write pictures and
-  ``<folder>.mp4``.
-- ``novel_poses``: At most ``frames`` poses for the person of ``body``, standing where it stood.
-- ``coverage_map``: Front, sides and back of the surface: how often it was filmed and how far off it
-  is.
-- ``coverage_quality``: seen_pct of the surface's vertices, the median number of frames, and the
-  mean residual in per cent.
-- ``surface_coverage``: Look at every vertex of the avatar's surface in every frame.
-- ``distance_slices``: One surface in the big pose and in another, whole and cut through the middle.
+- ``render_pictures``: Render poses from cameras; write pictures and a video.
+- ``novel_poses``: Poses of a motion file, or a wave, for the clip's person.
+- ``coverage_map``: Picture of where the surface was filmed, how often, and how well it agrees.
+- ``coverage_quality``: Figures of the same.
+- ``surface_coverage``: In how many frames each vertex of an avatar's surface was seen.
+- ``distance_slices``: One surface in two poses, whole and cut, with signed distances.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Cameras to render from: a turntable, a portrait, and the frame that shows the whole body."""
+"""Cameras to render from: a turntable and a portrait; and the frame that shows the whole body."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hvr_nb.types import Body, Camera
 def vertical_axis(joints: np.ndarray) -> np.ndarray:
     """(3,) the person's own up direction: from the ankles to the neck, mean over the clip.
 
-    World Y is returned where the person does not stand (mean direction over 45 degrees off).
+    Where the person does not stand (mean direction over 45 degrees off), world Y is returned.
 
     Args:
         joints: (T, 24, 3) SMPL joints, metres.
@@ -26,7 +26,7 @@ def turntable(camera: Camera, joints: np.ndarray, *, views: int, frame: int = 0)
 
     Args:
         camera: the clip's camera. joints: (T, 24, 3) SMPL joints, metres.
-        views: how many. frame: the frame whose middle is circled.
+        views: how many. frame: the frame whose mean joint is the centre.
     """
     centre, axis = joints[frame].mean(0), vertical_axis(joints)
     return [orbit(camera, centre, 2 * np.pi * k / views, axis=axis) for k in range(views)]
@@ -47,16 +47,18 @@ def whole_frame(body: Body, joints: np.ndarray, *, border: float = 0.03) -> int:
 
 
 def portrait(camera: Camera, joints: np.ndarray, *, least: int = 256) -> Camera:
-    """A camera at the place of ``camera`` turned to a person, its square picture cut to fit.
+    """A camera in the place of ``camera`` turned to a person, with a square picture that fits them.
 
     Args:
-        joints: (..., 3) all the joints to be seen, metres.
-        least: side of the picture, pixels, where the person is filmed smaller than that.
+        joints: (..., 3) all joints to be seen, metres.
+        least: side of the picture, pixels, for a person who is filmed smaller.
     """
     points = joints.reshape(-1, 3)
     middle = points.mean(0)
     eye = camera_centre(camera)
-    radius = np.linalg.norm(points - middle, axis=1).max() + 0.25  # the skull, hands and clothes reach beyond
+    radius = (
+        np.linalg.norm(points - middle, axis=1).max() + 0.25
+    )  # skull, hands and clothes reach beyond the joints
     filmed = 2 * radius * camera.K[1, 1] / np.linalg.norm(middle - eye)
     side = int(np.clip(2 * np.ceil(filmed / 2), least, max(camera.width, camera.height, least)))
     focal = camera.K[1, 1] * side / filmed

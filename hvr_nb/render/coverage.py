@@ -1,6 +1,6 @@
-"""Which of the avatar's surface was filmed, in how many frames, and how well it agrees there.
+"""Which of an avatar's surface was filmed, in how many frames, and how well it agrees there.
 
-What no frame shows is the training's guess; pictures of it should say so (``coverage_map``).
+Surface that no frame shows is a guess; ``coverage_map`` shows it grey.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hvr_nb.methods import Avatar, require_gives
 from hvr_nb.render.cameras import portrait, turntable
 from hvr_nb.types import Body, Camera, Masks, Mesh
 
-BEHIND = 0.02  # metres: a vertex this far behind what a pixel shows is hidden
+BEHIND = 0.02  # metres: a vertex this far behind the z-buffer is hidden
 GRAZING = 0.2  # cosine: surface seen flatter than this (78 degrees) does not count as seen
 UNSEEN = np.array([176, 176, 176], np.uint8)
 
@@ -35,7 +35,7 @@ class Coverage:
 
 
 def surface_coverage(avatar: Avatar, body: Body, frames: np.ndarray, masks: Masks, *, which=None) -> Coverage:
-    """Look at every vertex of the avatar's surface in every frame.
+    """In how many frames each vertex of the avatar's surface is seen, and how far its colour is off there.
 
     Args:
         avatar: of a method that gives ``surface``.
@@ -55,13 +55,13 @@ def surface_coverage(avatar: Avatar, body: Body, frames: np.ndarray, masks: Mask
 
 
 def visible(mesh: Mesh, camera: Camera, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices that a picture shows.
+    """Vertices of a mesh that a picture shows.
 
     Args:
         inside: (H, W) bool, pixels of the person.
 
     Returns:
-        (N,) bool; (N,) flat pixel index of every vertex (clipped to the picture).
+        (N,) bool; (N,) flat pixel index of every vertex, clipped to the picture.
     """
     depth, _, _ = rasterize(mesh.vertices, mesh.faces, camera)
     at = np.floor(project(mesh.vertices, camera))
@@ -89,7 +89,7 @@ def coverage_quality(coverage: Coverage) -> dict[str, float]:
 def coverage_map(
     coverage: Coverage, mesh: Mesh, camera: Camera, joints: np.ndarray, *, side: int = 320
 ) -> np.ndarray:
-    """Front, sides and back of the surface: how often it was filmed and how far off it is; (H, W, 3) uint8.
+    """(H, W, 3) uint8: front, sides and back of the surface, how often it was filmed and how far off it is.
 
     Args:
         mesh: the surface in some pose. joints: (24, 3) of that pose, metres. side: of a picture, pixels.

@@ -1,8 +1,8 @@
 """Stage 06: pictures of an avatar from any camera in any pose, kept in folders and as mp4.
 
-A rendered folder has ``rgb/``, ``alpha/`` (PNG, 8 bit) and ``depth/`` (PNG, 16 bit, millimetres),
-a ``manifest.json`` written last and a video beside it. Pictures already made from the same
-avatar, cameras and poses are kept, so an interrupted run goes on where it stopped.
+A rendered folder has ``rgb/``, ``alpha/`` (PNG, 8 bit) and ``depth/`` (PNG, 16 bit, millimetres), a
+``manifest.json`` written last, and a video beside it. Pictures that were made of the same avatar, cameras
+and poses are kept, so an interrupted run continues.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def render_pictures(
     done = {name for name in names if name in state["names"] and _is_whole(folder, name)}
     if len(done) < count:
         write_json(manifest, {"key": key, "complete": False, "names": sorted(done)})
-        video.unlink(missing_ok=True)  # of other pictures; a run killed before the new one would keep it
+        video.unlink(missing_ok=True)  # a run killed before the new one is written would keep the old one
     for k in tqdm(range(count), desc=f"rendering {folder.name}", unit="frame"):
         if names[k] in done:
             continue

@@ -1,4 +1,4 @@
-"""Poses the avatar never saw: from a motion file, or a simple wave made here."""
+"""Novel poses: from a motion file, or a simple wave."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _WAVE = (
 
 
 def novel_poses(body: Body, motion_file: str | Path = "", *, frames: int, fps: float) -> Body:
-    """At most ``frames`` poses for the person of ``body``, standing where it stood.
+    """At most ``frames`` poses for the person of ``body``, who stays in place.
 
     Args:
         body: a fitted body; its betas, camera and first frame's place are kept.
-        motion_file: AMASS-style npz, or a BVH file; "" makes the arms wave and one leg step, from the pose of the
-            first frame.
-        fps: rate the motion is resampled to.
+        motion_file: AMASS-style npz, or a BVH file; "" makes the arms wave and one leg step, from the pose of
+            the first frame.
+        fps: frames per second that the motion is resampled to.
     """
     if motion_file:
         read = read_bvh if Path(motion_file).suffix.lower() == ".bvh" else read_motion

@@ -1,4 +1,4 @@
-"""A picture that says what signed distance, canonical space and deformation are: one surface in two poses, and cut."""
+"""A picture of signed distance, canonical space and deformation: one surface in two poses, whole and cut."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ CAPTIONS = (
 def distance_slices(rest: Mesh, posed: Mesh, camera: Camera, *, side: int = 300) -> np.ndarray:
     """One surface in the big pose and in another, whole and cut through the middle.
 
-    In the cuts blue is inside (negative distance) and orange outside, lines are 2 cm apart and the black
-    one is the surface, where the distance is zero. The colours of the whole surfaces are places in the big pose.
+    In the cuts blue is inside (negative distance) and orange outside; lines are 2 cm apart, and the black one
+    is the surface, where the distance is zero. Colours of the whole surfaces are places in the big pose.
 
     Args:
-        rest: in the big pose. posed: the same vertices elsewhere, metres. camera: from where the pose is seen.
-        side: height of the pictures, pixels.
+        rest: in the big pose. posed: the same vertices in another, metres.
+        camera: that the pose is seen from. side: height of the pictures, pixels.
 
     Returns:
         (H, W, 3) uint8.
@@ -46,7 +46,7 @@ def distance_slices(rest: Mesh, posed: Mesh, camera: Camera, *, side: int = 300)
 
 
 def distance_slice(mesh: Mesh, *, side: int = 300) -> np.ndarray:
-    """The signed distance to a mesh in the upright plane through its middle, facing +z: (side, W, 3) uint8."""
+    """(side, W, 3) uint8: signed distance to a mesh in the upright plane through its middle, facing +z."""
     import matplotlib
 
     vertices = np.asarray(mesh.vertices, np.float64)
@@ -66,7 +66,7 @@ def distance_slice(mesh: Mesh, *, side: int = 300) -> np.ndarray:
 
 
 def _even_signs(distance: np.ndarray, cell: float) -> np.ndarray:
-    """Distances (H, W) with one sign on each side of the surface; the nearest normal is wrong beside folds."""
+    """Distances (H, W) with one sign on each side of the surface: nearest normals err beside folds."""
     pieces, count = ndimage.label(np.abs(distance) > cell)
     votes = np.bincount(pieces.ravel(), np.sign(distance).ravel(), count + 1)
     return np.where(pieces > 0, np.where(votes[pieces] < 0, -1, 1) * np.abs(distance), distance)

@@ -1,4 +1,4 @@
-"""What the measured quantities say, in a few words."""
+"""What the measured quantities mean, in a few words."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ MEANINGS = {
     "coverage": "share of frames with an observed pose",
     "psnr": "whole image; flattered by the background",
     "psnr_box": "inside the body's box",
-    "psnr_body": "on body pixels only: the honest one",
-    "body_psnr": "on body pixels only: the honest one",
+    "psnr_body": "on body pixels only",
+    "body_psnr": "on body pixels only",
     "ssim": "structural similarity, whole image",
     "ssim_box": "structural similarity inside the body's box",
     "ssim_body": "structural similarity on body pixels",
@@ -36,10 +36,13 @@ MEANINGS = {
     "mean_mm": "mean error of warping a posed body back to the big pose",
     "max_mm": "largest such error",
     "seconds": "time it took",
-    "iters": "training steps",
+    "iters": "training steps or rounds",
     "fps": "frames per second of the clip",
     "frames": "number of frames",
     "held_out_frames": "frames kept out of training to measure on",
+    "seen_pct": "share of the surface that was filmed",
+    "seen_frames": "frames that show a place of the surface, median",
+    "residual_pct": "colour difference between film and surface, mean",
 }
 PREFIXES = {
     "heldout_": "frames kept out of training: ",

@@ -134,7 +134,7 @@ def test_pictures_show_the_frames(out, film, avatar):
 
 
 def test_the_overlap_of_every_frame(out):
-    assert out.iou[0] == 1 and (np.diff(out.iou) < 0).all() and f"{out.iou.min():.4f} at least" in repr(out)
+    assert out.iou[0] == 1 and (np.diff(out.iou) < 0).all() and f"{out.iou.min():.4f} least)" in repr(out)
     lines = (out.folder / "iou.csv").read_text().splitlines()
     assert lines[0] == "frame,iou" and lines[3].startswith(NAMES[2] + ",")
     np.testing.assert_allclose([float(line.split(",")[1]) for line in lines[1:]], out.iou, atol=1e-6)

@@ -20,7 +20,7 @@ FRAMES, SIZE = 16, 160
 
 @pytest.fixture(scope="session")
 def turning(tmp_path_factory) -> SimpleNamespace:
-    """A synthetic person who turns: ``source`` folder, ``truth``, and the ``clip`` whose masks and body are true.
+    """A synthetic person who turns: ``source`` folder, ``truth``, and a ``clip`` with true masks and body.
 
     Do not train in this clip; ``turning_clip`` is a copy for that.
     """

@@ -119,7 +119,7 @@ def test_plot_has_gaps_and_right_ends():
 
 
 def test_quantities_are_explained_by_their_name():
-    assert meaning_of("novel_body_psnr") == "unseen cameras: on body pixels only: the honest one"
+    assert meaning_of("novel_body_psnr") == "unseen cameras: on body pixels only"
     assert meaning_of("no_such") == ""
 
 

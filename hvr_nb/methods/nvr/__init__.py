@@ -15,7 +15,7 @@ import torch
 
 from hvr_nb.learning.loop import train
 from hvr_nb.methods._clip import fitted_body, load_training_pictures, trained_frames
-from hvr_nb.methods.nvr.avatar import RadianceAvatar, half_precision, load, pick_device
+from hvr_nb.methods.nvr.avatar import RadianceAvatar, load, pick_device
 from hvr_nb.methods.nvr.data import outline_fit
 from hvr_nb.methods.nvr.dress import Dress, carve_dress
 from hvr_nb.methods.nvr.fit import Moving, fold, make_step, pose_rate
@@ -24,6 +24,7 @@ from hvr_nb.methods.nvr.network import AvatarField
 from hvr_nb.methods.nvr.occupancy import Occupancy
 from hvr_nb.methods.nvr.options import Options
 from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
+from hvr_nb.methods.nvr.saved import half_precision
 from hvr_nb.methods.nvr.warp import pose_bank
 
 NEEDS = ("frames", "masks", "body")

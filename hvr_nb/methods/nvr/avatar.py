@@ -28,35 +28,16 @@ from hvr_nb.methods.nvr.hash_grid import reading_backend
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
 from hvr_nb.methods.nvr.occupancy import LiveGrid
 from hvr_nb.methods.nvr.samples import live_samples, positions
+from hvr_nb.methods.nvr.saved import Cloth, SavedField, packed, unpack_into
 from hvr_nb.methods.nvr.surface import canonical_mesh
 from hvr_nb.methods.nvr.warp import pose_bank
 from hvr_nb.store.arrays import read_npz, write_npz
 from hvr_nb.store.files import write_json
 from hvr_nb.types import Body, Camera, Canonical, HvrError, Mesh, Render
 
-CHUNK = 196608  # samples looked at at once
+CHUNK = 196608  # samples evaluated at once
 SCHEMA = 2
-OFFSETS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))  # of the four rays in a pixel
-
-
-@dataclass(frozen=True)
-class SavedField:
-    """What is on disk: the field's tensors and its live cells."""
-
-    tables: np.ndarray  # (N, 2) float16, the hash tables end to end
-    rest: np.ndarray  # (M,) float32, the field's other tensors by name, end to end
-    codes: np.ndarray  # (T, K) float32
-    low: np.ndarray  # (3,) float32 lower corner of the live cells, metres
-    cell: float  # their side, metres
-    state: np.ndarray  # (X, Y, Z) uint8
-
-
-@dataclass(frozen=True)
-class Cloth:
-    """Body and loose clothes as one big-pose surface (``hvr_nb.methods.nvr.dress``), as kept on disk."""
-
-    vertices: np.ndarray  # (V, 3) float32 metres
-    faces: np.ndarray  # (F, 3) int32
+OFFSETS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))  # of four rays in a pixel
 
 
 @dataclass(frozen=True)
@@ -68,12 +49,12 @@ class RadianceAvatar:
     grid: LiveGrid  # cells of the big pose that may hold something
     canonical: Canonical
     body: Body  # the clip's body with the refined poses, T frames
-    codes: np.ndarray  # (T, K) what tells the clip's frames apart
+    codes: np.ndarray  # (T, K) frame codes
     model: BodyModel
     margin: float  # metres the body is inflated by when rays are cast
     held_out: np.ndarray  # frames kept out of training
     history: dict  # of training: step, seconds, psnr_body, ...
-    options: dict  # what ``reconstruct`` was called with
+    options: dict  # of ``reconstruct``, as used
     dress: Dress | None = None  # loose clothes; ``canonical`` then is theirs
     model_file: str = ""  # path of the body model, "" for the one load_body_model finds
 
@@ -83,7 +64,7 @@ class RadianceAvatar:
         Args:
             camera: any camera; distortion is ignored.
             pose: a Body of one frame, or (poses (72,), transl (3,)).
-            frame: training frame whose moment (wrinkles, light) to show; None shows the mean.
+            frame: frame of the clip whose wrinkles and light to show; None shows the mean of all frames.
             antialias: pixels on the outline are the mean of four rays.
         """
         bank = self._bank(pose)
@@ -101,7 +82,7 @@ class RadianceAvatar:
                         target[part] += share * value
 
         paint(pixel, 1.0, (0.5, 0.5))
-        # Where the mesh misled a ray that should have met the person, the whole shell is looked at.
+        # A ray inside the baked mesh that met nothing is sampled again, across the whole shell.
         misled = pixel[inner[pixel] & (counts[pixel] < baked.MANY) & (alpha[pixel] < 0.9)]
         rgb[misled], alpha[misled], depth[misled] = 0, 0, 0
         bounds[misled], counts[misled] = whole[misled], baked.MANY
@@ -115,14 +96,14 @@ class RadianceAvatar:
         return Render(rgb.reshape(*shape, 3), alpha.reshape(shape), middle.reshape(shape))
 
     def render_fast(self, camera: Camera, pose) -> Render:
-        """A picture of the baked mesh: the mean moment, hard outline, tens of pictures a second."""
+        """A picture of the baked mesh: mean of all frames, hard outline, tens of pictures a second."""
         return baked.draw_baked(self._mesh, self._mesh_vertices(pose), camera)
 
     def surface(self, pose=None, *, frame: int | None = None) -> Mesh:
-        """The baked mesh in a pose (None: the big pose): vertices correspond, colours of the mean moment.
+        """The baked mesh in a pose (None: the big pose); vertices correspond, colours are the mean ones.
 
         Args:
-            frame: of the clip, whose residual motion to show; None shows the mean moment.
+            frame: frame of the clip whose residual motion to show; None shows none.
         """
         if pose is None and frame is None:
             return self._mesh
@@ -167,8 +148,8 @@ class RadianceAvatar:
         return baked.posed_vertices(self._binding, self.canonical.faces, self._bank(pose))
 
     def _bounds(self, camera: Camera, bank, frame: int | None):
-        """Of every pixel: the shell (H * W, 4), where the avatar should be in it (H * W, 4), metres, how many
-        positions to look at there (H * W,), and whether the mesh is all about it (H * W,)."""
+        """Of every pixel: bounds of the shell (H * W, 4) and narrowed bounds (H * W, 4), metres, how many
+        samples these need (H * W,), and whether the baked mesh covers all its neighbours (H * W,)."""
         whole = shell(bank.vertices[0], self.canonical.faces, camera, margin=self.margin, cut=CUT)
         vertices = baked.posed_vertices(self._at_moment(frame), self.canonical.faces, bank)
         depth, _, _ = rasterize(vertices, self._mesh.faces, camera)
@@ -179,14 +160,14 @@ class RadianceAvatar:
         return whole, bounds, counts.ravel(), ndimage.minimum_filter(np.isfinite(depth), 3).ravel()
 
     def _at_moment(self, frame: int | None) -> Binding:
-        """The baked mesh's vertices with the residual motion of a training frame."""
+        """The baked mesh's vertices with the residual motion of a frame."""
         if frame is None:
             return self._binding
         return shifted(self._binding, self.canonical, -self._motion(frame))
 
     @torch.no_grad()
     def _motion(self, frame: int) -> np.ndarray:
-        """(V, 3) metres, the residual motion of a training frame at the baked mesh's vertices."""
+        """(V, 3) metres, the residual motion of a frame at the baked mesh's vertices."""
         device = self.field.low.device
         code = torch.as_tensor(self.codes[frame : frame + 1], dtype=torch.float32, device=device)
         motion = self.field.residual(torch.as_tensor(self._mesh.vertices, device=device), code)
@@ -194,7 +175,7 @@ class RadianceAvatar:
 
     @torch.no_grad()
     def _trace(self, camera, pixel, offset, bounds, bank, frame, samples):
-        """Colour (R, 3), opacity (R,) and depth (R,) of rays; all zero where they meet nothing."""
+        """Colour (R, 3), opacity (R,) and depth (R,) of rays; zeros where they meet nothing."""
         origin, direction = pixel_rays(camera, pixel, offset=offset)
         z, _ = positions(bounds, samples, 0.5)
         points = origin.astype(np.float32) + z[..., None] * direction[:, None]
@@ -260,19 +241,7 @@ class RadianceAvatar:
     def save(self, folder: str | Path) -> Path:
         """Write the avatar, all that is needed to show it: weights, body, options."""
         folder = Path(folder)
-        tables, rest = _tensors(self.field)
-        write_npz(
-            folder / "weights.npz",
-            SavedField(
-                tables=np.concatenate([t.cpu().numpy() for t in tables]).astype(np.float16),
-                rest=np.concatenate([t.cpu().numpy().ravel() for t in rest]),
-                codes=self.codes.astype(np.float32),
-                low=self.grid.low,
-                cell=self.grid.cell,
-                state=self.grid.state,
-            ),
-            {},
-        )
+        write_npz(folder / "weights.npz", packed(self.field, self.codes, self.grid), {})
         write_npz(folder / "body.npz", self.body, {})
         if self.dress is not None:
             worn = Cloth(self.canonical.vertices, self.canonical.faces.astype(np.int32))
@@ -297,11 +266,11 @@ class RadianceAvatar:
         return folder
 
     def __repr__(self) -> str:
-        return f"Avatar(nvr, {len(self.body)} frames, {len(self.held_out)} held out)"
+        return f"RadianceAvatar({len(self.body)} frames, {len(self.held_out)} of them held out)"
 
 
 def load(folder: str | Path, *, device: str = "auto") -> RadianceAvatar:
-    """Read an avatar that ``reconstruct`` or ``Avatar.save`` wrote.
+    """Read an avatar that ``reconstruct`` or ``RadianceAvatar.save`` wrote.
 
     Raises:
         HvrError: a file is missing or damaged, the body model at hand is not the avatar's, or the
@@ -325,7 +294,7 @@ def load(folder: str | Path, *, device: str = "auto") -> RadianceAvatar:
     field = AvatarField(
         canonical.bounds, options["frames"], FieldOptions(**options["field"]), device=target, backend=backend
     )
-    _fill(field, weights, folder)
+    unpack_into(field, weights, folder / "weights.npz")
     grid = LiveGrid(weights.low, weights.cell, weights.state)
     return RadianceAvatar(
         field,
@@ -343,23 +312,6 @@ def load(folder: str | Path, *, device: str = "auto") -> RadianceAvatar:
     )
 
 
-def half_precision(field: AvatarField) -> None:
-    """Round the tables to what ``save`` keeps, so that a loaded avatar renders the same."""
-    with torch.no_grad():
-        for table in _tensors(field)[0]:
-            table.copy_(table.half().float())
-
-
-def _tensors(field: AvatarField) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """The field's hash tables, and all its other tensors but the codes, by name."""
-    state = field.state_dict()
-    names = sorted(name for name in state if name != "codes")
-    return (
-        [state[n] for n in names if n.endswith("table")],
-        [state[n] for n in names if not n.endswith("table")],
-    )
-
-
 def pick_device(device: str) -> torch.device:
     """The device called ``device``; "auto" is CUDA where there is one."""
     if device == "auto":
@@ -367,20 +319,6 @@ def pick_device(device: str) -> torch.device:
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise HvrError('device is "cuda" but no CUDA device is found; choose "cpu" or "auto"')
     return torch.device(device)
-
-
-def _fill(field: AvatarField, weights: SavedField, folder: Path) -> None:
-    """Put the arrays of ``weights`` into the field's tensors."""
-    tables, rest = _tensors(field)
-    sizes = sum(len(t) for t in tables), sum(t.numel() for t in rest)
-    if sizes != (len(weights.tables), len(weights.rest)) or weights.codes.shape != tuple(field.codes.shape):
-        raise HvrError(f"{folder / 'weights.npz'} does not fit options.json; run 05_train again")
-    with torch.no_grad():
-        for tensors, values in ((tables, weights.tables), (rest, weights.rest)):
-            flat = torch.from_numpy(values.astype(np.float32).ravel())
-            for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
-                tensor.copy_(part.view(tensor.shape))
-        field.codes.copy_(torch.from_numpy(weights.codes))
 
 
 def _rim(alpha: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""The avatar as a coloured mesh that follows the body: fast pictures, and a guide for exact ones.
+"""The baked mesh: the avatar as a coloured mesh bound to the body, for fast pictures and to guide exact ones.
 
-Its vertices are bound to the skin by ``hvr_nb.canonical.binding``.
+Its vertices are bound by ``hvr_nb.canonical.binding`` (docs/field.md, 8).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from hvr_nb.geometry.raster import interpolate, rasterize
 from hvr_nb.methods.nvr.warp import PoseBank
 from hvr_nb.types import Camera, Mesh, Render
 
-RESOLUTION = 256  # marching-cubes cells along the longest side: 7.5 mm for a grown person
-REACH = 0.01  # metres before and behind the mesh within which the avatar's surface is
+RESOLUTION = 256  # marching-cubes cells along the longest side: 7.5 mm for an adult
+REACH = 0.01  # metres before and behind the mesh between which the surface lies
 BESIDE = 0.012  # metres beside the mesh that rays still look at
-OUTLINE = (12, 0.1)  # positions on rays beside the mesh's outline, if it is not deeper there, metres
+OUTLINE = (12, 0.1)  # samples of rays beside the mesh's outline, and metres of depth that they serve for
 MIDDLE = (8, 0.035)  # the same for rays that meet the mesh
-DEEP = 0.2  # metres: of a deeper range, only so much is looked at, half about either end
-MANY = 24  # positions on rays with two stretches, or across the whole shell
+DEEP = 0.2  # metres: of a deeper range only this much is sampled, half of it at either end
+MANY = 24  # samples of rays with two stretches, or across the whole shell
 
 
 def posed_vertices(binding: Binding, faces: np.ndarray, bank: PoseBank) -> np.ndarray:
@@ -36,25 +36,25 @@ def draw_baked(mesh: Mesh, vertices: np.ndarray, camera: Camera) -> Render:
 
 
 def guided_bounds(bounds: np.ndarray, depth: np.ndarray, pixel_size: float) -> tuple[np.ndarray, np.ndarray]:
-    """Stretches of rays cut down to where a mesh says the surface is.
+    """Bounds of rays narrowed to where a mesh has its surface.
 
     Args:
-        bounds: (H, W, 4) as ``rays.shell`` gives them, metres. depth: (H, W) of the mesh, inf where
-            it is not. pixel_size: metres a pixel spans at the person.
+        bounds: (H, W, 4) metres, of ``geometry.rays.shell``. depth: (H, W) of the mesh, inf beside it.
+        pixel_size: metres that a pixel spans at the person.
 
     Returns:
-        (H, W, 4): a short stretch about the mesh; two where it is deep about a pixel (a hand before
-        the trunk), about its nearest and farthest place; inf, -inf, inf, inf away from the mesh.
-        (H, W) uint8 how many positions these rays need.
+        (H, W, 4): a short stretch about the mesh; two where depth varies much about a pixel (a hand before
+        the trunk), about the nearest and the farthest depth; inf, -inf, inf, inf away from the mesh.
+        (H, W) uint8, how many samples these rays need.
     """
     out, count = np.empty_like(bounds), np.zeros(depth.shape, np.uint8)
     out[:] = (np.inf, -np.inf, np.inf, np.inf)
     known = np.isfinite(bounds[..., 0])
-    # Beside an outline the surface bends away: a ray between pixels may meet it deeper than they do.
+    # Beside an outline the surface bends away: a ray between pixel centres may meet it deeper than theirs.
     near, far = _range(depth, 1 + 2 * max(1, int(np.ceil(BESIDE / pixel_size))), REACH + pixel_size)
     deep = known & np.isfinite(near)
     n, f = near[deep], far[deep]
-    gap = np.maximum(f - n - DEEP, 0) / 2  # of a hand before the trunk, the air between is left out
+    gap = np.maximum(f - n - DEEP, 0) / 2  # the air between hand and trunk is left out
     out[deep] = np.stack([n, (n + f) / 2 - gap, (n + f) / 2 + gap, f], -1)
     count[deep] = np.where(f - n < OUTLINE[1], OUTLINE[0], MANY)
     near, far = _range(depth, 3, REACH)

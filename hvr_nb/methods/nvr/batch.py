@@ -30,7 +30,7 @@ class Batch:
 
 
 def draw_rays(rays: RaySet, camera: Camera, options, rng: np.random.Generator) -> Batch:
-    """Rays for one step; ``options`` are ``fit.FitOptions``."""
+    """Rays for one step; ``options`` are the method's ``Options``."""
     count = len(rays.start) - 1
     frames = rng.choice(count, min(options.frames, count), replace=False)
     each = options.rays // len(frames)

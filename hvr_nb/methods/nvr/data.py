@@ -1,4 +1,4 @@
-"""A clip's pixels as rays, kept in memory; near and far once per frame."""
+"""A clip's pixels as rays, kept in memory, with near and far bounds (docs/field.md, 6)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hvr_nb.geometry.rays import fill_bounds, outline_gaps, shell
 from hvr_nb.methods._clip import TrainingPictures
 from hvr_nb.types import HvrError
 
-CUT = 0.04  # metres behind the first skin where rays end
+CUT = 0.04  # metres behind the first skin at which rays end
 MARGINS = (0.035, 0.12)  # metres, least and most that the shell is inflated
 
 
@@ -33,8 +33,8 @@ def outline_fit(pictures: TrainingPictures, vertices: np.ndarray, faces: np.ndar
         vertices: (len(which), V, 3) posed bodies of the frames ``which``.
 
     Returns:
-        margin, how far to inflate the body so that the clothes fit in; and misfit, how far it
-        stands out of the silhouettes, which only wrong poses explain.
+        margin, how far to inflate the body so that the clothes fit in; and misfit, how far the body
+        reaches out of the silhouettes, which only wrong poses explain.
     """
     some = spread_indices(len(which), 12)
     gaps = np.array(
@@ -76,7 +76,7 @@ def renew_bounds(
     *,
     margin: float,
 ) -> RaySet:
-    """The same rays with near and far of moved bodies (N, V, 3); a ray that now misses keeps its own."""
+    """The rays with near and far of moved bodies (N, V, 3); a ray that now misses keeps its bounds."""
     bounds = rays.bounds.copy()
     for k, t in enumerate(which):
         part = slice(rays.start[k], rays.start[k + 1])

@@ -1,8 +1,8 @@
-"""Body and loose clothes as one skin: what a radiance field hangs on where the bare body does not do.
+"""Body and loose clothes as one surface that carries the radiance field, where the bare body does not serve.
 
-The nearest place of the bare skin jumps from leg to leg under a skirt, and whatever hangs on it tears. The
-carved surface of ``hvr_nb.surface.carving`` spans the legs and is carried by smooth weights, so the nearest place of
-that does not jump (specs/surface.md C2, E4).
+Under a skirt the nearest place of the bare skin jumps from leg to leg, so a field bound to it tears. The
+carved surface of ``hvr_nb.surface.carving`` spans both legs and moves by smooth blend weights, so its nearest
+place does not jump (docs/field.md, 9 and docs/surface.md, 3).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOOKED_AT = 24  # frames it is carved from, at most
 
 @dataclass(frozen=True)
 class Dress:
-    """A closed big-pose surface about body and loose clothes, hung on the bare body."""
+    """A closed big-pose surface about body and loose clothes, bound to the bare body."""
 
     binding: Binding  # of its V vertices
     skin_faces: np.ndarray  # (F, 3) of the bare body
@@ -46,7 +46,7 @@ class Dress:
 
 
 def make_dress(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> Dress:
-    """Hang a big-pose surface, vertices (V, 3) in metres and faces (F, 3), on the body of ``canonical``."""
+    """Bind a big-pose surface, vertices (V, 3) in metres and faces (F, 3), to the body of ``canonical``."""
     vertices = vertices.astype(np.float32)
     binding = bind_mesh(vertices, faces, canonical)
     weights = skin_weights(binding)
@@ -71,7 +71,7 @@ def make_dress(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) ->
 def carve_dress(
     canonical: Canonical, model: BodyModel, body: Body, alpha: np.ndarray, camera: Camera, which: np.ndarray
 ) -> Dress | None:
-    """The dress that silhouettes show; None where they hold nothing loose.
+    """The dress that silhouettes show; None where no clothes are loose.
 
     Args:
         body: T frames. alpha: (T, H, W) uint8. camera: for these pictures. which: (N,) frames to look at.

@@ -27,13 +27,13 @@ from hvr_nb.methods.nvr.samples import live_samples
 from hvr_nb.methods.nvr.warp import at_samples, pose_bank, skin_weights_at
 from hvr_nb.types import Body, Canonical
 
-MISFIT = 0.001  # metres out of the silhouettes from which on poses are taken for estimates
-GRAZING = 0.4  # cosine: surface seen flatter than this (66 degrees) teaches the light nothing
-FAR_OUT = 1.0  # metres of height given to samples that are not looked at
+MISFIT = 0.001  # metres that a body reaches out of its silhouettes at which poses get their full rate
+GRAZING = 0.4  # cosine: from surface seen flatter than this (66 degrees) no light is learned
+FAR_OUT = 1.0  # metres of height given to samples that are not evaluated
 
 
 class Moving:
-    """Poses that change when corrections are folded in, with the bank and rays made from them."""
+    """Poses and lens, which change when corrections are folded in, and the bank and rays made of them."""
 
     def __init__(
         self,
@@ -66,12 +66,12 @@ class Moving:
         )
 
     def move(self, turn: np.ndarray, shift: np.ndarray) -> None:
-        """Fold corrections of the trained frames in; frames between them move along. ``renew`` follows."""
+        """Fold in corrections of the trained frames, interpolated for the others. Call ``renew`` after."""
         turn, shift = (spread_to_all(a, self.which, len(self.poses)) for a in (turn, shift))
         self.poses, self.transl = turn_joints(self.poses, self.transl, turn, shift, self.model.parents)
 
     def refocus(self, change: np.ndarray) -> None:
-        """Fold a correction (3,) of the lens in. ``renew`` follows."""
+        """Fold in a correction (3,) of the lens. Call ``renew`` after."""
         self.pictures = replace(self.pictures, camera=refocused_lens(self.pictures.camera, change))
 
     def renew(self) -> None:
@@ -99,10 +99,13 @@ class Moving:
 
 
 def pose_rate(largest: float, misfit: float) -> float:
-    """Learning rate of the poses: a body that nowhere leaves the silhouettes is left alone.
+    """Learning rate of the poses: zero for a body that nowhere leaves the silhouettes.
 
-    Depth along the camera is hardly seen, so poses that are right already would only drift, and
-    2 mm of drift cost unseen views 1.5 dB on the synthetic subject; estimated poses gain 0.8 dB.
+    Depth along the camera axis is hardly observed, so right poses would only drift: 2 mm of drift cost
+    unseen views 1.5 dB on the synthetic subject. Estimated poses gain 0.8 dB.
+
+    Args:
+        largest: the full rate. misfit: metres that the body reaches out of the silhouettes.
     """
     return largest * float(np.clip(misfit / MISFIT, 0, 1))
 
@@ -162,7 +165,7 @@ def make_step(
 
 
 def fold(pose: PoseCorrection, lens: LensCorrection, moving: Moving, options: Options) -> None:
-    """Put the corrections that are being learned into poses and lens."""
+    """Fold the learned corrections into poses and lens."""
     if options.pose_lr > 0:
         moving.move(*pose.fold())
     if options.lens_lr > 0:
@@ -172,10 +175,9 @@ def fold(pose: PoseCorrection, lens: LensCorrection, moving: Moving, options: Op
 
 
 def _schedule(k: int, options: Options, field: AvatarField, optimisers) -> None:
-    """Learning rates warm up and fall to 3 %, the surface hardens, ever finer levels open.
+    """Learning rates warm up and fall to 3 %, the surface hardens, finer and finer levels open.
 
-    Coarse levels first lets poses settle before there is detail to be misplaced (Lin et al.,
-    "BARF", 2021).
+    With coarse levels first, poses settle before there is detail to be misplaced (Lin et al., "BARF", 2021).
     """
     share = k / max(options.iters, 1)
     rate = min(1.0, (k + 1) / min(100, 1 + options.iters // 20)) * 0.03 ** max(0.0, (share - 0.3) / 0.7)
@@ -235,7 +237,9 @@ def _loss(
             )
             x = x - (maps.view(-1, 3, 3) @ carried[..., None])[..., 0]
             distance = distance - (normal * carried).sum(-1)
-        code = torch.nn.functional.embedding(tensor(live.frame), field.codes)  # indexing sums in random order
+        code = torch.nn.functional.embedding(
+            tensor(live.frame), field.codes
+        )  # the gradient of indexing is summed in changing order
         residual = field.residual(x, code)
         distance = distance + (tensor(live.big_normal) * residual).sum(-1)
         over, rgb = field(x + residual, distance, normal, code, tensor(_facing(live, batch) > GRAZING))
@@ -280,10 +284,10 @@ def _loss(
 
 
 def _facing(live, batch: Batch) -> np.ndarray:
-    """Cosine (M,) between skin normal and the way back to the camera; -1 for the padding.
+    """Cosine (M,) between skin normal and the direction to the camera; -1 for the padding.
 
-    At the rim of a person pixels mix with what is behind and the skin's normal is not the cloth's: light
-    learned there would be believed on the whole far side.
+    At the occluding contour pixels mix with what is behind, and the skin's normal is not the cloth's: light
+    learned there would be wrong on the whole far side.
     """
     ray = batch.direction[live.index // batch.depth.shape[1]]
     cosine = -(live.normal[: live.count] * ray).sum(1) / np.linalg.norm(ray, axis=1)
@@ -293,7 +297,7 @@ def _facing(live, batch: Batch) -> np.ndarray:
 def _carried(
     live, points, batch: Batch, pose: PoseCorrection, lens: LensCorrection | None, moving: Moving, tensor
 ):
-    """How the body is carried past the samples (M, 3), metres, by both corrections; zero for the padding."""
+    """(M, 3) metres that both corrections move the body at the samples; zero for the padding."""
     n = live.count
     slot = batch.slot[live.index // points.shape[1]]
     counts = np.bincount(slot, minlength=len(batch.frames)).tolist()

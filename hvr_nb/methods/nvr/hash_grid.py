@@ -3,8 +3,8 @@
 Mueller et al., "Instant Neural Graphics Primitives with a Multiresolution Hash Encoding", 2022,
 section 3. One interface, three backends: a numba kernel on the CPU (parallel over levels, so that
 the backward pass needs no atomics and is deterministic), tiny-cuda-nn on CUDA where it imports, and
-PyTorch level by level everywhere, the reference of the tests (measured in specs/performance.md 1 and
-5). The first and the last read each other's tables, tiny-cuda-nn's are its own.
+PyTorch level by level everywhere, the reference of the tests (speeds: docs/field.md, 1). The first and
+the last read each other's tables; tiny-cuda-nn reads only its own.
 """
 
 from __future__ import annotations
@@ -99,8 +99,14 @@ def reading_backend(written_by: str, device: torch.device) -> str | None:
 
 
 def hash_reference(x: Tensor, table: Tensor, cells, rows, offsets) -> Tensor:
-    """The encoding in plain PyTorch, one gather per level and corner; (L, N, F) for x (3, N);
-    differentiable in x and table."""
+    """The encoding in plain PyTorch, differentiable: one gather for each level and corner.
+
+    Args:
+        x: (N, 3) points. table: (R, F) rows of all levels. cells, rows, offsets: of the levels.
+
+    Returns:
+        (N, L * F) features.
+    """
     out = []
     x = x.clamp(0, 1)
     for n, size, offset in zip(cells, rows, offsets[:-1].tolist(), strict=True):
@@ -118,7 +124,7 @@ def hash_reference(x: Tensor, table: Tensor, cells, rows, offsets) -> Tensor:
 
 
 def _row(node: Tensor, n: int, size: int) -> Tensor:
-    """Row of a grid node (N, 3) in its level: dense where the level fits, hashed otherwise."""
+    """Row of a grid node (N, 3) in its level: dense where the level fits, else hashed."""
     if (n + 1) ** 3 <= size:
         return node[:, 0] + (n + 1) * (node[:, 1] + (n + 1) * node[:, 2])
     hashed = (node[:, 0] * PRIMES[0]) ^ (node[:, 1] * PRIMES[1]) ^ (node[:, 2] * PRIMES[2])
@@ -126,7 +132,7 @@ def _row(node: Tensor, n: int, size: int) -> Tensor:
 
 
 class _NumbaHash(torch.autograd.Function):
-    """The same values and gradients from numba; the table's gradient goes straight to ``table.grad``."""
+    """The same values and gradients from numba; the table's gradient is added to ``table.grad`` directly."""
 
     @staticmethod
     def forward(ctx, x, table, grid):
@@ -255,7 +261,7 @@ class RowAdam(torch.optim.Optimizer):
     """Adam for tables: rows without gradient keep their value and moments, gradients are cleared.
 
     Kingma and Ba, "Adam", 2015; the skipping is what keeps a step over large tables short
-    (specs/performance.md 2). Parameters are (R, F) tables.
+    (docs/field.md, 1). Parameters are (R, F) tables.
     """
 
     def __init__(self, params, *, lr: float = 1e-2, betas=(0.9, 0.99), eps: float = 1e-15):

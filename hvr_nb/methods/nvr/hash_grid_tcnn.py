@@ -1,9 +1,9 @@
 """tiny-cuda-nn's hash grid over a table that ``HashGrid`` owns; CUDA only.
 
-Tried on the CPU only, with a stand-in for the library.
-Its nodes lie elsewhere than those of ``hvr_nb.methods.nvr.hash_grid`` (a level has one node an axis less, half a
-cell off), so a table trained with one backend means nothing to another: see ``fields.reading_backend``.
-It sums gradients in changing order, so two equal trainings differ in the last bits.
+Tested on the CPU only, with a stand-in for the library. Its nodes lie elsewhere than those of
+``hvr_nb.methods.nvr.hash_grid`` (one node fewer along an axis, half a cell off), so a table trained with one
+backend means nothing to the other: see ``hash_grid.reading_backend``. It sums gradients in changing order,
+so two equal trainings differ in the last bits.
 """
 
 from __future__ import annotations

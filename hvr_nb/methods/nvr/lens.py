@@ -1,9 +1,9 @@
-"""A small correction of the camera's lens, learned with the avatar.
+"""A small correction of the camera's intrinsics, learned with the avatar.
 
-Place and turn of a single camera cannot be told from those of the body, which ``pose.PoseCorrection``
-corrects in every frame (so a hand-held camera is covered by it). What is left of a camera is its focal
-length and its image centre. Like the pose's, the correction is linear within a step and folded into the
-camera every few hundred steps.
+The extrinsics of a single camera cannot be told from the pose of the body, which ``pose.PoseCorrection``
+corrects in every frame (this covers a hand-held camera too). What remains is the focal length and the
+image centre. Like the pose's, this correction is linear within a step and folded into the camera every few
+hundred steps.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class LensCorrection(nn.Module):
         self.register_buffer("folded", torch.zeros(3))
 
     def forward(self, points: Tensor, camera: Camera) -> Tensor:
-        """How far world points (N, 3) move, metres, that stay at their pixel and depth as the lens changes."""
+        """(N, 3) metres that world points (N, 3) move by to keep pixel and depth as the lens changes."""
         R, t = (torch.as_tensor(a, dtype=points.dtype, device=points.device) for a in (camera.R, camera.t))
         x = points @ R.T + t
         moved = torch.cat(
@@ -40,7 +40,7 @@ class LensCorrection(nn.Module):
 
     @torch.no_grad()
     def fold(self) -> np.ndarray:
-        """Take the correction (3,) out, which starts again from zero."""
+        """Return the correction (3,) and start again from zero."""
         out = self.change.cpu().numpy().astype(np.float64)
         self.folded += self.change
         self.change.zero_()
@@ -48,7 +48,7 @@ class LensCorrection(nn.Module):
 
 
 def refocused_lens(camera: Camera, change: np.ndarray) -> Camera:
-    """A camera with a correction (3,) of ``LensCorrection`` applied; its picture size does not matter."""
+    """A camera with a correction (3,) of ``LensCorrection`` applied; any picture size."""
     K = camera.K.copy()
     focal = K[[0, 1], [0, 1]].copy()
     K[[0, 1], [0, 1]] = focal * np.exp(change[0])

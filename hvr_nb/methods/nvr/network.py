@@ -1,8 +1,8 @@
 """The avatar's fields: shape and colour in the big pose, a small residual motion, a light.
 
 After Geng et al., "Learning Neural Volumetric Representations of Dynamic Humans in Minutes",
-CVPR 2023 (specs/nvr.md 3), with what specs/performance.md 3 found: one grid of 8 levels, residuals
-small. The big pose keeps legs and arms apart, so the parts do not share space. The shape is a height
+CVPR 2023 (docs/field.md, 11), simplified as docs/field.md, 2 says: one grid of 8 levels for the whole
+body, because the big pose keeps legs and arms apart, and a small residual motion. The shape is a height
 of the surface over the body's skin, so training starts from the body's own shape; it is rendered
 as in Wang et al., "NeuS", 2021 (``volrend.crossing_weights``).
 """
@@ -19,7 +19,7 @@ from hvr_nb.methods.nvr.hash_grid import HashGrid
 from hvr_nb.surface.light import EVEN, LAMPS, lamp_directions
 
 HEIGHT_UNIT = 0.05  # metres of height over the skin per unit of network output
-RESIDUAL_LIMIT = 0.05  # metres, bound of the residual motion (specs/nvr.md 3.3)
+RESIDUAL_LIMIT = 0.05  # metres, bound of the residual motion (docs/field.md, 2)
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class FieldOptions:
 
     levels: int = 8
     coarsest: int = 16  # cells along the longest side of the big-pose box
-    finest: int = 640
-    log2_table: int = 17
+    finest: int = 640  # cells of the last level; levels grow geometrically
+    log2_table: int = 17  # a level has at most 2**log2_table rows
     geometry_levels: int = 6  # shape reads only these, colour reads all
     width: int = 32  # of the two hidden layers of colour
-    codes: int = 8  # numbers that tell frames apart
+    codes: int = 8  # numbers of a frame code
     motion_finest: int = 24  # cells of the finest level of the residual motion
 
 
@@ -91,7 +91,7 @@ class AvatarField(nn.Module):
             self.height[-1].weight.mul_(0.1)
             self.motion[-1].weight.mul_(0.1)
             self.colour[-1].weight[3:].mul_(0.1)
-        self.lamps = nn.Parameter(torch.zeros(LAMPS))  # logarithms, against an even light of brightness 1
+        self.lamps = nn.Parameter(torch.zeros(LAMPS))  # logarithms; zeros are an even light of brightness 1
         self.register_buffer("toward", torch.from_numpy(lamp_directions()), persistent=False)
         self.to(device)
 
@@ -109,10 +109,10 @@ class AvatarField(nn.Module):
         Args:
             x: (N, 3) big-pose points, metres. distance: (N,) signed distance to the skin, metres.
             normal: (N, 3) world normal of the nearest skin. code: (N, K).
-            teaches: (N,) bool, points whose brightness the light is learned from; None: all.
+            teaches: (N,) bool, points that the light is learned from; None: all.
 
         Returns:
-            height (N,) metres, negative inside, and colour (N, 3) 0..1 (brighter where the light says so).
+            height (N,) metres, negative inside, and colour (N, 3), 0..1 times the light.
         """
         features = self.features(x)
         with _fast(x):
@@ -137,7 +137,7 @@ class AvatarField(nn.Module):
 
 
 def _fast(x: Tensor):
-    """Half precision for matrix products where the device has it (specs/performance.md 2)."""
+    """Half precision for matrix products where the device has it (docs/field.md, 2)."""
     here = x.is_cuda or torch.cpu._is_avx512_bf16_supported()
     return torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=here)
 

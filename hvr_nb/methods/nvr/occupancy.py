@@ -1,4 +1,4 @@
-"""Where in the big pose there is anything: a grid that spares the fields empty samples.
+"""The occupancy grid: which cells of the big pose may hold surface, so that the fields skip the others.
 
 Mueller et al., "Instant Neural Graphics Primitives", 2022, appendix C, in canonical space.
 """
@@ -15,15 +15,15 @@ from hvr_nb.geometry.nearest import nearest_surface
 from hvr_nb.methods.nvr.network import AvatarField
 from hvr_nb.types import Canonical
 
-INSIDE = 0.03  # metres under the skin below which all is solid
+INSIDE = 0.03  # metres under the skin from which on all is solid
 EMPTY, LIVE, SOLID = 0, 1, 2  # states of a cell
 REACH = 0.012  # metres: cells farther than this from the surface are empty or solid
-FORGET = 0.004  # metres a remembered extreme drifts back from one update to the next
+FORGET = 0.004  # metres that a remembered extreme moves back at each update
 
 
 @dataclass(frozen=True)
 class LiveGrid:
-    """Where in the big pose the surface may be, what is empty and what is solid."""
+    """Cells of the big pose: where the surface may be, what is empty and what is solid."""
 
     low: np.ndarray  # (3,) float32 lower corner, metres
     cell: float  # side of a cell, metres
@@ -37,7 +37,7 @@ class LiveGrid:
 
 
 class Occupancy:
-    """Remembered height over the surface of cells near the body, and the grid made of it.
+    """Least and greatest height over the surface in cells near the body, and the grid made of them.
 
     Args:
         margin: how far from the skin the surface may be, metres. cell: side of a cell, metres.
@@ -56,7 +56,7 @@ class Occupancy:
         self.ids, self.centres, self.distance = near[keep], centres[near[keep]], distance[keep]
         self.base = np.where(coarse < 0, SOLID, EMPTY).astype(np.uint8)
         self.base[near[distance > 0]] = EMPTY
-        self.lowest = np.full(len(self.ids), -np.inf, np.float32)  # nothing is known yet: all live
+        self.lowest = np.full(len(self.ids), -np.inf, np.float32)  # nothing is known yet: all cells are live
         self.highest = np.full(len(self.ids), np.inf, np.float32)
         self.grid = LiveGrid(low, cell, self.base.reshape(shape))
         self._mark()
@@ -72,7 +72,7 @@ class Occupancy:
         self.grid = replace(self.grid, state=np.where(solid, SOLID, state).astype(np.uint8))
 
     def update(self, field: AvatarField, *, batch: int = 65536) -> None:
-        """Look at every cell's centre again."""
+        """Evaluate the field at every cell's centre again; ``batch`` points at once."""
         now = np.empty(len(self.ids), np.float32)
         with torch.no_grad():
             for start in range(0, len(now), batch):

@@ -1,8 +1,8 @@
 """Small corrections of every frame's pose, learned with the avatar.
 
-Within a step the correction is linear: each joint turns its subtree by a small rotation about its
-own place, and the whole body shifts. Every few hundred steps it is folded into the pose itself and
-starts again from zero, as in Gauss-Newton. The nearest-surface search then needs no gradient.
+Within a step the correction is linear: each joint rotates its subtree a little about its own place, and
+the whole body shifts. Every few hundred steps it is folded into the pose itself and starts again from
+zero, as in Gauss-Newton, so the nearest-surface search needs no gradient (docs/field.md, 7).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PoseCorrection(nn.Module):
     def forward(
         self, points: Tensor, weights: Tensor, frames: Tensor, counts: list[int], joints: Tensor
     ) -> Tensor:
-        """How far the body's motion carries world points.
+        """How far the correction moves the body at world points.
 
         Args:
             points: (N, 3) metres, frame after frame. weights: (N, 24) skin weights.
@@ -41,11 +41,11 @@ class PoseCorrection(nn.Module):
             joints: (F, 24, 3) posed joints, metres.
 
         Returns:
-            (N, 3) metres; subtract it to see the corrected body from the uncorrected one.
+            (N, 3) metres; points less this see the uncorrected body as they would see the corrected one.
         """
         turn = self.turn[frames]
         screw = torch.cat([turn, torch.linalg.cross(joints, turn)], -1)
-        bone = self.above @ screw  # every bone moves with all joints above it
+        bone = self.above @ screw  # every bone moves with all its ancestors
         shift = torch.cat([torch.zeros_like(self.shift[frames]), self.shift[frames]], -1)[:, None]
         motion = torch.cat([w @ b for w, b in zip(weights.split(counts), bone + shift, strict=True)])
         return torch.linalg.cross(motion[:, :3], points) + motion[:, 3:]
@@ -62,7 +62,7 @@ class PoseCorrection(nn.Module):
 
     @torch.no_grad()
     def fold(self) -> tuple[np.ndarray, np.ndarray]:
-        """Take the correction out: turns (T, 24, 3) and shifts (T, 3), which start again from zero."""
+        """Return the correction, turns (T, 24, 3) and shifts (T, 3), and start again from zero."""
         out = self.turn.cpu().numpy().astype(np.float64), self.shift.cpu().numpy().astype(np.float64)
         self.folded_turn += self.turn
         self.folded_shift += self.shift
@@ -72,7 +72,7 @@ class PoseCorrection(nn.Module):
 
 
 def spread_to_all(values: np.ndarray, trained: np.ndarray, count: int) -> np.ndarray:
-    """Values (len(trained), ...) of the trained frames, in between interpolated: (count, ...)."""
+    """Values (len(trained), ...) of trained frames, interpolated to all ``count`` frames: (count, ...)."""
     flat = values.reshape(len(values), -1)
     every = np.arange(count)
     out = np.stack([np.interp(every, trained, column) for column in flat.T], -1)

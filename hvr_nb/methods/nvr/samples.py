@@ -1,4 +1,4 @@
-"""Rays to the samples that matter: big-pose points, skin distance, what skinning needs."""
+"""The samples of rays that may show something: big-pose points, distance and nearest place of the skin."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def live_samples(
     *,
     margin: float,
 ) -> Samples | None:
-    """Warp samples (R, S, 3) of rays in frames (R,) and keep those that may show something.
+    """Carry samples (R, S, 3) of rays in frames (R,) to the big pose and keep those in live cells.
 
     Args:
-        big_normals: (V, 3) normals of the big pose. margin: reach over the skin, metres.
+        big_normals: (V, 3) normals of the big pose. margin: metres over the skin that samples may be.
 
     Returns:
         None where nothing is left.

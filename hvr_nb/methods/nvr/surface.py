@@ -16,7 +16,7 @@ BATCH = 131072  # points evaluated at once
 
 
 def canonical_mesh(field: AvatarField, canonical: Canonical, *, margin: float, resolution: int) -> Mesh:
-    """Where the avatar begins, at height zero (Lorensen and Cline, 1987).
+    """The surface, at height zero, by marching cubes (Lorensen and Cline, 1987), with mean colours.
 
     Args:
         margin: how far from the skin the surface may be, metres.
@@ -59,7 +59,7 @@ def _depth(field: AvatarField, canonical: Canonical, points: np.ndarray) -> np.n
 
 
 def _largest(depth: np.ndarray) -> np.ndarray:
-    """The same volume without floaters: everything outside the largest solid piece is empty."""
+    """The volume without floaters: everything outside the largest solid piece is made empty."""
     pieces = label(depth > 0)
     counts = np.bincount(pieces.ravel())
     counts[0] = 0
@@ -68,7 +68,7 @@ def _largest(depth: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def _colours(field: AvatarField, canonical: Canonical, vertices: np.ndarray) -> np.ndarray:
-    """(N, 3) uint8 mean colour at big-pose points, lit as the clip's light would."""
+    """(N, 3) uint8 mean colour at big-pose points under the clip's light."""
     face, bary, distance = nearest_surface(vertices, canonical.vertices, canonical.faces)
     normals = vertex_normals(canonical.vertices, canonical.faces)
     normal = on_surface(normals, canonical.faces, face, bary).astype(np.float32)

@@ -3,7 +3,7 @@
 Wang et al., "NeuS", 2021: with density alone a soft surface is seen too deep and its outline too
 large, both by about its softness (4.6 mm at 3 mm, measured on the synthetic subject); the weights
 used here put depth and outline where the height is zero, however soft the surface is and however
-finely a ray is sampled (specs/nvr.md 8.17).
+finely a ray is sampled (docs/field.md, 4).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def crossing_weights(height: Tensor, softness: Tensor | float, known: Tensor) ->
     Args:
         height: (R, S) metres over the surface, negative inside; samples in order along the ray.
         softness: metres.
-        known: (R, S) bool, samples with a colour; the others only hide what is behind them.
+        known: (R, S) bool, samples with a colour; the others only occlude what is behind them.
 
     Returns:
-        (R, S); the sum over S is the ray's opacity, but for what samples without colour hide.
+        (R, S); the sum over S is the ray's opacity, less what samples without colour occlude.
     """
     clear = torch.sigmoid(height / softness).clamp(min=1e-6)
     before = torch.cat([torch.ones_like(clear[:, :1]), clear[:, :-1]], -1)

@@ -1,9 +1,9 @@
-"""Samples of many posed frames carried to the canonical space: the inner loop of training.
+"""Samples of many posed frames carried to the big pose: the inner loop of training.
 
-The same map as ``canonical.warp_to_canonical``, for frames kept side by side in one bank:
-cell grids, vertices, normals and the linear maps of all frames, searched ray by ray in numba (the
-vertex nearest to one sample is a good guess for the next). Where frames are trained or shown on
-CUDA, the bank keeps copies there and the search runs in torch (``warp_torch``).
+The same map as ``canonical.big_pose.warp_to_canonical``, for the frames of a bank: cell grids, vertices,
+normals and linear maps of all of them, searched ray by ray in numba (the vertex nearest to one sample is a
+good first guess for the next). Where frames are trained or shown on CUDA, the bank keeps copies there and
+the search runs in torch (``warp_torch``).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def pose_bank(
 
     Args:
         device: where ``warp_rays`` is to search for samples of these frames.
-        dress: what the body wears, and ``canonical`` describes, instead of its bare skin.
+        dress: body and loose clothes in place of the bare skin; ``canonical`` then is theirs.
     """
     parts = []
     with torch.no_grad():

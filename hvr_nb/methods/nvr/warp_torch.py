@@ -1,8 +1,8 @@
 """The map of ``warp.warp_rays`` in torch, for devices that numba does not serve.
 
-The vertex nearest to a sample comes from PyTorch3D where it imports, otherwise from all distances
-in plain torch; then the faces about it are tested with the exact point-triangle distance (Ericson,
-"Real-Time Collision Detection", 2005, section 5.1.5), as in ``nearest``. Tried on the CPU only.
+The vertex nearest to a sample comes from PyTorch3D where it imports, else from all distances in plain
+torch; then the faces about it are tested with the exact point-triangle distance (Ericson, "Real-Time
+Collision Detection", 2005, section 5.1.5), as in ``geometry.nearest``. Tested on the CPU only.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def padded_rings(faces: np.ndarray, count: int) -> np.ndarray:
 
 
 def pick_nearest_vertex() -> NearestVertex:
-    """PyTorch3D's search where it imports, plain torch otherwise."""
+    """PyTorch3D's search where it imports, else plain torch."""
     try:
         import pytorch3d.ops  # noqa: F401
     except (ImportError, OSError):

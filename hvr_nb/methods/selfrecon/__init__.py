@@ -1,8 +1,8 @@
 """A clothed-body mesh of constant topology from a video in which the person turns, in a minute or two.
 
-The task of Jiang et al., "SelfRecon: Self Reconstruction Your Digital Avatar from Monocular Video", CVPR 2022,
-by other means (specs/surface.md E4): no networks and no volume rendering, but a template of body and loose
-clothes, sparse least squares on the silhouettes of all frames, and robust colours; see docs/decisions.md.
+The task of Jiang et al., "SelfRecon: Self Reconstruction Your Digital Avatar from Monocular Video", CVPR
+2022, by other means: no networks and no volume rendering, but a template of body and loose clothes, sparse
+least squares on the silhouettes of all frames, and robust colours (docs/surface.md, 1).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from hvr_nb.types import Body
 
 NEEDS = ("frames", "masks", "body")
 GIVES = MeshAvatar.GIVES
-MISFIT = 0.001  # metres that the body stands out of the silhouettes from which on its poses are refined
-MOST = 90  # frames looked at: more add time, not shape
+MISFIT = 0.001  # metres that the body reaches out of its silhouettes from which on poses are refined
+MOST = 90  # frames used: more add time, not shape
 
 __all__ = ["GIVES", "NEEDS", "Options", "load", "reconstruct"]
 
@@ -75,7 +75,7 @@ def reconstruct(clip, options: Options | None = None, *, device: str = "auto", s
 
 
 def _film(clip, body: Body, options: Options) -> Footage:
-    """The frames to look at, undistorted and resized."""
+    """The frames to use, undistorted and resized."""
     pictures = load_training_pictures(clip, body.camera, image_scale=options.image_scale)
     which = trained_frames(body, options.hold_out)
     which = which[spread_indices(len(which), MOST)]
@@ -87,7 +87,7 @@ def _film(clip, body: Body, options: Options) -> Footage:
 
 
 def _misfit(body: Body, model, film: Footage) -> float:
-    """Mean metres that the bare body stands out of the silhouettes, which only wrong poses explain."""
+    """Mean metres that the bare body reaches out of the silhouettes, which only wrong poses explain."""
     some = spread_indices(len(film.which), 12)
     vertices = posed(model, body.frame(film.which[some]))[0]
     return float(
@@ -110,9 +110,8 @@ def _identity(clip, call: dict) -> str:
 def _finish(fit: Fit, body: Body, history: dict, call: dict) -> MeshAvatar:
     """The avatar on a mesh of half the triangle sides, with colours from all frames."""
     finer, faces = subdivision(fit.faces, len(fit.vertices))
-    shrunk = (
-        finer[: len(fit.vertices)] @ fit.vertices
-    )  # subdivision draws vertices inwards: begin as far outside
+    shrunk = finer[: len(fit.vertices)] @ fit.vertices
+    # Subdivision moves vertices inwards, so it starts from vertices moved outwards by as much.
     vertices = finer @ (2 * fit.vertices - shrunk)
     seen = fit.sightings(vertices, faces)
     colour, light = colours(seen, faces)

@@ -1,4 +1,4 @@
-"""The reconstructed person: one coloured mesh of constant topology, posed by the body."""
+"""The reconstructed person: one coloured mesh of constant topology that the body poses."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Surface:
     faces: np.ndarray  # (F, 3) int32
     albedo: np.ndarray  # (V, 3) float16 colour under the mean light, 0..1
     light: np.ndarray  # (LAMPS,) float32 strengths of the lamps of ``hvr_nb.surface.light``
-    centres: np.ndarray  # (P, 3) float32 big-pose middles of the bumps of ``motion``, metres
-    heights: np.ndarray  # (T, P) float16 metres, every frame's own displacement: heights of the bumps
+    centres: np.ndarray  # (P, 3) float32 big-pose centres of the bumps of ``motion``, metres
+    heights: np.ndarray  # (T, P) float16 metres, heights of the bumps in every frame
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class MeshAvatar:
     model: BodyModel
     held_out: np.ndarray  # frames kept out of the fit
     history: dict  # by rounds: step, seconds, iou, psnr_body
-    options: dict  # what ``reconstruct`` was called with
+    options: dict  # of ``reconstruct``, as used; the steps found
     model_file: str = ""  # path of the body model, "" for the one load_body_model finds
 
     def render(self, camera: Camera, pose, *, frame: int | None = None, antialias: bool = True) -> Render:
@@ -95,8 +95,8 @@ class MeshAvatar:
 
         Args:
             frame: None for the big pose.
-            resolution: cells along the longest side, where fewer than the mesh's own are wanted; its
-                topology then is another. None gives the avatar's own mesh.
+            resolution: cells along the longest side. Where these are coarser than the avatar's own mesh, it
+                is remeshed; else, and for None, it is given as it is.
         """
         whole = self._mesh
         if frame is not None:
@@ -127,7 +127,7 @@ class MeshAvatar:
         return skin_weights(self._binding)
 
     def looseness(self) -> np.ndarray:
-        """(V,) 0..1 how much the vertices follow the space about the body rather than the nearest skin."""
+        """(V,) 0..1, how much vertices follow the smooth weights rather than the nearest skin."""
         out = np.zeros(len(self.made.vertices), np.float32)
         out[self._binding.which] = self._binding.share[:, 0]
         return out
@@ -153,7 +153,7 @@ class MeshAvatar:
         return self._displaced(out, frame).astype(np.float32)
 
     def _displaced(self, vertices: np.ndarray, frame: int | None) -> np.ndarray:
-        """Vertices (V, 3) in some pose with the displacement of a frame; None has none."""
+        """Vertices (V, 3) in some pose with the displacement of a frame; None adds none."""
         if frame is None or not self.made.heights.shape[1]:
             return vertices
         along = self._bumps @ self.made.heights[frame].astype(np.float64)
@@ -196,16 +196,16 @@ class MeshAvatar:
         deep = [f"{1000 * x['depth']:.1f}" for x in self.options.get("layers", ()) if x.get("measured", True)]
         over = f", cloth over cloth by {' and '.join(deep)} mm" if deep else ""
         return (
-            f"Avatar(selfrecon, {len(self.made.vertices)} vertices, {len(self.body)} frames, "
-            f"{len(self.held_out)} held out{over})"
+            f"MeshAvatar({len(self.made.vertices)} vertices, {len(self.body)} frames, "
+            f"{len(self.held_out)} of them held out{over})"
         )
 
 
 def load(folder: str | Path, *, device: str = "auto") -> MeshAvatar:
-    """Read an avatar that ``reconstruct`` or ``Avatar.save`` wrote.
+    """Read an avatar that ``reconstruct`` or ``MeshAvatar.save`` wrote.
 
     Args:
-        device: taken for the sake of the other methods; everything runs on the CPU.
+        device: taken as by every method; everything runs on the CPU.
 
     Raises:
         HvrError: a file is missing or damaged, or the body model at hand is not the avatar's.

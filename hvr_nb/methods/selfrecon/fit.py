@@ -1,4 +1,4 @@
-"""The rounds of the fit: template, poses, shape, motion that is left, in turn."""
+"""The rounds of the fit: template, poses, shape, each frame's own displacement (docs/surface.md, 2)."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ from hvr_nb.types import Body, Camera, Canonical
 
 ROUNDS = 6  # three on a coarse mesh, three on the fine one
 FINE_FROM = 3
-COARSER = 1.7  # sides of the first rounds' triangles over those of the last
-LOOKED_AT = 8  # frames in a round's figures
-DETAILED = 2  # times that normal maps are followed
-NUDGE = 0.001  # metres, to see which way points move in the picture
+COARSER = 1.7  # sides of the triangles of the first rounds over those of the last
+LOOKED_AT = 8  # frames that a round's figures are measured on
+DETAILED = 2  # times that the surface is fitted to normal maps
+NUDGE = 0.001  # metres along the normal, for the motion of points in the picture
 
 
 @dataclass(frozen=True)
 class Footage:
-    """What the fit looks at: N frames."""
+    """The N frames that the fit uses."""
 
     frames: np.ndarray  # (N, H, W, 3) uint8
     alpha: np.ndarray  # (N, H, W) uint8
-    distances: list[np.ndarray]  # N x (H, W) float16 pixels outside the mask
+    distances: list[np.ndarray]  # N of (H, W) float16, signed pixels outside the mask
     camera: Camera
     which: np.ndarray  # (N,) their numbers in the clip
     normals: np.ndarray | None = None  # (N, H, W, 3) uint8 of ``normal_maps.as_picture``
@@ -61,7 +61,11 @@ def footage(
     which: np.ndarray,
     normals: np.ndarray | None = None,
 ) -> Footage:
-    """The frames ``which`` (N,) of frames and perhaps normals (T, H, W, 3) uint8 and alpha (T, H, W) uint8."""
+    """The frames ``which`` (N,) of frames and, where there are any, normals, both (T, H, W, 3) uint8.
+
+    Args:
+        alpha: (T, H, W) uint8. camera: for these pictures, without distortion.
+    """
     return Footage(
         frames[which],
         alpha[which],
@@ -134,7 +138,7 @@ class Fit:
         self.vertices = unfolded(self.vertices, relaxed(moved, self.faces), self.faces)
 
     def _mapped(self, skin: Skin) -> tuple[np.ndarray, np.ndarray]:
-        """Directions (V, 3) of the big-pose mesh that the film's normal maps give, and trust (V,)."""
+        """Normals (V, 3) of the big-pose mesh by the film's normal maps, and trust in them (V,)."""
         film, bound = self.film, bind_mesh(self.vertices, self.faces, self.canonical)
         posed = self.posed(skin, self.vertices, self.faces, film.which)
         views = (
@@ -146,7 +150,7 @@ class Fit:
         )
 
     def _shaded(self, skin: Skin) -> tuple[np.ndarray, np.ndarray]:
-        """The same from how the surface brightens and darkens while the person turns."""
+        """The same by shading: how the surface brightens and darkens while the person turns."""
         film, weights = self.film, skin_weights(bind_mesh(self.vertices, self.faces, self.canonical))
         seen = self._sightings(skin, self.vertices, self.faces, np.arange(len(film.which)))
         albedo, light = albedo_and_light(seen)
@@ -158,13 +162,13 @@ class Fit:
         return shaded_directions(views, self.vertices, self.faces, np.nan_to_num(albedo), light)
 
     def _follow(self, skin: Skin, wanted: np.ndarray, trust: np.ndarray, weight: float) -> None:
-        """Move the big-pose mesh so that its normals become ``wanted`` (V, 3), where its outlines allow."""
+        """Move the big-pose mesh so that its normals become ``wanted`` (V, 3), as far as outlines allow."""
         held = self._held(skin)
         moved = detailed(self.vertices, self.faces, wanted, trust, held=held, weight=weight)
         self.vertices = unfolded(self.vertices, moved, self.faces)
 
     def _held(self, skin: Skin) -> np.ndarray:
-        """(V,) how often an outline fixed a vertex's place."""
+        """(V,) in how many frames an outline fixed a vertex's place."""
         return sum(
             np.bincount(
                 seen.vertex, seen.trust * robust_weight(seen.residual, self.options.sigma), len(self.vertices)
@@ -198,17 +202,20 @@ class Fit:
             yield x, normal
 
     def sightings(self, vertices: np.ndarray, faces: np.ndarray) -> Sightings:
-        """What all of the film shows of a big-pose mesh (V, 3), (F, 3)."""
+        """What all frames show of a big-pose mesh (V, 3), (F, 3)."""
         return self._sightings(self._skin(), vertices, faces, np.arange(len(self.film.which)))
 
     def layered(
         self, vertices: np.ndarray, faces: np.ndarray, albedo: np.ndarray, seen: Sightings, finer
     ) -> tuple[np.ndarray, Sightings, list[layers.Drop]]:
-        """A big-pose mesh (V, 3), (F, 3) with steps where cloth lies over cloth, what the film shows of it, and these.
+        """A big-pose mesh (V, 3), (F, 3) with steps where cloth lies over cloth.
 
         Args:
-            albedo: (V, 3), 0..1. seen: what the film shows of the mesh; it is changed along with it.
-            finer: (V, own) matrix that made the mesh's vertices of the fit's own.
+            albedo: (V, 3), 0..1. seen: sightings of the mesh; they are changed with it.
+            finer: (V, own) matrix that makes the mesh's vertices from the fit's own.
+
+        Returns:
+            Its vertices, its sightings, and the steps.
         """
         film, part = self.film, layers.parts(albedo, vertices, faces)
         tint = layers.tints(part, albedo)
@@ -217,9 +224,7 @@ class Fit:
             for f in film.frames
         ]
         steps, known = [], set()
-        for border in tqdm(
-            layers.borders(part, vertices, faces, tint), desc="borders of colour", leave=False
-        ):
+        for border in tqdm(layers.borders(part, vertices, faces, tint), desc="borders", leave=False):
             k = border.near
             pixels = [pixels_of(x[k], film.camera)[0] for x in seen.place]
             along = [
@@ -248,7 +253,7 @@ class Fit:
     def _slid(
         vertices: np.ndarray, faces: np.ndarray, found: list[layers.Drop], seen: Sightings
     ) -> np.ndarray:
-        """Vertices (V, 3) with straight edges of what lies above; the sightings' places go along."""
+        """Vertices (V, 3) with straight edges of the upper cloth; the sightings' places follow."""
         ids, face, bary = layers.straightened(vertices, faces, np.concatenate([d.edges for d in found]))
         for x in seen.place:
             x[ids] = on_surface(x, faces, face, bary)

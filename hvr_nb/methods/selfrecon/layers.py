@@ -1,9 +1,9 @@
 """Cloth over cloth: steps of the surface along borders of colour, which no outline shows.
 
-An open jacket and the shirt in it are one surface to outlines, for it is hollow there. Where ``parallax`` is
-certain that what is on one side of a border of two colours lies beneath the other side, the surface gets that step,
-as sharp as its triangles are (specs/surface.md E4 S4: detail from colour consistency). The edge of what lies above
-goes on where it leaves the lower part: from the shirt round the neck, as a collar. The rest stays as it was.
+To outlines an open jacket and the shirt in it are one surface. Where ``parallax`` is certain that one side of
+a border of two colours lies beneath the other, the surface gets a step there, as sharp as its triangles allow
+(docs/surface.md, 10). The edge of the upper part is continued where the two meet a third part: from the shirt
+round the neck, as a collar. All else stays as it was.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from hvr_nb.masks.colour_model import colour_features
 from hvr_nb.surface.displace import difference, solve
 from hvr_nb.surface.normal_maps import outlined
 
-COLOURS, APART = 8, 8.0  # colours at most, and how far apart in Lab (``colour_features``) two are
-SHADES = 20.0  # in Lab: parts that differ less may be one cloth, in light that its albedo kept
-MARK = 0.012  # metres: marks smaller than this count as what is around them
-SMALL = 0.002  # square metres: parts below that count as what is around them
-LONG = 0.15  # metres of border at least
-REACH, MARGIN = 0.06, 0.016  # metres looked at beside a border, and left out right next to it
-ONE_WAY = 0.8  # length of the mean normal: borders that face less than that to one side go round the body
-POINTS = 1500  # looked at about a border
-CERTAIN, ERROR = 4.0, 0.0015  # standard errors that a step is at least, and metres that the error is at most
-LEAST, MOST = 0.002, 0.01  # metres of steps that are made
-KEPT, FIXED = 0.0005, 0.001  # metres that a step may be missed by, and that what lies above may give way
-NOTHING = 1e-5  # metres: what moves less stays
-OVERRULED = 0.15  # how much each sighting of an outline loosens a step that goes on, which nothing measured
-LINE, WIDE = 0.008, 0.002  # metres along an edge that its line is the mean of, and that vertices keep from it
-EASED = 0.1  # weight of outlines of what lies beneath: they may be those of what lies above, right beside
-SLOPE, USUAL = 0.1, 0.012  # slope and metres of what lies beneath: it is back in its place in some 15 cm
+COLOURS, APART = 8, 8.0  # most colours, and the least distance of two in Lab (``colour_features``)
+SHADES = 20.0  # in Lab: parts that differ by less may be one cloth with light left in its albedo
+MARK = 0.012  # metres: smaller marks belong to the colour around them
+SMALL = 0.002  # square metres: smaller parts belong to the part around them
+LONG = 0.15  # metres, least length of a border
+REACH, MARGIN = 0.06, 0.016  # metres beside a border that are used, and that are left out next to it
+ONE_WAY = 0.8  # length of the mean normal: borders with a shorter one go round the body
+POINTS = 1500  # of a border that are used, at most
+CERTAIN, ERROR = 4.0, 0.0015  # least step in standard errors, and largest standard error in metres
+LEAST, MOST = 0.002, 0.01  # metres, smallest and largest step that is made
+KEPT, FIXED = 0.0005, 0.001  # metres, errors of a step and of the upper part's place
+NOTHING = 1e-5  # metres: smaller moves are left out
+OVERRULED = 0.15  # how much each sighting of an outline weakens a continued step, which is not measured
+LINE, WIDE = 0.008, 0.002  # metres over which an edge is smoothed to a line, and of vertices from that
+EASED = 0.1  # weight of outlines of the lower part: they may be those of the upper part beside it
+SLOPE, USUAL = 0.1, 0.012  # usual slope and metres of the lower part's move: it ends after some 15 cm
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Border:
 
     parts: tuple[int, int]
     edges: np.ndarray  # (E, 2) the mesh's edges that cross it, the first part's vertex first
-    near: np.ndarray  # (K,) vertices to look at on both sides
-    each: float  # vertices that each of them stands for
+    near: np.ndarray  # (K,) vertices used on both sides
+    each: float  # vertices that each of these stands for
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,19 @@ class Step:
 
 @dataclass(frozen=True)
 class Drop:
-    """The edge of what lies above along one border."""
+    """The edge of the upper part along one border."""
 
-    step: Step  # it is as deep
+    step: Step  # whose depth it has
     edges: np.ndarray  # (E, 2) the mesh's edges that cross it, the vertex above first
-    measured: bool  # there, or it goes on from where it was
+    measured: bool  # there; else it continues a measured one
 
 
 def parts(colour: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """(V,) int: connected parts of one colour, but for small marks, of a mesh (V, 3), (F, 3) coloured (V, 3), 0..1."""
+    """(V,) int: connected parts of one colour, small marks apart, of a mesh (V, 3), (F, 3).
+
+    Args:
+        colour: (V, 3), 0..1.
+    """
     edges, near = unique_edges(faces), neighbour_mean(faces, len(vertices))
     lab = near @ _lab(colour)
     some = lab[:: max(1, len(lab) // 20000)].astype(np.float64)
@@ -82,22 +86,22 @@ def parts(colour: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.nda
     kind = fcluster(linkage(centres, "average"), APART, "distance") - 1
     share = np.eye(kind.max() + 1, dtype=np.float32)[kind[vq(lab, centres)[0]]]
     side = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1).mean()
-    for _ in range(round(2 * (MARK / side) ** 2)):  # averaging n times blurs by sides times the root of n / 2
+    for _ in range(round(2 * (MARK / side) ** 2)):  # n averages blur by sqrt(n / 2) sides
         share = near @ share
     part = _connected(share.argmax(1), edges)
     size = np.bincount(part) * side**2 * np.sqrt(3) / 2  # square metres: a vertex has two triangles
     small = size[part] < SMALL
-    while small.any():  # small parts go to what is beside them
+    while small.any():  # small parts join a part beside them
         grown = small[edges[:, 0]] != small[edges[:, 1]]
         at = np.where(small[edges[grown, 0]][:, None], edges[grown], edges[grown][:, ::-1])
         if not len(at):
-            break  # small pieces with nothing else beside them
+            break  # nothing else is beside them
         part[at[:, 0]], small[at[:, 0]] = part[at[:, 1]], False
     return _connected(part, edges)
 
 
 def tints(part: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """(P, 3) mean Lab colour (``colour_features``) of each of the parts (V,) of a mesh coloured (V, 3), 0..1."""
+    """(P, 3) mean Lab colour (``colour_features``) of the parts (V,) of a mesh coloured (V, 3), 0..1."""
     size = np.maximum(np.bincount(part), 1)
     return np.stack([np.bincount(part, x) / size for x in _lab(colour).T], 1)
 
@@ -108,21 +112,25 @@ def _lab(colour: np.ndarray) -> np.ndarray:
 
 
 def _shades(tint: np.ndarray, a: int, b: int) -> bool:
-    """Whether two parts may be one cloth: their ``tints`` are too much alike for a step between them."""
+    """Whether two parts may be one cloth: their ``tints`` are alike."""
     return np.linalg.norm(tint[a] - tint[b]) < SHADES
 
 
 def _connected(kind: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """(V,) int: pieces of one kind (V,) that hang together over the edges (E, 2)."""
+    """(V,) int: connected pieces of one kind (V,) over the edges (E, 2)."""
     same = edges[kind[edges[:, 0]] == kind[edges[:, 1]]]
     graph = sparse.coo_array((np.ones(len(same)), same.T), shape=(len(kind), len(kind)))
     return connected_components(graph, directed=False)[1]
 
 
 def borders(part: np.ndarray, vertices: np.ndarray, faces: np.ndarray, tint: np.ndarray) -> list[Border]:
-    """Where the parts (V,) of a mesh meet along at least ``LONG``, but for borders that go round the body and shades.
+    """Where parts (V,) of a mesh (V, 3), (F, 3) meet along at least ``LONG``.
 
-    Hems and waists go round: outlines cross them and show their steps. ``tint`` (P, 3) is of ``tints``.
+    Left out are shades of one cloth, and borders that go round the body (hems, waists): outlines cross these
+    and show their steps.
+
+    Args:
+        tint: (P, 3) of ``tints``.
     """
     edges = unique_edges(faces)
     edges = edges[part[edges[:, 0]] != part[edges[:, 1]]]
@@ -150,7 +158,7 @@ def borders(part: np.ndarray, vertices: np.ndarray, faces: np.ndarray, tint: np.
 
 
 def believed(border: Border, step: float, error: float) -> Step | None:
-    """The step that ``parallax.find_step`` found of the second part against the first, if it is certain."""
+    """The ``step`` of the second part against the first (``parallax.find_step``), if it is certain."""
     certain = error < ERROR and abs(step) > CERTAIN * error and LEAST < abs(step) < MOST
     return Step(border, int(step < 0), abs(step), error) if certain else None
 
@@ -158,15 +166,15 @@ def believed(border: Border, step: float, error: float) -> Step | None:
 def drops(
     steps: list[Step], part: np.ndarray, faces: np.ndarray, tint: np.ndarray, known: set[tuple[int, int]]
 ) -> list[Drop]:
-    """The steps, and where they go on: along all that the part above borders on where a step ends.
+    """The steps, and their continuations along the edge of the upper part.
 
-    Where the two parts of a step meet a third, the part above ends on that one too, as a jacket that is open over a
-    shirt ends on the neck. What is beneath is one surface there, so the drop goes on and is as deep; not onto what
-    lies above as well, as the other half of a jacket in two colours.
+    Where the two parts of a step meet a third, the upper part ends on that one too, as a jacket that is open
+    over a shirt ends on the neck. What lies beneath is one surface there, so the drop continues and is as
+    deep. It does not continue onto another upper part, as the other half of a jacket in two colours.
 
     Args:
-        part: (V,) ``parts`` of a mesh (F, 3). tint: (P, 3) ``tints``; no drop goes on between shades.
-        known: pairs of parts whose border is measured; none goes on there.
+        part: (V,) ``parts`` of a mesh (F, 3). tint: (P, 3) ``tints``; no drop continues between shades.
+        known: pairs of parts whose border is measured; no drop continues there.
     """
     edges = unique_edges(faces)
     three = np.sort(part[faces], axis=1)
@@ -190,18 +198,18 @@ def drops(
 
 
 def straightened(vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray):
-    """Where vertices of edges (E, 2) that cross a line go, so that the line is no zigzag of triangles.
+    """Where to move the vertices of edges (E, 2) that cross a line, so that the line is no zigzag.
 
     Args:
         vertices: (V, 3), faces: (F, 3) of the mesh.
 
     Returns:
-        The vertices (K,), and the faces (K,) and barycentric coordinates (K, 3) of the points where they go, along
-        the surface, ``WIDE`` from the line: on the side where they were.
+        The vertices (K,), and the faces (K,) and barycentric coordinates (K, 3) of their new places: along
+        the surface, ``WIDE`` from the line, on the side where they were.
     """
     middle, across = vertices[edges].mean(1), vertices[edges[:, 1]] - vertices[edges[:, 0]]
     ids, second = np.unique(edges[:, ::-1].ravel(), return_index=True)
-    side = np.where(second % 2, -1.0, 1.0)  # unique looks at the second vertex of every edge first
+    side = np.where(second % 2, -1.0, 1.0)  # unique sees the second vertex of every edge first
     away = cKDTree(middle).sparse_distance_matrix(cKDTree(vertices[ids]), 3 * LINE, output_type="coo_matrix")
     near = sparse.csr_array(
         (np.exp(-0.5 * (away.data / LINE) ** 2), (away.col, away.row)), shape=(len(ids), len(edges))
@@ -222,10 +230,11 @@ def straightened(vertices: np.ndarray, faces: np.ndarray, edges: np.ndarray):
 def stepped(
     vertices: np.ndarray, faces: np.ndarray, part: np.ndarray, found: list[Drop], held: np.ndarray
 ) -> np.ndarray:
-    """Metres (V,) along its normals that make drops between the parts (V,) of a mesh (V, 3), (F, 3); mostly 0.
+    """(V,) metres along the normals of a mesh (V, 3), (F, 3) that make the drops; zero for most vertices.
 
     Args:
-        held: (V,) how often an outline fixed a vertex's place. It loosens drops that only go on.
+        part: (V,) ``parts``. held: (V,) in how many frames an outline fixed a vertex's place; it weakens
+            drops that are continued.
     """
     count, edges = len(vertices), unique_edges(faces)
     length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)

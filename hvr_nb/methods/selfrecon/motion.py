@@ -1,7 +1,7 @@
-"""What the body's motion leaves over: a small displacement of every frame, smooth in space and time.
+"""Non-rigid motion: a small displacement of every frame's surface, smooth in space and time.
 
-The surface moves along its normals by a few hundred bumps whose heights are the only unknowns; topology
-and big-pose shape stay (specs/surface.md E4, S5).
+The surface moves along its normals by a few hundred bumps (Gaussians). Their heights are the only unknowns;
+topology and big-pose shape stay (docs/surface.md, 7).
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from scipy.spatial import cKDTree
 from hvr_nb.geometry.functions import robust_weight
 from hvr_nb.surface.rim import Rim
 
-SPREAD = 0.09  # metres between the bumps' middles
+SPREAD = 0.09  # metres between the centres of bumps
 SIGMA, USUAL, STILL = 0.004, 0.008, 0.002  # metres: residual, height, its second difference in time
-RIMS = 400.0  # independent measurements that the rim of a frame is worth
+RIMS = 400.0  # independent measurements that a frame's rim counts as
 
 
 def middles(vertices: np.ndarray) -> np.ndarray:
-    """(P, 3) big-pose middles of the bumps, spread over the vertices (V, 3), metres."""
+    """(P, 3) big-pose centres of the bumps, spread over the vertices (V, 3), metres."""
     _, first = np.unique(np.floor(vertices / SPREAD).astype(np.int64), axis=0, return_index=True)
     return vertices[np.sort(first)]
 
 
 def bumps(vertices: np.ndarray, centres: np.ndarray) -> sparse.csr_array:
-    """(V, P) shares, each row summing to one, of the bumps about ``centres`` (P, 3) in vertices (V, 3)."""
+    """(V, P) weights of the bumps about ``centres`` (P, 3) in vertices (V, 3); rows sum to one."""
     gap, near = cKDTree(centres).query(vertices, k=min(8, len(centres)))
     near = near.reshape(len(vertices), -1)
     value = np.exp(-0.5 * (gap.reshape(near.shape) / (0.6 * SPREAD)) ** 2) + 1e-12
@@ -37,10 +37,10 @@ def bumps(vertices: np.ndarray, centres: np.ndarray) -> sparse.csr_array:
 def heights(
     rims: list[Rim], normals: list[np.ndarray], basis: sparse.csr_array, which: np.ndarray, count: int
 ) -> np.ndarray:
-    """(count, P) metres: the bumps' heights in every frame; frames not in ``which`` follow their neighbours.
+    """(count, P) metres, heights of the bumps in every frame; other frames than ``which`` follow neighbours.
 
     Args:
-        rims, normals: of the frames ``which`` (N,), as for ``shape.consensus``.
+        rims, normals: of the frames ``which`` (N,), as for ``surface.displace.consensus``.
         basis: (V, P) of ``bumps``.
     """
     size = basis.shape[1]

@@ -1,10 +1,10 @@
-"""How far what lies on one side of a border is beneath the other side, from how it slides when the person turns.
+"""The depth of one side of a border beneath the other, from parallax while the person turns.
 
-Plane plus parallax (Irani, Anandan, "Parallax geometry of pairs of points for 3D scene analysis", ECCV 1996): an
-affine motion of every frame takes up what the pose has wrong there, and what is left of one side against the other is
-one depth, the same in all frames. What the points look like is unknown as well and eliminated with every step
-(Golub, Pereyra, "Separable nonlinear least squares", Inverse Problems 2003), so that the error of the depth is honest
-about how little bare cloth tells.
+Plane plus parallax (Irani and Anandan, "Parallax geometry of pairs of points for 3D scene analysis", ECCV
+1996): an affine motion of every frame takes up the error of the pose; what one side still moves against the
+other is one depth, the same in all frames. The points' intensities are unknown too and eliminated in every
+step (Golub and Pereyra, "Separable nonlinear least squares", Inverse Problems 2003), so the standard error
+of the depth is large where cloth has no texture (docs/surface.md, 10).
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from hvr_nb.geometry.functions import robust_weight
 from hvr_nb.geometry.outline_distance import lookup
 
 BLURS = (3.0, 3.0, 2.0, 2.0) + (1.0,) * 10  # pixels, of the pictures compared in each round
-GROUND = 2.5  # times the blur: what is smoother is light, or the blur of the border, which belongs to what lies above
-FAR, STRIDE = 8.0, 2.0  # pixels that a pose is off at most, and between shifts that are tried
-FEW, BOTH = 8, 0.25  # frames at least; what they show of each side, of the most that one shows
-DOUBT = 0.05  # usual difference of marks, 0..1
-ALIKE = 10.0  # neighbouring points that are one witness
-FREE, USUAL = 10.0, 0.02  # pixels of an affine motion, and metres of a step
-UNIT = 50.0  # pixels over which affine motions are written
-FASTER = 1.7  # the last rounds go further than they are told: noise in slopes makes each too short
+GROUND = (
+    2.5  # times the blur: smoother changes are light, or the blurred border, which moves with the upper side
+)
+FAR, STRIDE = 8.0, 2.0  # pixels: largest error of a pose, and step of the search for it
+FEW, BOTH = 8, 0.25  # least number of frames; least share of a side that they show, of the best frame's
+DOUBT = 0.05  # usual difference of intensities, 0..1
+ALIKE = 10.0  # neighbouring points that count as one measurement
+FREE, USUAL = 10.0, 0.02  # priors: pixels of an affine motion, and metres of a step
+UNIT = 50.0  # pixels, unit of length of affine motions
+FASTER = 1.7  # over-relaxation of the later rounds: noise in the slopes makes each step too short
 
 
 def find_step(
@@ -37,17 +39,18 @@ def find_step(
     *,
     hopeless: float = np.inf,
 ) -> tuple[float, float]:
-    """How much further out one side of a border is than the surface has it, against the other, and its error.
+    """How far one side of a border lies outside of where the surface has it, against the other side.
 
     Args:
-        beside: (K,) bool, the points of that side. pixels, along, trust: of N frames, where the points
-            should be (K, 2), pixels a metre along their normals (K, 2), and weights (K,), 0 where not seen.
+        beside: (K,) bool, the points of that side.
+        pixels, along, trust: of N frames, where the points should be (K, 2), how many pixels they move for a
+            metre along their normals (K, 2), and weights (K,), 0 where not seen.
         pictures: the N frames, (H, W) float32 grey, 0..1.
-        hopeless: metres of error beyond which it is not sought any further.
+        hopeless: metres; once the standard error is above it, the search ends.
 
     Returns:
-        Metres, negative if it is further in, and the standard error; 0 and infinity if under ``FEW`` frames show
-        both sides.
+        Metres, negative for inside, and the standard error; 0 and infinity where fewer than ``FEW`` frames
+        show both sides.
     """
     shown = np.array([[w[beside].sum(), w[~beside].sum()] for w in trust]).reshape(-1, 2)
     kept = np.flatnonzero((shown > BOTH * shown.max(0, initial=0)).all(1))
@@ -87,7 +90,8 @@ def _newton(seen: np.ndarray, slopes: np.ndarray, trust: np.ndarray) -> tuple[np
     """Change (6 N + 1,) of all motions and of the step, and the step's standard error.
 
     Args:
-        seen: (N, K) what the frames show at the points. slopes: (N, K, 7) by the motion's and the step's parameters.
+        seen: (N, K) intensities of the frames at the points.
+        slopes: (N, K, 7) their derivatives by the parameters of motion and step.
     """
     mean = (trust * seen).sum(0) / np.maximum(trust.sum(0), 1e-9)
     trust = trust * robust_weight(seen - mean, DOUBT) / (ALIKE * DOUBT**2)
@@ -101,13 +105,13 @@ def _newton(seen: np.ndarray, slopes: np.ndarray, trust: np.ndarray) -> tuple[np
         system[np.ix_(at, at)] += weighted.T @ slope
         right[at] -= weighted.T @ error
         mixed[:, at] += weighted
-    system -= mixed.T @ (mixed / total[:, None])  # the points' own looks, eliminated
+    system -= mixed.T @ (mixed / total[:, None])  # the points' own intensities, eliminated
     inverse = np.linalg.inv(system + np.diag(np.r_[np.full(size - 1, FREE**-2), USUAL**-2]))
     return inverse @ right, float(np.sqrt(inverse[-1, -1]))
 
 
 def _cut(picture: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What of a picture (H, W) lies about some pixels (K, 2), and where they are in it."""
+    """The part of a picture (H, W) about some pixels (K, 2), and where they are in it."""
     room, size = FAR + GROUND * max(BLURS), picture.shape[::-1]
     x, y = np.clip(np.floor(pixels.min(0) - room), 0, np.subtract(size, 1)).astype(int)
     right, low = np.clip(np.ceil(pixels.max(0) + room), 1, size).astype(int)
@@ -115,13 +119,13 @@ def _cut(picture: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _marks(picture: np.ndarray, blur: float) -> np.ndarray:
-    """(H, W, 3) what of a picture (H, W) is neither noise nor light, and its slopes right and down."""
+    """(H, W, 3) a picture (H, W), band-passed against noise and light, and its slopes right and down."""
     marks = cv2.GaussianBlur(picture, (0, 0), blur) - cv2.GaussianBlur(picture, (0, 0), GROUND * blur)
     return np.stack([marks, *(cv2.Sobel(marks, -1, x, 1 - x, scale=1 / 8) for x in (1, 0))], -1)
 
 
 def _shift(first: np.ndarray, marks: np.ndarray, pixels: np.ndarray, trust: np.ndarray) -> np.ndarray:
-    """(2,) pixels by which marks (H, W) lie best over what another frame shows (K,) at its points (K, 2)."""
+    """(2,) pixels: the shift of points (K, 2) at which ``marks`` (H, W) best agree with ``first`` (K,)."""
     if not trust.any():
         return np.zeros(2)
     way = np.arange(-FAR, FAR + STRIDE / 2, STRIDE)

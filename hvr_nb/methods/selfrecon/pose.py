@@ -1,7 +1,7 @@
-"""Poses corrected by the outlines: small turns of the joints and a shift, smooth in time.
+"""Poses corrected by the occluding contour: small rotations of the joints and a shift, smooth in time.
 
-A Gauss-Newton step on the residuals of all rims (specs/surface.md E4, S1). Silhouettes say little about a
-limb's twist or depth: priors keep what they do not see.
+A Gauss-Newton step on the residuals of all rims (docs/surface.md, 7). Silhouettes tell little of a limb's
+twist or depth, so priors hold these.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from hvr_nb.geometry.functions import robust_weight
 from hvr_nb.surface.rim import Rim
 
 SIGMA = 0.02  # metres, usual residual of a rim
-RIMS = 60.0  # independent measurements that the rim of a frame is worth
+RIMS = 60.0  # independent measurements that a frame's rim counts as
 TURN, SHIFT = 0.06, 0.03  # radians and metres, usual correction
 STILL = (0.010, 0.005)  # the same of its second difference in time
-RIGID = (10, 11, 15, 20, 21, 22, 23)  # feet, head and hands: a tenth as free
+RIGID = (10, 11, 15, 20, 21, 22, 23)  # feet, head, wrists and hands: a tenth of the usual correction
 UNKNOWNS = 75
 
 
 def correction(rims: list[Rim], skin: Skin, weights: np.ndarray, parents, which: np.ndarray, count: int):
-    """Turns (T, 24, 3), radians in world axes, and shifts (T, 3), metres, of all ``count`` frames.
+    """Rotations (T, 24, 3), radians about world axes, and shifts (T, 3), metres, of all ``count`` frames.
 
     Args:
-        rims: of the frames ``which`` (N,); the others move with their neighbours. skin: of all frames.
+        rims: of the frames ``which`` (N,); the others follow their neighbours. skin: of all frames.
         weights: (V, 24) skin weights of the mesh the rims belong to. parents: 24.
     """
     below = ancestors(parents)

@@ -58,7 +58,7 @@ def cone():
 
 
 def make_clip(folder, model, colours, *, shifted=0.0, skirt=False):
-    """A doll that turns on the spot; its body lies ``shifted`` metres off to the side; it may wear a skirt."""
+    """A doll that turns on the spot, perhaps in a skirt; its body is ``shifted`` metres to the side."""
     camera = default_camera(SIZE, SIZE)
     turn = np.stack([np.zeros(FRAMES), np.linspace(0, 5, FRAMES), np.zeros(FRAMES)], -1)
     pose = np.zeros((FRAMES, 69))
@@ -452,7 +452,7 @@ def test_unknown_device_and_scale_are_explained(clip):
 
 
 def test_a_step_with_the_search_in_torch_has_the_same_loss(clip, monkeypatch):
-    """The CUDA road of ``warp_rays``, here on the CPU, through training, folding and rendering."""
+    """The branch of ``warp_rays`` for CUDA, here on the CPU, through training, folding and rendering."""
     from hvr_nb.methods.nvr import warp
 
     plain = train(clip, iters=1)

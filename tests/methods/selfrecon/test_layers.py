@@ -1,4 +1,4 @@
-"""What lies beneath other cloth is found by how it slides when the person turns, and the surface gets the step."""
+"""Cloth beneath other cloth is found by its parallax when the person turns; the surface gets the step."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -111,7 +111,7 @@ def test_bare_cloth_and_few_frames_are_not_believed():
 
 @pytest.fixture(scope="module")
 def coat():
-    """A flat mesh, dark with a white opening that ends above its lower edge and a mark on that; and the opening."""
+    """A flat dark mesh with a white opening that ends above its lower edge, with a mark on it; the opening."""
     x, y = (a.ravel() for a in np.meshgrid(np.arange(-0.1, 0.1001, SIDE), np.arange(-0.15, 0.1501, SIDE)))
     vertices = np.stack([x, y, np.zeros(len(x))], 1)
     wide, count = 51, len(x)
@@ -206,7 +206,7 @@ def test_an_open_coat_gets_its_step_from_its_film(coat):
 
 @pytest.fixture
 def collar(coat):
-    """The coat's parts (V,): 0 coat, 1 shirt, 2 the neck above it; and the step of the shirt beneath the coat."""
+    """The coat's parts (V,): 0 coat, 1 shirt, 2 neck above it; and the step of the shirt beneath the coat."""
     vertices, faces, _, strip = coat
     part = np.where(strip, np.where(vertices[:, 1] > 0.03, 2, 1), 0)
     (shirt,) = [b for b in borders(part, vertices, faces, APART) if b.parts == (0, 1)]
@@ -309,5 +309,5 @@ def test_an_avatar_says_what_was_measured():
     found = [{"depth": 0.00598, "error": 0.001, "measured": measured} for measured in (True, False)]
     made = SimpleNamespace(vertices=np.zeros((7, 3)))
     avatar = MeshAvatar(made, None, range(3), None, np.zeros(0, int), {}, {"layers": found}, "")
-    assert repr(avatar) == "Avatar(selfrecon, 7 vertices, 3 frames, 0 held out, cloth over cloth by 6.0 mm)"
+    assert repr(avatar) == "MeshAvatar(7 vertices, 3 frames, 0 of them held out, cloth over cloth by 6.0 mm)"
     assert repr(replace(avatar, options={})).endswith("0 held out)")  # of layers=False
