@@ -45,17 +45,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "methods": ["method", "method_options"],
         # 06_render
         "render": [
-            "coverage_map", "coverage_quality", "distance_slices", "load_pictures", "novel_poses", "portrait",
-            "render_pictures", "surface_coverage", "turntable", "whole_frame",
+            "coverage_map", "coverage_quality", "distance_slices", "load_pictures", "render_frames",
+            "render_motion", "render_turntable", "shown_frame", "surface_coverage",
         ],
-        "drawing": ["body_overlay", "over", "to_uint8"],
+        "drawing": ["body_overlay", "to_uint8"],
         "learning": ["lpips_missing"],
         # 07_visualize
         "report": ["clip_report", "write_player"],
         # what every notebook checks
         "evaluate": [
-            "check_inputs", "find_truth", "frame_quality", "measure_body", "measure_keypoints", "measure_lift",
-            "measure_masks", "novel_view_quality", "synthetic_video",
+            "check_inputs", "compare_unseen", "held_out_frames", "measure_avatar", "measure_body",
+            "measure_keypoints", "measure_lift", "measure_masks", "synthetic_video",
         ],
     },
 )  # fmt: skip

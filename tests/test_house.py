@@ -248,6 +248,7 @@ def test_notebooks_are_thin(path):
         assert not any(isinstance(n, kinds) for n in ast.walk(tree)), cell.source
         if cell is not tagged[0]:
             assert len(cell.source.splitlines()) <= 8, cell.source
+        assert max(map(len, cell.source.splitlines())) <= 100, cell.source
     assert any(
         isinstance(n, ast.Assert)
         for c in nb.cells

@@ -19,6 +19,9 @@
 - ``measure_masks``: The figures of 02: share of the picture, overlap where truth is known.
 - ``measure_body``: The figures of 03: what the body explains, its error where truth is known.
 - ``measure_lift``: What the lifted skeleton brings to the fit of a few frames.
+- ``measure_avatar``: The figures of 06 on frames that were kept out of training.
+- ``held_out_frames``: Which frames those are.
+- ``compare_unseen``: The avatar in views that were never filmed, beside the truth, where it is known.
 - ``check_inputs``: Say which input of a clip is wrong and how.
 """
 
@@ -38,7 +41,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "novel_view_quality",
             "synthetic_video",
         ],
-        "measures": ["measure_body", "measure_keypoints", "measure_lift", "measure_masks"],
+        "measures": [
+            "compare_unseen",
+            "held_out_frames",
+            "measure_avatar",
+            "measure_body",
+            "measure_keypoints",
+            "measure_lift",
+            "measure_masks",
+        ],
         "inputs": ["check_inputs"],
     },
 )

@@ -8,12 +8,16 @@ from hvr_nb.body.model import BodyModel
 from hvr_nb.evaluate.stages import (
     body_quality,
     find_truth,
+    frame_quality,
     keypoint_quality,
     lift_gain,
     limb_quality,
     mask_quality,
+    novel_view_quality,
 )
 from hvr_nb.fit.solve import fit_report
+from hvr_nb.methods import Avatar
+from hvr_nb.render.pictures import Pictures
 from hvr_nb.store.clip import Clip
 from hvr_nb.types import Body, Joints3D, Keypoints, Masks, Tracks
 
@@ -67,3 +71,38 @@ def measure_body(
 def measure_lift(clip: Clip, lifted: Joints3D, model: BodyModel) -> dict[str, float]:
     """Stage 03: the fit of a few frames without the lifted skeleton (``plain_``) and with it (``lifted_``)."""
     return lift_gain(clip, lifted, model, truth=find_truth(clip))
+
+
+def held_out_frames(avatar: Avatar) -> np.ndarray:
+    """(N,) frames that were kept out of training, or all where none were."""
+    return np.asarray(avatar.held_out if len(avatar.held_out) else range(len(avatar.body)))
+
+
+def measure_avatar(clip: Clip, avatar: Avatar, pictures: Pictures) -> dict[str, float]:
+    """Stage 06: ``frame_quality`` of the frames kept out of training, each with ``heldout_`` before it.
+
+    Args:
+        pictures: the training views, one a frame of the clip.
+    """
+    which = held_out_frames(avatar)
+    found = frame_quality(pictures, clip.frames, clip.masks, which)
+    out = {f"heldout_{key.replace('psnr_body', 'body_psnr')}": value for key, value in found.items()}
+    return out | {"held_out_frames": len(avatar.held_out)}
+
+
+def compare_unseen(
+    clip: Clip, avatar: Avatar, *, limit: int = 0
+) -> tuple[dict[str, float], list[np.ndarray]]:
+    """Stage 06: the avatar in views from cameras that filmed nothing, where truth is known; else nothing.
+
+    Args:
+        limit: pictures compared per camera; 0: all.
+
+    Returns:
+        figures with ``novel_`` before them, and pairs (H, 2 W, 3) uint8 avatar | truth, both over black.
+    """
+    truth = find_truth(clip)
+    if truth is None:
+        return {}, []
+    found, pairs = novel_view_quality(avatar, avatar.body, truth, avatar.model, limit=limit)
+    return found, [np.concatenate(pair, axis=1) for pair in pairs]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from hvr_nb.drawing.pictures import to_uint8
+from hvr_nb.drawing.pictures import over, to_uint8
 from hvr_nb.methods import Avatar, require_gives
 from hvr_nb.store.digests import file_digest
 from hvr_nb.store.files import read_image, read_json, write_image, write_json
@@ -31,6 +31,10 @@ class Pictures:
     rgb: np.ndarray  # (T, H, W, 3) uint8 over black
     alpha: np.ndarray  # (T, H, W) uint8
     depth: np.ndarray  # (T, H, W) uint16 millimetres, 0 where empty
+
+    def on(self, background: np.ndarray | float = 255.0) -> np.ndarray:
+        """(T, H, W, 3) uint8 the pictures over a colour or over frames of their size."""
+        return over(self.rgb, self.alpha, background)
 
     def __repr__(self) -> str:
         return f"Pictures({len(self.rgb)} frames {self.rgb.shape[2]}x{self.rgb.shape[1]})"
