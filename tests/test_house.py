@@ -238,7 +238,7 @@ def test_notebooks_are_thin(path):
     tagged = [c for c in nb.cells if "parameters" in c.metadata.get("tags", [])]
     assert len(tagged) == 1, "one parameters cell"
     for line in tagged[0].source.splitlines():
-        assert re.match(r"^\w+: (str|int|float|bool|list\[float\])( \| None)? = .+  # .+", line), line
+        assert re.match(r"^\w+: (str|int|float|bool|list\[float\]) = .+  # .+", line), line
     for cell in nb.cells:
         if cell.cell_type != "code":
             continue

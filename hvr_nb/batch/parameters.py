@@ -54,9 +54,7 @@ def _parameter(line: ast.stmt) -> Parameter:
     else:
         raise ValueError(f"line {line.lineno} is no assignment")
     default = ast.literal_eval(line.value)
-    return Parameter(
-        name, hint.removesuffix("| None").split("[")[0].strip() or type(default).__name__, default
-    )
+    return Parameter(name, hint.split("[")[0] or type(default).__name__, default)
 
 
 def check_parameters(notebook: str | Path, params: Mapping[str, object]) -> dict[str, object]:
@@ -84,8 +82,6 @@ def known(key: str, valid: Mapping[str, object], complaint: str):
 
 def _fitting(notebook: str, parameter: Parameter, value: object) -> object:
     kind = parameter.kind
-    if value is None and parameter.default is None:
-        return value
     if kind == "str" and isinstance(value, Path):
         return str(value)
     if kind == "float" and isinstance(value, int) and not isinstance(value, bool):

@@ -65,7 +65,6 @@ def test_parameters_are_read_and_checked(tmp_path):
                 "fast: bool = False",
                 "lens: list[float] = []",
                 "plain = 3",
-                "steps: int | None = None  # None: the method's own",
             ]
         ),
     )
@@ -76,7 +75,6 @@ def test_parameters_are_read_and_checked(tmp_path):
         "fast": ("bool", False),
         "lens": ("list", []),
         "plain": ("int", 3),
-        "steps": ("int", None),
     }
     fine = check_parameters(nb, {"rate": 2, "device": Path("a"), "lens": (1.0,)})
     assert fine == {"rate": 2.0, "device": "a", "lens": [1.0]} and isinstance(fine["rate"], float)
@@ -87,11 +85,6 @@ def test_parameters_are_read_and_checked(tmp_path):
             check_parameters(nb, {name: value})
     assert from_text(nb, "fast", "false") is False and from_text(nb, "iters", "30") == 30
     assert from_text(nb, "device", "3") == "3" and from_text(nb, "lens", "[0.1, 2]") == [0.1, 2]
-    assert check_parameters(nb, {"steps": None}) == {"steps": None} and check_parameters(nb, {"steps": 4})
-    assert from_text(nb, "steps", "None") is None and from_text(nb, "steps", "30") == 30
-    for name, text in (("iters", "None"), ("steps", "many")):
-        with pytest.raises(HvrError, match=f"'{name}' is int"):
-            from_text(nb, name, text)
     with pytest.raises(HvrError, match="'iters' is int"):
         from_text(nb, "iters", "many")
 
