@@ -99,7 +99,7 @@ def compare_unseen(
         limit: pictures compared per camera; 0: all.
 
     Returns:
-        figures with ``novel_`` before them, and pairs (H, 2 W, 3) uint8 avatar | truth, both over black.
+        figures with ``novel_`` before them, and the pairs avatar | truth, (H, W, 3) uint8, both over black.
     """
     truth = find_truth(clip)
     if truth is None:
