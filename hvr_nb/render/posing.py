@@ -9,6 +9,7 @@ import numpy as np
 
 from hvr_nb.formats.motion.amass import place_motion, read_motion
 from hvr_nb.formats.motion.bvh import read_bvh
+from hvr_nb.formats.motion.bvh_file import is_bvh
 from hvr_nb.types import Body
 
 # (body_pose joint, axis, amplitude in radians, cycles): joints 1..23 of SMPL, axis-angle.
@@ -18,7 +19,7 @@ _WAVE = (
 )  # fmt: skip
 
 
-def novel_poses(body: Body, motion_file: str | Path = "", *, frames: int, fps: float) -> Body:
+def novel_poses(body: Body, motion_file: str | Path = "", *, frames: int, fps: float, up: str = "") -> Body:
     """At most ``frames`` poses for the person of ``body``, who stays in place.
 
     Args:
@@ -26,10 +27,11 @@ def novel_poses(body: Body, motion_file: str | Path = "", *, frames: int, fps: f
         motion_file: AMASS-style npz, or a BVH file; "" makes the arms wave and one leg step, from the pose of
             the first frame.
         fps: frames per second that the motion is resampled to.
+        up: vertical axis of the motion file, "y", "z" ...; "" finds it out.
     """
     if motion_file:
-        read = read_bvh if Path(motion_file).suffix.lower() == ".bvh" else read_motion
-        motion = read(motion_file, fps=fps)
+        read = read_bvh if is_bvh(motion_file) else read_motion
+        motion = read(motion_file, fps=fps, up=up)
         return place_motion(motion.frame(slice(0, frames)), body)
     phase = np.sin(np.linspace(0.0, 2 * np.pi, frames, endpoint=False))
     half = np.sin(np.linspace(0.0, np.pi, frames, endpoint=False))

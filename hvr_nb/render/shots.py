@@ -46,10 +46,10 @@ def render_turntable(avatar: Avatar, folder: str | Path, *, views: int) -> Pictu
 
 
 def render_motion(
-    avatar: Avatar, folder: str | Path, *, motion_file: str | Path = "", frames: int
+    avatar: Avatar, folder: str | Path, *, motion_file: str | Path = "", up: str = "", frames: int
 ) -> Pictures:
     """At most ``frames`` poses that were not filmed (``novel_poses``), in ``<folder>/novel_poses``."""
-    motion = novel_poses(shown_frame(avatar)[1], motion_file, frames=frames, fps=FPS)
+    motion = novel_poses(shown_frame(avatar)[1], motion_file, frames=frames, fps=FPS, up=up)
     camera = portrait(motion.camera, posed(avatar.model, motion)[1])
     return render_pictures(
         avatar, motion, camera, Path(folder) / "novel_poses", names=_numbers(len(motion)), fps=FPS

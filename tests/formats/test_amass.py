@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from hvr_nb.body.model import load_body_model
+from hvr_nb.body.worlds import rest_pelvis
 from hvr_nb.formats.motion.amass import place_motion, read_motion, write_motion
 from hvr_nb.geometry.camera import default_camera, orbit
 from hvr_nb.types import Body, HvrError
@@ -48,7 +50,9 @@ def test_smplh_hands_are_dropped_and_z_up_is_turned(tmp_path):
     body = read_motion(tmp_path / "h.npz", up="z")
     assert np.all(body.body_pose[:, :63] == 0.1) and np.all(body.body_pose[:, 63:] == 0)
     np.testing.assert_allclose(body.global_orient, 0, atol=1e-9)
-    np.testing.assert_allclose(body.transl, [[0, 1.0, 0]] * 3, atol=1e-9)
+    pelvis = rest_pelvis(load_body_model(), body.betas)
+    turned = Rotation.from_euler("x", -90, degrees=True).apply(pelvis + [0, 0, 1.0])  # the pelvis, a metre up
+    np.testing.assert_allclose(body.transl + pelvis, [turned] * 3, atol=1e-9)
     assert body.betas.shape == (10,)
 
 

@@ -1,5 +1,7 @@
 """BVH: exact parsing, export and return, other skeletons, and errors that name the line."""
 
+import contextlib
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -7,8 +9,11 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from hvr_nb.body.model import load_body_model, posed
-from hvr_nb.formats.motion.bvh import name_parts, read_bvh, smpl_joints, write_bvh
+from hvr_nb.body.worlds import rest_pelvis
+from hvr_nb.formats.motion.amass import read_motion, write_motion
+from hvr_nb.formats.motion.bvh import read_bvh, write_bvh
 from hvr_nb.formats.motion.bvh_file import Bvh, format_bvh, parse_bvh
+from hvr_nb.formats.motion.bvh_names import name_parts, smpl_joints
 from hvr_nb.geometry.camera import default_camera
 from hvr_nb.render.posing import novel_poses
 from hvr_nb.types import SMPL_JOINT_NAMES, Body, HvrError
@@ -260,6 +265,126 @@ def test_old_names_without_arms_of_their_own():
     assert names[found[16]] == "LeftShoulder" and 13 not in found
 
 
+# the joints of one person, hips to hands, as other programs name them: middle, then a side with its mark
+_TREE = (-1, 0, 1, 2, 3, 4, 5, 4, 7, 8, 9, 10, 4, 12, 13, 14, 15, 0, 17, 18, 19, 0, 21, 22, 23)
+PROGRAMS = {
+    "VRoid": ("J_Bip_C_Hips J_Bip_C_Spine J_Bip_C_Chest J_Bip_C_UpperChest J_Bip_C_Chest2 J_Bip_C_Neck J_Bip_C_Head",
+              "J_Bip_@_Shoulder J_Bip_@_UpperArm J_Bip_@_LowerArm J_Bip_@_Hand J_Bip_@_Middle1",
+              "J_Bip_@_UpperLeg J_Bip_@_LowerLeg J_Bip_@_Foot J_Bip_@_ToeBase", "LR"),
+    "Perception Neuron": ("Robot_Hips Robot_Spine Robot_Spine1 Robot_Spine2 Robot_Spine3 Robot_Neck Robot_Head",
+                          "Robot_@Shoulder Robot_@Arm Robot_@ForeArm Robot_@Hand Robot_@HandMiddle",
+                          "Robot_@UpLeg Robot_@Leg Robot_@Foot Robot_@Toe", ("Left", "Right")),
+    "Character Creator": ("CC_Base_Hip CC_Base_Waist CC_Base_Spine01 CC_Base_Spine02 CC_Base_Ribs CC_Base_NeckTwist01 "
+                          "CC_Base_Head",
+                          "CC_Base_@_Clavicle CC_Base_@_Upperarm CC_Base_@_Forearm CC_Base_@_Hand CC_Base_@_Mid1",
+                          "CC_Base_@_Thigh CC_Base_@_Calf CC_Base_@_Foot CC_Base_@_ToeBase", "LR"),
+    "OptiTrack": ("Skeleton1_Hip Skeleton1_Ab Skeleton1_Chest Skeleton1_Chest2 Skeleton1_Chest3 Skeleton1_Neck "
+                  "Skeleton1_Head",
+                  "Skeleton1_@Shoulder Skeleton1_@UArm Skeleton1_@FArm Skeleton1_@Hand Skeleton1_@Middle1",
+                  "Skeleton1_@Thigh Skeleton1_@Shin Skeleton1_@Foot Skeleton1_@Toe", "LR"),
+    "Genesis 8": ("pelvis abdomenLower abdomenUpper chestLower chestUpper neckLower head",
+                  "@Collar @ShldrBend @ForearmBend @Hand @Mid1", "@ThighBend @Shin @Foot @Toe", "lr"),
+    "Genesis 9": ("pelvis spine1 spine2 spine3 spine4 neck1 head",
+                  "@_shoulder @_upperarm @_forearm @_hand @_mid1", "@_thigh @_shin @_foot @_toes", "lr"),
+    "Acclaim": ("root lowerback upperback thorax thorax2 lowerneck head",
+                "@clavicle @humerus @radius @wrist @fingers", "@femur @tibia @foot @toes", "lr"),
+    "Unreal": ("pelvis spine_01 spine_02 spine_03 spine_04 neck_01 head",
+               "clavicle_@ upperarm_@ lowerarm_@ hand_@ middle_01_@", "thigh_@ calf_@ foot_@ ball_@", "lr"),
+    "MakeHuman": ("root spine05 spine03 spine02 spine01 neck01 head",
+                  "clavicle.@ upperarm01.@ lowerarm01.@ wrist.@ finger3-1.@",
+                  "upperleg01.@ lowerleg01.@ foot.@ toe1-1.@", "LR"),
+    "Rigify": ("DEF-spine DEF-spine.001 DEF-spine.002 DEF-spine.003 DEF-spine.004 DEF-neck DEF-head",
+               "DEF-shoulder.@ DEF-upper_arm.@ DEF-forearm.@ DEF-hand.@ DEF-f_middle.01.@",
+               "DEF-thigh.@ DEF-shin.@ DEF-foot.@ DEF-toe.@", "LR"),
+    "a prefix of someone's": ("Ann_hips Ann_spine Ann_spine1 Ann_spine2 Ann_spine3 Ann_neck Ann_head",
+                              "Ann_@_collar Ann_@_shoulder Ann_@_elbow Ann_@_wrist Ann_@_fingers",
+                              "Ann_@_hip Ann_@_knee Ann_@_ankle Ann_@_foot", ("left", "right")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_names_of_other_programs(program):
+    middle, arm, leg, sides = PROGRAMS[program]
+    names = middle.split()
+    for limb in (arm, leg):
+        for side in sides:
+            names += limb.replace("@", side).split()
+    assert len(names) == len(_TREE)
+    empty = np.zeros((1, len(names), 3))
+    found = smpl_joints(Bvh(tuple(names), _TREE, empty[0], empty, empty[..., None], {}, 30.0))
+    expected = {0: 0, 12: 5, 15: 6, 13: 7, 16: 8, 18: 9, 20: 10, 14: 12, 17: 13, 19: 14, 21: 15}
+    expected |= {1: 17, 4: 18, 7: 19, 10: 20, 2: 21, 5: 22, 8: 23, 11: 24}
+    assert {k: found.get(k) for k in expected} == expected
+
+
+@pytest.mark.parametrize("name", ["names_vroid_vrm", "names_perception_neuron", "reference_root"])
+def test_the_cases_of_names(shared_cases, model, name):
+    """The same motion under three sets of names: equal poses."""
+    body = read_bvh(shared_cases / "bvh_names" / f"{name}.bvh", model=model)
+    other = read_bvh(shared_cases / "bvh_names" / "names_vroid_vrm.bvh", model=model)
+    np.testing.assert_allclose(posed(model, body)[1], posed(model, other)[1], atol=1e-6)
+    joints = posed(model, body)[1]
+    assert (joints[:, 15, 1] > joints[:, 7, 1] + 0.8).all()  # head above the feet
+
+
+@pytest.mark.parametrize(
+    ("name", "read"), [("zup.bvh", read_bvh), ("smplh_zup_real_layout.npz", read_motion)]
+)
+def test_the_cases_with_z_up(shared_cases, model, name, read):
+    path = shared_cases / "z_up" / name
+    with pytest.warns(UserWarning, match=f"{name}: people stand along z"):
+        body = read(path, up="")
+    said = read(path, up="z")
+    np.testing.assert_allclose(posed(model, body)[1], posed(model, said)[1], atol=1e-6)
+    joints = posed(model, body)[1]
+    assert (joints[:, 15, 1] > joints[:, [7, 8], 1].mean(1) + 1.2).all()
+    lying = posed(model, read(path))[1]
+    assert (lying[:, 15, 2] > lying[:, [7, 8], 2].mean(1) + 1.2).all()
+    like = replace(body.frame(0), transl=np.array([[0.2, 0.1, -3.0]]), betas=np.zeros(10))
+    with pytest.warns(UserWarning, match="stand along z"):
+        moving = novel_poses(like, path, frames=5, fps=15)
+    joints = posed(model, moving)[1]
+    assert (joints[:, 15, 1] > joints[:, [7, 8], 1].mean(1) + 1.2).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        novel_poses(like, path, frames=5, fps=15, up="z")
+
+
+@pytest.mark.parametrize("up", ["x", "-x", "y", "-y", "z", "-z"])
+def test_every_axis_may_be_up(model, body, tmp_path, up):
+    upright = replace(body, global_orient=np.zeros((7, 3)), betas=np.zeros(10))
+    axis = np.eye(3)["xyz".index(up[-1])] * (-1 if up[0] == "-" else 1)
+    turn = Rotation.align_vectors(axis[None], [[0, 1.0, 0]])[0]
+    orient = (turn * Rotation.from_rotvec(upright.global_orient)).as_rotvec()
+    pelvis = rest_pelvis(model, upright.betas)
+    moved = replace(upright, global_orient=orient, transl=turn.apply(upright.transl + pelvis) - pelvis)
+    path = write_motion(moved, tmp_path / "m.npz", fps=30)
+    with contextlib.nullcontext() if up == "y" else pytest.warns(UserWarning, match=f"stand along {up}"):
+        found = read_motion(path, up="")
+    for again in (found, read_motion(path, up=up)):
+        joints, true = posed(model, again)[1], posed(model, upright)[1]
+        np.testing.assert_allclose(joints[..., 1], true[..., 1], atol=1e-5)
+        heading = np.linalg.norm(joints[:, 0, [0, 2]] - joints[:1, 0, [0, 2]], axis=1)
+        np.testing.assert_allclose(
+            heading, np.linalg.norm(true[:, 0, [0, 2]] - true[:1, 0, [0, 2]], axis=1), atol=1e-5
+        )
+
+
+def test_somebody_who_tumbles_is_left_as_he_is(model, body, tmp_path):
+    turning = replace(body, global_orient=np.outer(np.linspace(0, 2 * np.pi, 7), [1.0, 0, 0]))
+    path = write_motion(turning, tmp_path / "m.npz", fps=30)
+    np.testing.assert_allclose(read_motion(path, up="").transl, turning.transl, atol=1e-9)
+    with pytest.raises(HvrError, match='up is "w"'):
+        read_motion(path, up="w")
+
+
+def test_a_bvh_file_is_known_by_its_first_word(model, body, tmp_path):
+    path = write_bvh(tmp_path / "m.bvh", replace(body, betas=np.zeros(10)), model, 30)
+    path.rename(tmp_path / "motion.txt")
+    like = replace(body.frame(0), betas=np.zeros(10))
+    assert len(novel_poses(like, tmp_path / "motion.txt", frames=5, fps=30, up="y")) == 5
+
+
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
@@ -274,6 +399,16 @@ def test_old_names_without_arms_of_their_own():
         ("Spine1", ("", "spine1")),
         ("RHipJoint", ("right", "hipjoint")),
         ("Head", ("", "head")),
+        ("lfemur", ("left", "femur")),
+        ("rhumerus", ("right", "humerus")),
+        ("LUArm", ("left", "uarm")),
+        ("RThigh", ("right", "thigh")),
+        ("lThighBend", ("left", "thighbend")),
+        ("upperleg01.L", ("left", "upperleg")),
+        ("Neck1", ("", "neck")),
+        ("ribs", ("", "ribs")),
+        ("lowerback", ("", "lowerback")),
+        ("DEF-thigh.L.001", ("left", "thigh")),
     ],
 )
 def test_sides_and_parts_of_names(name, parts):

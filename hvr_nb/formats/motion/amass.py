@@ -1,7 +1,7 @@
 """AMASS-style motion files: ``poses``, ``trans``, ``betas``, ``mocap_framerate`` in one npz.
 
 SMPL files have 72 pose values a frame, SMPL-H 156 and SMPL-X 165; the body's 22 joints come first
-in all of them and the hands are dropped. AMASS worlds are often Z up; ``up`` says so.
+in all of them and the hands are dropped. The worlds of the AMASS archives are Z up; ``up`` says so.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hvr_nb.body.motion import resample
+from hvr_nb.formats.motion.up import stand_up
 from hvr_nb.geometry.camera import default_camera
 from hvr_nb.store.atomic_files import atomic
 from hvr_nb.types import Body, HvrError, check_fps
@@ -24,14 +24,14 @@ BODY_JOINTS = 22  # joints that SMPL, SMPL-H and SMPL-X share, root first
 LONGEST = 1_000_000  # frames; more is taken for a damaged file
 
 
-def read_motion(path: str | Path, *, fps: float | None = None, up: Literal["y", "z"] = "y") -> Body:
+def read_motion(path: str | Path, *, fps: float | None = None, up: str = "y") -> Body:
     """Read a motion, resampled to ``fps`` by slerp if given.
 
     Args:
         path: npz with ``poses`` (T, 72, 156 or 165) radians, ``trans`` (T, 3) metres, and optionally
             ``betas`` and ``mocap_framerate`` (or ``mocap_frame_rate``; 60 if absent).
         fps: frames per second wanted; None keeps the file's.
-        up: the file's vertical axis; "z" (the AMASS archives) is turned to Y up.
+        up: the file's vertical axis, "z" in the AMASS archives; it is turned to Y up. "" finds it out.
 
     Returns:
         Body seen by a default 512x512 camera, standing where the file has it.
@@ -41,10 +41,6 @@ def read_motion(path: str | Path, *, fps: float | None = None, up: Literal["y", 
     """
     arrays = _read(Path(path))
     poses, trans = arrays["poses"], arrays["trans"]
-    root = Rotation.from_rotvec(poses[:, :3])
-    if up == "z":
-        turn = Rotation.from_rotvec([-np.pi / 2, 0.0, 0.0])
-        root, trans = turn * root, turn.apply(trans)
     pose = np.zeros((len(poses), 69))
     kept = poses[:, 3:] if poses.shape[1] == 72 else poses[:, 3 : 3 * BODY_JOINTS]
     pose[:, : kept.shape[1]] = kept
@@ -53,7 +49,7 @@ def read_motion(path: str | Path, *, fps: float | None = None, up: Literal["y", 
     betas[: len(given)] = given
     body = Body(
         betas=betas,
-        global_orient=root.as_rotvec(),
+        global_orient=poses[:, :3].copy(),
         body_pose=pose,
         transl=trans,
         camera=default_camera(512, 512),
@@ -62,7 +58,7 @@ def read_motion(path: str | Path, *, fps: float | None = None, up: Literal["y", 
     rate = float(arrays.get("mocap_framerate", arrays.get("mocap_frame_rate", 60.0)))
     if not 0 < rate < 10_000:
         raise HvrError(f"{path}: a frame rate of {rate} is not possible; correct mocap_framerate")
-    return at_rate(body, rate, fps)
+    return at_rate(stand_up(body, up, path), rate, fps)
 
 
 def at_rate(body: Body, rate: float, fps: float | None) -> Body:

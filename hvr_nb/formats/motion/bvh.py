@@ -7,9 +7,7 @@ A-pose skeleton moves a T-pose one, and skeletons with other spines or twist bon
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -20,28 +18,13 @@ from hvr_nb.body.model import BodyModel, check_fitted_with, load_body_model
 from hvr_nb.body.motion import resample, unwrap_rotations
 from hvr_nb.formats.motion.amass import at_rate
 from hvr_nb.formats.motion.bvh_file import Bvh, format_bvh, parse_bvh
+from hvr_nb.formats.motion.bvh_names import smpl_joints
+from hvr_nb.formats.motion.up import stand_up
 from hvr_nb.geometry.camera import default_camera
 from hvr_nb.store.times import frame_seconds, steady_seconds
 from hvr_nb.types import SMPL_JOINT_NAMES, Body, HvrError
 
 UNITS = 100.0  # a metre in the files written here: centimetres, as Mixamo's and most programs'
-# SMPL joint -> parts of a name that mean it, without the side; the first that a skeleton has is taken
-_PARTS = {
-    "hip": ("upleg", "upperleg", "thigh", "hip", "femur"),
-    "knee": ("knee", "shin", "calf", "lowerleg", "lowleg", "leg", "tibia"),
-    "ankle": ("ankle", "foot"),
-    "collar": ("collar", "clavicle", "shoulder"),
-    "shoulder": ("arm", "upperarm", "uparm", "humerus", "shldr", "shoulder"),
-    "elbow": ("elbow", "forearm", "lowerarm", "lowarm", "radius"),
-    "wrist": ("wrist", "hand"),
-}
-_LATER = {"foot": ("toebase", "toe", "toes", "ball", "foot"), "hand": ("hand",)}  # if the name is still free
-_MIDDLE = {"neck": ("neck", "neck1", "neck01"), "head": ("head",)}
-_NEEDED = tuple(
-    f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "shoulder", "elbow")
-)
-_NOISE = {"mixamorig", "bip", "m", "f", "avg", "skeleton", "character", "def", "jnt"}
-_SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
 # SMPL joints of each limb in order, and those that turn with the last bone at rest (hands, but not feet)
 _LIMBS = (((1, 4, 7), ()), ((2, 5, 8), ()), ((16, 18, 20), (20, 22)), ((17, 19, 21), (21, 23)))
 _SNAP = np.radians(20)  # a rest pose nearer than this to the axes faces along them
@@ -53,14 +36,15 @@ def read_bvh(
     model: BodyModel | None = None,
     fps: float | None = None,
     betas: np.ndarray | None = None,
-    up: Literal["y", "z"] = "y",
+    up: str = "y",
 ) -> Body:
     """Read a motion as a Body, in metres: the file's skeleton is scaled to the model's size.
 
     Args:
         path: the .bvh file, in any unit of length.
         model: None takes ``load_body_model()``. betas: (10,) shape to move; None the mean.
-        fps: frames per second wanted; None keeps the file's. up: its vertical axis.
+        fps: frames per second wanted; None keeps the file's.
+        up: its vertical axis, "y", "z" ...; it is turned to Y up. "" finds it out.
 
     Returns:
         Body seen by a default 512x512 camera, standing where the file has it.
@@ -74,9 +58,6 @@ def read_bvh(
     rest = rig_of(model).rest(betas)
     found = smpl_joints(bvh, path)
     turns, joints = bvh.pose()
-    if up == "z":
-        turn = Rotation.from_rotvec([-np.pi / 2, 0.0, 0.0]).as_matrix()
-        turns, joints = turn @ turns, joints @ turn.T
     world = _world_turns(bvh.rest(), turns, found, rest, model.parents)
     if not np.isfinite(world).all():
         raise HvrError(
@@ -100,7 +81,7 @@ def read_bvh(
         np.ones(len(poses), bool),
         model.hash,
     )
-    return at_rate(body, bvh.fps, fps)
+    return at_rate(stand_up(body, up, path), bvh.fps, fps)
 
 
 def write_bvh(
@@ -125,89 +106,6 @@ def write_bvh(
     rotations = Rotation.from_rotvec(body.poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
     ends = {j: offsets[j] for j in range(24) if j not in model.parents}
     return format_bvh(Bvh(SMPL_JOINT_NAMES, model.parents, offsets, places, rotations, ends, fps), path)
-
-
-def smpl_joints(bvh: Bvh, path: str | Path = "the file") -> dict[int, int]:
-    """SMPL joint -> the file's joint that is it; feet, hands, collars, neck and head where it has them.
-
-    The pelvis is where the legs meet, spine1 to spine3 the lowest, the middle and the highest of the trunk.
-
-    Raises:
-        HvrError: hips, knees, shoulders or elbows were not recognised.
-    """
-    parts: dict[tuple[str, str], int] = {}
-    for j, name in enumerate(bvh.names):
-        parts.setdefault(name_parts(name), j)
-    named: dict[str, int] = {}
-    for side in ("left", "right"):
-        for joint, words in (_PARTS | _LATER).items():
-            for word in words:
-                free = (side, word) in parts and parts[side, word] not in named.values()
-                if free and not (joint == "collar" and not _has_arm(parts, side) and word == "shoulder"):
-                    named[f"{side}_{joint}"] = parts[side, word]
-                    break
-    missing = [joint for joint in _NEEDED if joint not in named]
-    if missing:
-        raise HvrError(
-            f"{path}: no joint is known as {', '.join(missing)} among {', '.join(bvh.names[:30])}; name "
-            "them as CMU, Mixamo or SMPL do (LeftUpLeg or left_hip ...)"
-        )
-    for joint, words in _MIDDLE.items():
-        if known := [parts["", word] for word in words if ("", word) in parts]:
-            named[joint] = known[0]
-    named["pelvis"] = _meeting(bvh, named["left_hip"], named["right_hip"])
-    named |= _spine(bvh, named)
-    return {SMPL_JOINT_NAMES.index(joint): j for joint, j in named.items()}
-
-
-def name_parts(name: str) -> tuple[str, str]:
-    """("left", "right" or "", the rest in lower case) of a joint's name: mixamorig:LeftUpLeg, hip.L, lShldr."""
-    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name.split(":")[-1])
-    words = [word.lower() for word in words if word.lower() not in _NOISE]
-    while len(words) > 1 and words[0].isdecimal():
-        words.pop(0)  # of Bip01
-    side = next((_SIDES[word] for word in words if word in _SIDES), "")
-    rest = "".join(word for word in words if word not in _SIDES)
-    for start in ("left", "right"):
-        if not side and rest.startswith(start):
-            return start, rest.removeprefix(start)
-    return side, rest
-
-
-def _has_arm(parts: dict[tuple[str, str], int], side: str) -> bool:
-    return any((side, word) in parts for word in _PARTS["shoulder"] if word != "shoulder")
-
-
-def _above(bvh: Bvh, j: int) -> list[int]:
-    """j and all it hangs from, up to the root."""
-    chain = [j]
-    while bvh.parents[chain[-1]] >= 0:
-        chain.append(bvh.parents[chain[-1]])
-    return chain
-
-
-def _meeting(bvh: Bvh, a: int, b: int) -> int:
-    """The lowest joint that both hang from."""
-    above = set(_above(bvh, b))
-    return next(j for j in _above(bvh, a) if j in above)
-
-
-def _spine(bvh: Bvh, named: dict[str, int]) -> dict[str, int]:
-    """The trunk's joints between the pelvis and where the arms leave it."""
-    top = _meeting(bvh, named["left_shoulder"], named["right_shoulder"])
-    chain = _above(bvh, top)
-    if named["pelvis"] not in chain:
-        return {}
-    trunk = chain[: chain.index(named["pelvis"])][::-1]
-    trunk = [j for j in trunk if j not in named.values()]
-    match len(trunk):
-        case 0:
-            return {}
-        case 1:
-            return {"spine2": trunk[0]}
-        case 2:
-            return {"spine1": trunk[0], "spine3": trunk[1]}
-    return {"spine1": trunk[0], "spine2": trunk[len(trunk) // 2], "spine3": trunk[-1]}
 
 
 def _world_turns(

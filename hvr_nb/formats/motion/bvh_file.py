@@ -101,6 +101,16 @@ class _Lines:
         return HvrError(f"{self.path}, line {self.number}: {what}; export the motion again")
 
 
+def is_bvh(path: str | Path) -> bool:
+    """Whether a file begins as a BVH file does, or bears the suffix of one."""
+    path = Path(path)
+    if not path.is_file():
+        return path.suffix.lower() == ".bvh"
+    with open(path, "rb") as file:
+        start = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
+    return start.startswith(b"HIERARCHY") or path.suffix.lower() == ".bvh"
+
+
 def parse_bvh(path: str | Path) -> Bvh:
     """Read a BVH file.
 
