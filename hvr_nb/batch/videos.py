@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hvr_nb.batch.chain import StageRun, chain_parameters, find_notebooks, run_chain
 from hvr_nb.batch.notebook import NotebookFailed, stop_running_kernels
+from hvr_nb.store.measured import read_doubts
 from hvr_nb.types import HvrError
 
 
@@ -23,12 +24,13 @@ class VideoRun:
     stages: list[StageRun] = field(default_factory=list)
     notebook: str = ""  # the one that failed
     error: str = ""  # why, one line
+    doubts: tuple[str, ...] = ()  # checks that failed and were lived with, in words
 
     @property
     def status(self) -> str:
-        """ "failed", "unchanged" (nothing had to be run) or "done"."""
-        if self.error:
-            return "failed"
+        """ "failed", "doubtful" (a check failed), "unchanged" (nothing had to be run) or "done"."""
+        if self.error or self.doubts:
+            return "failed" if self.error else "doubtful"
         return "unchanged" if self.stages and all(s.skipped for s in self.stages) else "done"
 
 
@@ -89,7 +91,9 @@ def _run_video(video: str | Path, folder: Path, options: dict) -> VideoRun:
     began = time.perf_counter()
 
     def run() -> VideoRun:
-        return VideoRun(str(video), folder, 0.0, run_chain(video, folder, **options))
+        stages = run_chain(video, folder, **options)
+        doubts = [f"{stage}: {text}" for stage, texts in read_doubts(folder).items() for text in texts]
+        return VideoRun(str(video), folder, 0.0, stages, doubts=tuple(doubts))
 
     return replace(_outcome(run, str(video), folder), seconds=time.perf_counter() - began)
 
@@ -109,8 +113,10 @@ def _outcome(run: Callable[[], VideoRun], video: str, folder: Path) -> VideoRun:
 
 def summary(runs: Sequence[VideoRun]) -> str:
     """A table of what became of every video, one line each."""
-    rows = [("video", "status", "seconds", "failing notebook", "error")]
-    rows += [(r.video, r.status, f"{r.seconds:.0f}", r.notebook, r.error) for r in runs]
+    rows = [("video", "status", "seconds", "failing notebook", "error or doubt")]
+    rows += [
+        (r.video, r.status, f"{r.seconds:.0f}", r.notebook, r.error or "; ".join(r.doubts)) for r in runs
+    ]
     widths = [max(len(row[c]) for row in rows) for c in range(4)]
     return "\n".join(
         "  ".join([*(v.ljust(w) for v, w in zip(row, widths, strict=False)), row[4]]).rstrip() for row in rows

@@ -22,6 +22,8 @@
 - ``measure_avatar``: The figures of 06 on frames that were kept out of training.
 - ``held_out_frames``: Which frames those are.
 - ``compare_unseen``: The avatar in views that were never filmed, beside the truth, where it is known.
+- ``doubt_unless``: A check that is kept as a doubt in words, or ends the stage if strict.
+- ``body_doubts``: What is unlikely about a fitted body and the way it was filmed.
 - ``check_inputs``: Say which input of a clip is wrong and how.
 """
 
@@ -50,6 +52,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "measure_lift",
             "measure_masks",
         ],
+        "doubts": ["body_doubts", "doubt_unless"],
         "inputs": ["check_inputs"],
     },
 )

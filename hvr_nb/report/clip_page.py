@@ -62,10 +62,15 @@ def clip_report(
         if pictures
         else []
     )
+    doubts = (
+        [Section("What to doubt", facts={k: " ".join(v) for k, v in clip.doubts.items()})]
+        if clip.doubts
+        else []
+    )
     stages = [_stage(clip, stage, numbers, method) for stage, numbers in clip.metrics.items()]
     return write_report(
         path,
-        [*opening, *stages, *_provenance(clip)],
+        [*doubts, *opening, *stages, *_provenance(clip)],
         title=f"{clip.name}: video to avatar",
         intro=intro,
         synthetic=source.get("synthetic", False),
@@ -73,7 +78,7 @@ def clip_report(
 
 
 def _stage(clip: Clip, stage: str, numbers: Mapping[str, object], method: str) -> Section:
-    count = len(clip.frame_names)
+    count, numbers = len(clip), {k: v for k, v in numbers.items() if k != "doubts"}
     scalars = {k: v for k, v in numbers.items() if np.ndim(v) == 0}
     series = {k: np.asarray(v, float) for k, v in numbers.items() if np.ndim(v) == 1 and len(v) == count}
     return Section(

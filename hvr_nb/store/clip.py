@@ -28,7 +28,7 @@ from hvr_nb.store.frame_pictures import FrameIndex, make_index, read_frames, rea
 from hvr_nb.store.inside import is_plain, refuse_escapes
 from hvr_nb.store.locks import writing
 from hvr_nb.store.mask_pictures import read_manifest, read_masks, retouchable_digest, retouched, write_masks
-from hvr_nb.store.measured import read_numbers, write_numbers
+from hvr_nb.store.measured import read_doubts, read_numbers, write_numbers
 from hvr_nb.types import Body, Camera, Canonical, HvrError, Joints3D, Keypoints, Masks, Normals
 
 # artefact -> (notebook that makes it, artefacts it is made from)
@@ -371,6 +371,11 @@ class Clip:
     def metrics(self) -> dict[str, dict]:
         """Every stage's recorded numbers, by stage."""
         return {f.stem: read_numbers(f) for f in results(self.folder / "metrics", "*.json")}
+
+    @property
+    def doubts(self) -> dict[str, list[str]]:
+        """Checks that failed and were lived with: sentences by stage."""
+        return read_doubts(self.folder)
 
     def __repr__(self) -> str:
         made = ", ".join(a for a in STAGES if self.has(a))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hvr_nb.store.files import read_json, write_json
+from hvr_nb.store.files import read_json, results, write_json
 from hvr_nb.types import HvrError
 
 
@@ -30,6 +30,13 @@ def read_numbers(path: Path) -> dict[str, object]:
         if not _is_plain_value(value):
             raise HvrError(f"{path} is damaged ({name} is neither a number nor a list of numbers); {remedy}")
     return numbers
+
+
+def read_doubts(folder: Path) -> dict[str, list[str]]:
+    """What the stages of the clip in ``folder`` doubt, by stage; stages without a doubt are left out."""
+    numbers = {f.stem: read_numbers(f) for f in results(folder / "metrics", "*.json")}
+    doubts = {stage: row.get("doubts") for stage, row in numbers.items()}
+    return {k: [str(text) for text in v] for k, v in doubts.items() if v and isinstance(v, list)}
 
 
 def _is_plain_value(value: object) -> bool:

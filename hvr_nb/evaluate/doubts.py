@@ -1,0 +1,105 @@
+"""Checks that colour a result instead of ending it: what to doubt, in words, and which stage began it.
+
+A doubt is one sentence. Notebooks keep theirs with the stage's numbers (``clip.record(..., doubts=...)``); the
+report shows them first, and a batch counts such videos apart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hvr_nb.body.model import BodyModel, posed
+from hvr_nb.store.clip import Clip
+from hvr_nb.types import Body, HvrError
+
+LARGEST_BETA = 3.0  # standard deviations; beyond it is one person in 400
+LEAN = 20.0  # degrees off upright, in the median of the frames
+BENT = 12.0  # degrees by which a fitted knee may be more bent than the detector's own, in the median
+SMALL = 120.0  # pixels of height
+CUT = 0.2  # share of the frames
+_KNEES = ((1, 4, 7), (2, 5, 8))  # SMPL: hip, knee, ankle
+_SEEN_KNEES = ((23, 25, 27), (24, 26, 28))  # the detector's landmarks
+
+
+def doubt_unless(holds: bool, text: str, *, strict: bool = False) -> list[str]:
+    """[] where something holds, else [text], printed.
+
+    Raises:
+        HvrError: it does not hold and ``strict`` is set; the message is ``text``.
+    """
+    if holds:
+        return []
+    if strict:
+        raise HvrError(text)
+    print(f"DOUBT: {text}")
+    return [text]
+
+
+def bend(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """(...,) degrees by which the chain of points a, b, c (..., 3) is bent at b; 0 is straight."""
+    upper, lower = b - a, c - b
+    size = np.linalg.norm(upper, axis=-1) * np.linalg.norm(lower, axis=-1)
+    cosine = (upper * lower).sum(-1) / np.maximum(size, 1e-12)
+    return np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+
+
+def body_doubts(clip: Clip, body: Body, model: BodyModel, *, strict: bool = False) -> list[str]:
+    """What is unlikely about a fitted body: its shape, knees, lean, and how it was filmed.
+
+    Args:
+        body: of the clip's T frames. strict: as in ``doubt_unless``.
+    """
+    valid, keypoints = body.valid, clip.keypoints
+    joints = posed(model, body)[1]
+    found: list[str] = []
+
+    def doubt(holds: bool, text: str) -> None:
+        found.extend(doubt_unless(holds, text, strict=strict))
+
+    beta = float(np.abs(body.betas).max())
+    doubt(
+        beta <= LARGEST_BETA,
+        f"the shape is one that hardly anybody has (a beta of {beta:.1f}); 03 may have taken clothes for the body",
+    )
+    up = joints[valid, 12] - joints[valid][:, [1, 2]].mean(1)
+    lean = float(np.median(bend(np.zeros(3), np.array([0.0, 1.0, 0.0]), up + [0.0, 1.0, 0.0])))
+    doubt(
+        lean <= LEAN,
+        f"the trunk is {lean:.0f} degrees off upright in half of the frames; unless the person does lean, 03 has the "
+        "world tilted",
+    )
+    if keypoints.world is not None:
+        more = np.array(
+            [_knee_difference(joints, keypoints.world, valid & keypoints.found, k) for k in (0, 1)]
+        )
+        doubt(
+            more.max(initial=0.0) <= BENT,
+            f"a knee is {more.max(initial=0.0):.0f} degrees more bent than the detector sees it; 03 is unsure in depth",
+        )
+    height, cut = _filming(clip)
+    doubt(
+        height >= SMALL, f"the person is only {height:.0f} pixels tall; film nearer, or raise max_side in 00"
+    )
+    doubt(
+        cut <= CUT,
+        f"the picture cuts the person in {cut:.0%} of the frames; what is outside is a guess of 03",
+    )
+    return found
+
+
+def _knee_difference(joints: np.ndarray, world: np.ndarray, seen: np.ndarray, side: int) -> float:
+    """Median degrees by which the fitted knee is more bent than the detector's, over frames ``seen`` (T,)."""
+    if not seen.any():
+        return 0.0
+    fitted = bend(*(joints[seen, k] for k in _KNEES[side]))
+    detected = bend(*(world[seen, k] for k in _SEEN_KNEES[side]))
+    return float(np.median(fitted - detected))
+
+
+def _filming(clip: Clip) -> tuple[float, float]:
+    """Median height of the silhouettes in pixels, and the share of frames in which they touch the picture's edge."""
+    alpha = clip.masks.alpha[clip.keypoints.found] > 127
+    rows = alpha.any(2)
+    heights = [np.ptp(np.flatnonzero(row)) + 1 if row.any() else 0 for row in rows]
+    edge = alpha[:, [0, -1]].any((1, 2)) | alpha[:, :, [0, -1]].any((1, 2))
+    return (float(np.median(heights)), float(edge.mean())) if len(alpha) else (0.0, 0.0)
