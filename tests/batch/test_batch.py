@@ -32,6 +32,7 @@ value = int(Path(video).read_text())
 frames = np.full((2, 8, 8, 3), value, np.uint8)
 c = Clip.create(clip, frames, fps=30.0, names=["a", "b"], times=np.zeros(2), source={})
 c.save("camera", default_camera(8, 8))
+c.record("00_video", doubts=["every pixel is 7"] if value == 7 else [])
 """
 KEYPOINTS = """
 import numpy as np
@@ -213,6 +214,17 @@ def test_one_failing_video_does_not_stop_the_rest(tmp_path, notebooks, capsys):
     assert main(arguments) == 1
     assert capsys.readouterr().out.count("unchanged") == 2
     assert main([*arguments[:2], *arguments[4:]]) == 0
+
+
+def test_a_doubtful_video_is_counted_apart(tmp_path, notebooks, capsys):
+    videos = [video_file(tmp_path / f"{text}.mp4", text) for text in ("1", "7")]
+    runs = run_videos(videos, tmp_path / "clips", notebooks_dir=notebooks)
+    assert [r.status for r in runs] == ["done", "doubtful"]
+    assert runs[1].doubts == ("00_video: every pixel is 7",)
+    again = ["batch", *map(str, videos), "--clips", str(tmp_path / "clips"), "--notebooks", str(notebooks)]
+    assert main(again) == 0
+    table = capsys.readouterr().out
+    assert "unchanged" in table and "doubtful" in table and "every pixel is 7" in table
 
 
 def test_same_names_do_not_share_a_clip(tmp_path, notebooks):
