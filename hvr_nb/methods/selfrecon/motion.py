@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.linalg import LinearOperator, cg
 from scipy.spatial import cKDTree
 
 from hvr_nb.geometry.functions import robust_weight
@@ -58,29 +59,19 @@ def heights(
 
 
 def _over_time(matrices: np.ndarray, right: np.ndarray, *, steps: int = 60) -> np.ndarray:
-    """Solve every frame's system together with small second differences, by conjugate gradients."""
+    """Solve every frame's system (T, P, P), (T, P) together with small second differences; (T, P)."""
+    frames, size = right.shape
 
     def apply(x):
+        x = x.reshape(frames, size)
         out = np.einsum("tij,tj->ti", matrices, x)
-        if len(x) > 2:
+        if frames > 2:
             bend = (x[:-2] - 2 * x[1:-1] + x[2:]) / STILL**2
             out[:-2] += bend
             out[1:-1] -= 2 * bend
             out[2:] += bend
-        return out
+        return out.ravel()
 
-    inverse = 1 / (np.einsum("tii->ti", matrices) + 6 / STILL**2)
-    x = np.zeros_like(right)
-    residual = right.copy()
-    scaled = inverse * residual
-    way, size = scaled.copy(), float((residual * scaled).sum())
-    for _ in range(steps):
-        if size < 1e-20:
-            break
-        ahead = apply(way)
-        step = size / float((way * ahead).sum())
-        x, residual = x + step * way, residual - step * ahead
-        scaled = inverse * residual
-        size, before = float((residual * scaled).sum()), size
-        way = scaled + (size / before) * way
-    return x
+    system = LinearOperator((right.size, right.size), matvec=apply, dtype=right.dtype)
+    usual = sparse.diags_array(1 / (np.einsum("tii->ti", matrices) + 6 / STILL**2).ravel())
+    return cg(system, right.ravel(), rtol=1e-12, maxiter=steps, M=usual)[0].reshape(right.shape)
