@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 from scipy import ndimage, sparse
 from scipy.spatial import ConvexHull, Delaunay
-from skimage.measure import label, marching_cubes
+from skimage.measure import label
 
 from hvr_nb.canonical.big_pose import sample_field
 from hvr_nb.canonical.binding import Skin, bind, carried, loosened
+from hvr_nb.geometry.isosurface import floaters, level_surface
 from hvr_nb.geometry.mesh import unique_edges
 from hvr_nb.geometry.nearest import nearest_surface
 from hvr_nb.geometry.outline_distance import lookup, pixels_of, signed_distance
@@ -151,17 +152,12 @@ def first_template(
 def surface_of(field: np.ndarray, low: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
     """The largest closed surface at level 0 of a grid (X, Y, Z), negative inside: (V, 3), (F, 3).
 
-    Marching cubes (Lorensen and Cline, 1987); vertices at the same position are merged.
+    Vertices at the same position are merged.
     """
-    pieces = label(field < 0, connectivity=1)
-    counts = np.bincount(pieces.ravel())
-    counts[0] = 0
-    field = np.where((field < 0) & (pieces != counts.argmax()), 0.1 * cell, field)
+    field = np.where(floaters(field < 0, corners=False), 0.1 * cell, field)
     field = np.where(np.abs(field) < SLIVER * cell, np.where(field < 0, -SLIVER, SLIVER) * cell, field)
     outer = np.pad(field, 1, constant_values=cell)
-    vertices, faces, _, _ = marching_cubes(-outer, 0.0, spacing=(cell,) * 3)
-    vertices, faces = vertices + low - cell, faces[:, ::-1].astype(np.int64)
-    return _outer_piece(vertices, faces)
+    return _outer_piece(*level_surface(outer, low - cell, cell))
 
 
 def _outer_piece(vertices, faces):

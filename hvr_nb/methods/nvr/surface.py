@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from skimage.measure import label, marching_cubes
 
 from hvr_nb.canonical.big_pose import sample_field
+from hvr_nb.geometry.isosurface import floaters, level_surface
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.nearest import nearest_surface, on_surface
 from hvr_nb.methods.nvr.network import AvatarField
@@ -31,9 +31,10 @@ def canonical_mesh(field: AvatarField, canonical: Canonical, *, margin: float, r
     near = np.flatnonzero(np.abs(coarse).ravel() < margin + canonical.spacing)
     nodes = low + cell * np.stack(np.unravel_index(near, shape), -1)
     depth.ravel()[near] = _depth(field, canonical, nodes)
-    vertices, faces, _, _ = marching_cubes(_largest(depth), 0.0, spacing=(cell,) * 3)
-    vertices = (vertices + low).astype(np.float32)
-    return Mesh(vertices, faces[:, ::-1].astype(np.int64).copy(), colors=_colours(field, canonical, vertices))
+    depth[floaters(depth > 0, corners=True)] = -1e-3
+    vertices, faces = level_surface(-depth, low, cell)
+    vertices = vertices.astype(np.float32)
+    return Mesh(vertices, faces, colors=_colours(field, canonical, vertices))
 
 
 def _coarse_distance(canonical: Canonical, axes) -> np.ndarray:
@@ -56,14 +57,6 @@ def _depth(field: AvatarField, canonical: Canonical, points: np.ndarray) -> np.n
         d = torch.as_tensor(distance[part], device=field.low.device)
         out[part] = -field.height_over(field.features(x), d).cpu().numpy()
     return out
-
-
-def _largest(depth: np.ndarray) -> np.ndarray:
-    """The volume without floaters: everything outside the largest solid piece is made empty."""
-    pieces = label(depth > 0)
-    counts = np.bincount(pieces.ravel())
-    counts[0] = 0
-    return np.where((depth > 0) & (pieces != counts.argmax()), -1e-3, depth)
 
 
 @torch.no_grad()
