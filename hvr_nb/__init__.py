@@ -29,7 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         # 00_video
         "store.video": ["read_video"],
-        "geometry": ["choose_camera", "save_mesh", "undistort_images"],
+        "geometry": ["choose_camera", "undistort_images"],
         # 01_keypoints
         "keypoints": ["follow_person"],
         "formats.joints2d": ["read_keypoints"],
@@ -48,6 +48,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "coverage_map", "coverage_quality", "distance_slices", "load_pictures", "render_frames",
             "render_motion", "render_turntable", "shown_frame", "surface_coverage",
         ],
+        "formats.models": ["save_mesh"],
         "drawing": ["body_overlay", "to_uint8"],
         "learning": ["lpips_missing"],
         # 07_visualize

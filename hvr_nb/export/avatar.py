@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hvr_nb.formats.models.mesh_file import save_mesh
 from hvr_nb.formats.models.skinned_glb import read_skinned_glb, skinning_loss, write_skinned_glb
 from hvr_nb.geometry.functions import spread_indices
-from hvr_nb.geometry.mesh import save_mesh, split_seams
+from hvr_nb.geometry.mesh import split_seams
 from hvr_nb.methods import Avatar, require_gives
 from hvr_nb.store.arrays import write_npz
 from hvr_nb.store.atomic_files import atomic_folder

@@ -16,8 +16,9 @@ from tqdm import tqdm
 from hvr_nb.drawing.pictures import over, to_uint8
 from hvr_nb.drawing.shading import shade, viewpoint
 from hvr_nb.formats.datasets.selfrecon_camera import picture_from_normals, values_from_camera
+from hvr_nb.formats.models.mesh_file import save_mesh
 from hvr_nb.geometry.camera import to_camera, undistort_images
-from hvr_nb.geometry.mesh import save_mesh, vertex_normals
+from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.raster import interpolate, rasterize
 from hvr_nb.methods import Avatar, require_gives
 from hvr_nb.metrics.images import iou

@@ -4,7 +4,6 @@
 - ``choose_camera``: the best camera known: a file, a given focal length, the video's metadata, the default.
 - ``undistort_images``: frames without lens distortion, and the camera that fits them.
 - ``look_at``: a camera moved to one point and turned towards another.
-- ``save_mesh``: a mesh as .ply, .obj or .glb.
 - ``vertex_normals``: unit normals of the vertices of a mesh.
 - ``rasterize``: the z-buffer of a mesh: face, barycentric coordinates and depth of every pixel.
 - ``interpolate``: values of the vertices at the pixels of a z-buffer.
@@ -21,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "camera": ["project", "choose_camera", "undistort_images", "look_at"],
-        "mesh": ["save_mesh", "vertex_normals"],
+        "mesh": ["vertex_normals"],
         "raster": ["rasterize", "interpolate"],
         "nearest": ["nearest_surface"],
         "rays": ["pixel_rays"],

@@ -1,13 +1,11 @@
-"""Triangle meshes: normals, edges and writing (through trimesh)."""
+"""Triangle meshes: normals, edges, and the seams of their textures."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
-from hvr_nb.types import HvrError, Mesh
+from hvr_nb.types import Mesh
 
 
 def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -56,43 +54,3 @@ def split_seams(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     corners = np.stack([mesh.faces.ravel(), mesh.uv_faces.ravel()], axis=1)
     pairs, index = np.unique(corners, axis=0, return_inverse=True)
     return pairs[:, 0], index.reshape(-1, 3), mesh.uv[pairs[:, 1]]
-
-
-def save_mesh(mesh: Mesh, path: str | Path) -> Path:
-    """Write ``mesh`` as .ply, .obj or .glb, with its vertex colours or texture.
-
-    A textured .obj comes with ``<stem>.mtl`` and ``<stem>.png`` beside it.
-    """
-    path = Path(path)
-    if path.suffix not in (".ply", ".obj", ".glb"):
-        raise HvrError(f"{path}: meshes are written as .ply, .obj or .glb, not {path.suffix!r}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    out = _as_trimesh(mesh, path.stem)
-    if path.suffix == ".obj":
-        from trimesh.exchange.obj import export_obj
-
-        text, files = export_obj(out, return_texture=True, mtl_name=f"{path.stem}.mtl")
-        for name, data in files.items():
-            _replace(path.with_name(name), data)
-        _replace(path, text.encode())
-    else:
-        _replace(path, out.export(file_type=path.suffix[1:]))
-    return path
-
-
-def _as_trimesh(mesh: Mesh, name: str):
-    import trimesh
-    from PIL import Image
-
-    if mesh.texture is None or mesh.uv is None or mesh.uv_faces is None:
-        return trimesh.Trimesh(mesh.vertices, mesh.faces, vertex_colors=mesh.colors, process=False)
-    which, faces, uv = split_seams(mesh)
-    material = trimesh.visual.material.SimpleMaterial(image=Image.fromarray(mesh.texture), name=name)
-    visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
-    return trimesh.Trimesh(mesh.vertices[which], faces, visual=visual, process=False)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)

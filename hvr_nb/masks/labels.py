@@ -10,6 +10,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from hvr_nb.store.atomic_files import atomic
+from hvr_nb.store.files import results
 from hvr_nb.types import HvrError, Masks
 
 LABEL_NAMES = {
@@ -117,7 +118,7 @@ def _match(folder: Path, names: list[str]) -> list[Path]:
     """The picture of every frame: by name, or by frame number, or by order where the counts are equal."""
     if not folder.is_dir():
         raise HvrError(f"{folder} is not a folder; give a folder with one mask picture per frame")
-    files = [p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES and not p.name.startswith(".")]
+    files = [p for p in results(folder, "*") if p.suffix.lower() in _SUFFIXES]
     stems = {p.stem: p for p in files}
     if all(name in stems for name in names):
         return [stems[name] for name in names]

@@ -15,7 +15,8 @@ from hvr_nb.drawing.pictures import contact_sheet
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.report.pages import Section, write_report
 from hvr_nb.store.clip import Clip
-from hvr_nb.store.files import read_image, read_json
+from hvr_nb.store.files import read_image, results
+from hvr_nb.store.markers import read_marker
 from hvr_nb.viewing.saved import strip
 from hvr_nb.viewing.views import as_view, side_by_side
 
@@ -131,11 +132,9 @@ def _render_pictures(folder: Path) -> dict[str, np.ndarray]:
 def _links(folder: Path, method: str, base: Path) -> dict[str, str]:
     """Text -> relative path of what else lies in the clip, where it is there."""
     wanted = {"player": folder / "player.html"}
-    wanted |= {
-        f"{p.stem.replace('_', ' ')} video": p for p in sorted((folder / "renders" / method).glob("*.mp4"))
-    }
-    wanted |= {f"{p.stem} mesh": p for p in sorted((folder / "renders" / method).glob("*.glb"))}
-    wanted |= {p.stem: p for p in sorted((folder / "runs").glob("[0-9]*.ipynb"))}
+    wanted |= {f"{p.stem.replace('_', ' ')} video": p for p in results(folder / "renders" / method, "*.mp4")}
+    wanted |= {f"{p.stem} mesh": p for p in results(folder / "renders" / method, "*.glb")}
+    wanted |= {p.stem: p for p in results(folder / "runs", "[0-9]*.ipynb")}
     return {
         text: str(p.relative_to(base)) for text, p in wanted.items() if p.exists() and p.is_relative_to(base)
     }
@@ -146,10 +145,10 @@ def _provenance(clip: Clip) -> list[Section]:
     source = {k: v for k, v in clip.info["source"].items() if v not in ("", None)}
     source["path"] = Path(source.get("path", "")).name
     runs = {}
-    for file in sorted((clip.folder / "runs").glob("*.done.json")):
-        done = read_json(file, remedy="delete it")
-        chosen = {k: v for k, v in done["params"].items() if k not in ("clip", "video")}
-        runs[file.name.removesuffix(".done.json")] = f"{json.dumps(chosen)}, {done['seconds']:.0f} s"
+    for file in results(clip.folder / "runs", "*.done.json"):
+        done = read_marker(file)
+        chosen = {k: v for k, v in done.params.items() if k not in ("clip", "video")}
+        runs[file.name.removesuffix(".done.json")] = f"{json.dumps(chosen)}, {done.seconds:.0f} s"
     versions = {"hvr_nb": __version__, "python": platform.python_version()}
     for name in LIBRARIES:
         try:

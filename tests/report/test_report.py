@@ -142,9 +142,24 @@ def test_report_of_a_clip(tmp_path):
     for stage in ("01_keypoints", "02_masks"):
         clip.record(stage, found_pct=100.0, iou=[0.1, 0.2, 0.3, 0.4])
     (clip.folder / "player.html").write_text("")
-    path = clip_report(clip, pictures={"film": frames, "again": frames})
+    left = clip.folder / "renders" / "nvr" / ".turntable.0badcafe-1-0.partial.mp4"  # by a killed run
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    (left.parent / "turntable.mp4").write_bytes(b"whole")
+    path = clip_report(clip, method="nvr", pictures={"film": frames, "again": frames})
     words, text = check_page(path)
     assert path == clip.folder / "report.html" and "clip: video to avatar" in words and "me.mp4" in words
     assert "synthetic subject" in words and "me.mp4" in words and str(tmp_path) not in text
     assert text.count("<svg") == 2 and text.count("data:image/jpeg") == 3
+    assert "partial" not in text and text.count(".mp4") == 1 + text.count("me.mp4")
     assert '<a href="player.html">' in text and "numpy" in words
+
+
+def test_a_damaged_marker_is_named_with_its_notebook(tmp_path):
+    clip = Clip.create(tmp_path, film(), fps=10.0, names=list("abcd"), times=np.arange(4) / 10, source={})
+    marker = clip.folder / "runs" / "03_body.done.json"
+    marker.parent.mkdir()
+    for text in ('{"params": [1]}', "", "[" * 100_000):
+        marker.write_text(text)
+        with pytest.raises(HvrError, match="03_body.done.json is damaged.*run 03_body again"):
+            clip_report(clip)

@@ -22,6 +22,7 @@ from hvr_nb.formats.joints2d.layouts import body25_of
 from hvr_nb.formats.joints2d.people import pick_person
 from hvr_nb.geometry.camera import resized_images, undistort_images
 from hvr_nb.store.clip import Clip
+from hvr_nb.store.files import results
 from hvr_nb.store.safe_pickle import read_values
 from hvr_nb.store.video import VIDEO_SUFFIXES, Video, read_video
 from hvr_nb.types import MONOCULAR_R, Body, Camera, HvrError, Keypoints, Masks
@@ -94,7 +95,7 @@ def read_people_snapshot(
 
 
 def _video_file(folder: Path) -> Path:
-    files = sorted(f for f in folder.glob("*") if f.suffix.lower() in VIDEO_SUFFIXES)
+    files = [f for f in results(folder, "*") if f.suffix.lower() in VIDEO_SUFFIXES]
     if len(files) != 1:
         raise HvrError(f"{folder} holds {len(files)} videos; give the folder of one sequence")
     return files[0]

@@ -21,7 +21,7 @@ from hvr_nb.geometry.camera import project, resized_images
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.masks.labels import LABEL_NAMES
 from hvr_nb.store.clip import Clip
-from hvr_nb.store.files import read_image
+from hvr_nb.store.files import read_image, results
 from hvr_nb.store.safe_pickle import read_npz_values
 from hvr_nb.types import MONOCULAR_R, Body, Camera, HvrError, Masks, Normals
 
@@ -133,7 +133,7 @@ def seen_from_ours(body: Body, model: BodyModel) -> Body:
 
 def _frame_numbers(folder: Path) -> np.ndarray:
     """0 .. F-1, the numbers of the pictures in imgs."""
-    names = [p.stem for p in (folder / "imgs").glob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg")]
+    names = [p.stem for p in results(folder / "imgs", "*") if p.suffix.lower() in (".png", ".jpg", ".jpeg")]
     if not names:
         raise HvrError(
             f"{folder / 'imgs'} holds no pictures; put the frames there as 000000.png, 000001.png ..."

@@ -8,6 +8,7 @@ import numpy as np
 
 from hvr_nb.formats.joints2d.seen import joints_from
 from hvr_nb.store.files import write_json
+from hvr_nb.store.inside import check_names
 from hvr_nb.types import Keypoints
 
 # key of the list of people -> key of a person's joints
@@ -32,6 +33,7 @@ def openpose_people(content: dict) -> list[np.ndarray]:
 def write_openpose(folder: str | Path, keypoints: Keypoints, *, names: list[str]) -> Path:
     """Write one `<name>_keypoints.json` a frame, as `openpose --write_json` does; returns the folder."""
     folder = Path(folder)
+    check_names(names, "the frames' names", "give plain names that differ")
     for name, joints, found in zip(names, keypoints.points, keypoints.found, strict=True):
         flat = [round(float(x), 4) for x in joints.ravel()]
         write_json(
