@@ -34,15 +34,13 @@ def outer_faces(mesh: Mesh) -> np.ndarray:
 
 def surface_samples(mesh: Mesh, count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Random points (count, 3), uniform over the area of the surface, and their unit normals (count, 3)."""
-    rng = np.random.default_rng(seed)
+    import trimesh
+
     vertices = np.asarray(mesh.vertices, np.float64)
-    normals = face_normals(vertices, mesh.faces)
-    area = np.linalg.norm(normals, axis=1)
-    face = rng.choice(len(area), count, p=area / area.sum())
-    u = rng.random((count, 2))
-    u = np.where(u.sum(1, keepdims=True) > 1, 1 - u, u)
-    a, b, c = (vertices[mesh.faces[face, k]] for k in range(3))
-    return a + (b - a) * u[:, :1] + (c - a) * u[:, 1:], normals[face] / area[face, None]
+    solid = trimesh.Trimesh(vertices, mesh.faces, process=False)
+    points, face = trimesh.sample.sample_surface(solid, count, seed=seed)
+    normals = face_normals(vertices, mesh.faces[face])
+    return np.asarray(points), normals / np.linalg.norm(normals, axis=1, keepdims=True)
 
 
 def surface_quality(found: Mesh, true: Mesh, *, samples: int = 100_000, seed: int = 0) -> dict[str, float]:
