@@ -28,6 +28,8 @@ _CHUNK = 16  # frames whose network masks are in memory as float32 at one time
 _BONES = ((1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (10, 11), (8, 12),
           (12, 13), (13, 14), (11, 22), (11, 24), (14, 19), (14, 21), (2, 9), (5, 12), (0, 1))  # fmt: skip
 _HEAD = (0, 15, 16, 17, 18)
+# joint, the next one of the limb, the one before (0: none, the trunk leads on)
+_LIMBS = ((9, 10, 0), (12, 13, 0), (10, 11, 9), (13, 14, 12), (2, 3, 0), (5, 6, 0), (3, 4, 2), (6, 7, 5))
 
 
 def segment_person(
@@ -111,14 +113,37 @@ def body_size(keypoints: Keypoints) -> np.ndarray:
 
 
 def _skeleton(points: np.ndarray, shape: tuple[int, int], thickness: int) -> np.ndarray:
-    """(H, W) uint8: 1 on the bones between known points (25, 3)."""
+    """(H, W) uint8: 1 on the bones between known points (25, 3), and on limbs that leave the picture."""
     image = np.zeros(shape, np.uint8)
+    points = _with_limbs_outside(points, shape)
     known = points[:, 2] > 0.1
     where = np.rint(np.clip(np.nan_to_num(points[:, :2]), -4 * max(shape), 4 * max(shape))).astype(int)
     for a, b in _BONES:
         if known[a] and known[b]:
             cv2.line(image, where[a].tolist(), where[b].tolist(), 1, thickness)
     return image
+
+
+def _with_limbs_outside(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Points (25, 3) with the unknown joints that lie outside the picture, as far as they can be told.
+
+    They are where the detector guesses them. Imported joints have no guess: a knee is as far below the hip as
+    the hips are below the neck, and other joints lie on in the direction of the bone before.
+    """
+    points, size = points.copy(), np.array(shape[::-1])
+    trunk = points[8, :2] - points[1, :2] if (points[[1, 8], 2] > 0.1).all() else None
+    for before, joint, after in _LIMBS:
+        if points[before, 2] <= 0.1 or points[joint, 2] > 0.1:
+            continue
+        guess = points[joint, :2]
+        if not guess.any():
+            ahead = points[before, :2] - points[after, :2] if after and points[after, 2] > 0.1 else trunk
+            if ahead is None:
+                continue
+            guess = points[before, :2] + ahead
+        if np.isfinite(guess).all() and ((guess < 0) | (guess >= size)).any():
+            points[joint] = [*guess, points[before, 2]]
+    return points
 
 
 def person_region(points: np.ndarray, shape: tuple[int, int], *, size: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from hvr_nb.masks.crf import combine, grabcut, guided_filter, mean_field
 from hvr_nb.masks.flow import flow, warp_neighbours, weighted_median
 from hvr_nb.masks.labels import LABEL_NAMES, from_atr, import_masks, to_atr, voc_palette, write_label_png
 from hvr_nb.masks.matting import closed_form_alpha, edge_band, foreground_colours
-from hvr_nb.masks.silhouettes import person_region, refine_silhouettes
+from hvr_nb.masks.silhouettes import person_region, refine_silhouettes, segment_person
 from hvr_nb.types import HvrError, Keypoints
 
 STICK = {0: (60, 22), 1: (60, 36), 2: (50, 38), 3: (36, 55), 4: (25, 70), 5: (70, 38), 6: (84, 55), 7: (95, 70),
@@ -298,3 +298,39 @@ def test_atr_tables():
     assert to_atr(np.uint8([10]))[0] == atr.index("face")
     assert to_atr(np.uint8([10]), label_set="LIP")[0] == atr.index("dress")
     assert from_atr(np.uint8([atr.index("belt")]))[0] == cihp.index("pants")
+
+
+def test_the_region_follows_limbs_out_of_the_picture():
+    """Knees below the picture's edge: with the detector's guess of them, or without any as in imported joints."""
+    points = np.zeros((25, 3))
+    for joint, place in {
+        1: (50, 20),
+        2: (40, 22),
+        5: (60, 22),
+        8: (50, 70),
+        9: (44, 70),
+        12: (56, 70),
+    }.items():
+        points[joint] = [*place, 0.9]
+    for guessed in (True, False):
+        if guessed:
+            points[[10, 13], :2] = [(42, 118), (58, 118)]
+        region = person_region(points, (100, 100), size=100)
+        assert (region[-1, 40:60] == 2).any() and (region[-1, 38:62] > 0).all()
+        points[[10, 13], :2] = 0
+    points[[10, 13], :2] = [(42, 85), (58, 85)]  # unknown inside the picture: hidden, not outside
+    assert not (person_region(points, (100, 100), size=100)[-1] == 2).any()
+    points[:, 1] -= 60  # hips in the middle of the picture: the knees would be inside it
+    points[[10, 13]] = 0
+    assert not (person_region(points, (100, 100), size=100)[-1] == 2).any()
+
+
+def test_the_case_cut_at_the_knees_reaches_the_edge(shared_cases, detector):
+    from hvr_nb.keypoints.follow import follow_person
+    from hvr_nb.store.video import read_video
+
+    video = read_video(shared_cases / "cut_at_knees" / "cut_at_knees.mp4", stop=12, stride=4)
+    keypoints, _ = follow_person(video.frames, fps=video.fps)
+    masks = segment_person(video.frames, keypoints, quality="quick")
+    legs = masks.alpha[:, -3:, 225:325] > 127
+    assert (legs.any(1).sum(1) > 60).all()  # both thighs, to the picture's last lines
