@@ -6,7 +6,6 @@ it was trained on and the size and digest of every file.
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 from hvr_nb.store.digests import file_digest
@@ -21,9 +20,11 @@ REMEDY = "run 05_train again"
 def load_method(name: str):
     """The module of a reconstruction method.
 
-    The methods stand above the store, so theirs is found by its name, at run time: the one call upwards.
+    Methods stand above the store, so theirs is asked for at the package's front door, at run time.
     """
-    return importlib.import_module("hvr_nb.methods").method(name)
+    import hvr_nb
+
+    return hvr_nb.method(name)
 
 
 def begin_avatar(folder: Path) -> None:
