@@ -1,1 +1,1 @@
-"""Other programs' layouts, one a file: `joints2d`, `motion`, `skeletons`, `models`, `datasets`."""
+"""Formats of other programs: `joints2d`, `motion`, `skeletons`, `models`, `datasets` (docs/formats.md)."""

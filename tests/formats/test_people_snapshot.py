@@ -137,7 +137,10 @@ def test_distortion_is_taken_out_of_frames_and_keypoints(subject, film, tmp_path
             lambda f: shutil.copy(f / "masks.hdf5", f / "reconstructed_poses.hdf5"),
             "reconstructed_poses.hdf5: no pose",
         ),
-        (lambda f: (f / "camera.pkl").write_bytes(pickle.dumps({"camera_f": 1})), "camera.pkl is no camera"),
+        (
+            lambda f: (f / "camera.pkl").write_bytes(pickle.dumps({"camera_f": 1})),
+            "camera.pkl is not a camera",
+        ),
         (lambda f: (f / "consensus.obj").write_text("v 1 2"), "consensus.obj holds"),
         (lambda f: (f / "female-9-test.mp4").unlink(), "holds 0 videos"),
     ],

@@ -57,7 +57,7 @@ def folder(clip, tmp_path):
 
 
 def theirs(points, values):
-    """Pixels of world points (N, 3) exactly as specs/surface.md A3 states it, in their words."""
+    """Pixels of world points (N, 3) exactly as docs/formats.md, 7, states it, in SelfRecon's conventions."""
     w, x, y, z = values["quat"] / np.linalg.norm(values["quat"])
     R = np.array(
         [
@@ -279,16 +279,16 @@ FAULTS = {
     "normals of a few": (lambda f: (f / "normals/000001.png").unlink(), "normals/000001.png is missing"),
     "no camera": (lambda f: (f / "camera.npz").unlink(), "camera.npz is missing"),
     "camera without fx": (lambda f: _edit(f, "camera.npz", fx=None), "has no fx"),
-    "quat of zeros": (lambda f: _edit(f, "camera.npz", quat=np.zeros(4)), "no camera"),
+    "quat of zeros": (lambda f: _edit(f, "camera.npz", quat=np.zeros(4)), "not a camera"),
     "quat of three": (lambda f: _edit(f, "camera.npz", quat=np.zeros(3)), "quat four"),
-    "negative focal": (lambda f: _edit(f, "camera.npz", fx=-700.0), "no camera"),
+    "negative focal": (lambda f: _edit(f, "camera.npz", fx=-700.0), "not a camera"),
     "few poses": (
         lambda f: _edit(f, "smpl_rec.npz", poses=np.zeros((4, 72))),
         "4 poses and 6 translations for 6",
     ),
     "SMPL-X poses": (lambda f: _edit(f, "smpl_rec.npz", poses=np.zeros((6, 165))), r"poses \(6, 165\)"),
     "no poses": (lambda f: _edit(f, "smpl_rec.npz", poses=None), "lacks poses"),
-    "not a number": (lambda f: _edit(f, "smpl_rec.npz", trans=np.full((6, 3), np.nan)), "not numbers"),
+    "not a number": (lambda f: _edit(f, "smpl_rec.npz", trans=np.full((6, 3), np.nan)), "not finite"),
     "no npz": (lambda f: (f / "smpl_rec.npz").write_bytes(b"PK"), "smpl_rec.npz"),
     "labels too big": (
         lambda f: np.save(f / "parsing_SCH_ATR/000000.npy", np.full((SIDE, SIDE), 18)),

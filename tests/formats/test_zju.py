@@ -79,7 +79,7 @@ def test_a_clip_comes_back(clip, root, tmp_path):
 
 
 def test_the_layout_is_the_original_one(clip, root):
-    """What specs/nvr.md 1.3-1.5 says of names, shapes, units and the turn about the origin."""
+    """Names, shapes, units and the rotation about the origin, as docs/formats.md, 6, states them."""
     annots = content(root / "annots.npy")
     cams = {key: np.array(annots["cams"][key][0]) for key in "KRTD"}
     assert [cams[key].shape for key in "KRTD"] == [(3, 3), (3, 3), (3, 1), (1, 5)]
@@ -241,7 +241,10 @@ def test_translations_are_millimetres_and_metres_are_noticed(clip, root, tmp_pat
         (lambda r: (r / "annots.npy").unlink(), "annots.npy is missing"),
         (lambda r: (r / "annots.npy").write_bytes(b"\x93NUMPY"), "annots.npy cannot be read"),
         (lambda r: rewrite(r / "annots.npy", lambda a: a.pop("cams")), "not laid out"),
-        (lambda r: rewrite(r / "annots.npy", lambda a: a["cams"].update(R=[np.ones((3, 3))])), "no rotation"),
+        (
+            lambda r: rewrite(r / "annots.npy", lambda a: a["cams"].update(R=[np.ones((3, 3))])),
+            "not a rotation",
+        ),
         (
             lambda r: rewrite(r / "annots.npy", lambda a: a["ims"][0].update(ims=["images/00/a b.png"])),
             "frame number",

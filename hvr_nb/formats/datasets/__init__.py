@@ -1,13 +1,10 @@
-"""Whole folders of data sets and other systems: ZJU-MoCap, People-Snapshot, EasyMocap, SelfRecon.
+"""Folders of data sets and other systems: ZJU-MoCap, People-Snapshot, EasyMocap, SelfRecon (docs/formats.md).
 
-- ``read_zju``: Import one camera of a root as a clip with frames, camera, masks and body: ready for
-  04_canonical.
-- ``write_zju``: Export frames, camera, masks and body of a clip as an instant-nvr root.
-- ``read_people_snapshot``: Import a sequence as a clip with frames, camera, keypoints, masks and
-  body: ready for 04_canonical.
-- ``read_selfrecon``: Import a data folder as a clip with frames, camera, masks and body: ready for
-  04_canonical.
-- ``write_selfrecon``: Export a clip as a data folder that SelfRecon reads.
+- ``read_zju``: one camera of a ZJU-MoCap, MonoCap or Instant-NVR root as a clip.
+- ``write_zju``: a clip as an Instant-NVR root.
+- ``read_people_snapshot``: a People-Snapshot sequence as a clip.
+- ``read_selfrecon``: a SelfRecon or REC-MV data folder as a clip.
+- ``write_selfrecon``: a clip as a SelfRecon data folder.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
-"""EasyMocap's layouts: `annots/<sub>/<frame>.json` and `smpl/<frame>.json` (`specs/nvr.md` 1.1, 1.2).
+"""EasyMocap's bodies: `smpl/<frame>.json` (docs/formats.md, 5).
 
-Its bodies turn about the model's origin, V = R(Rh) LBS(betas, poses) + Th; ours about the pelvis.
-With p the rest pelvis: global_orient = Rh, transl = Th + R p - p (EasyMocap issue 469).
+They rotate about the origin of the model, V = R(Rh) LBS(betas, poses) + Th; standard SMPL bodies rotate
+about the pelvis. With the rest pelvis p: global_orient = Rh, transl = Th + R p - p (EasyMocap issue 469).
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ def read_smpl(
     """Read SMPL parameters of one person from `smpl/<frame>.json`.
 
     Args:
-        folder: one JSON file a frame.
+        folder: one JSON file for each frame.
         camera: the clip's camera.
-        model: the body the parameters belong to; its pelvis enters the conversion.
-        names: T frame names of the clip, matched by name or number; None takes the files' own.
+        model: the model that the parameters belong to; the conversion needs its pelvis.
+        names: T frame names of the clip, matched by name or number; None takes the names of the files.
         person: the `id` in the files.
-        in_camera: the parameters live in the camera's axes, as a monocular fit leaves them;
-            False if they already live in the world of ``camera``.
+        in_camera: the parameters are in the axes of the camera, as in a monocular fit; False if they are
+            in the world of ``camera``.
 
     Returns:
-        Body; frames without a file repeat the nearest one and are not valid. One shape: the mean.
+        Body. Frames without a file repeat the nearest one and are not valid. The shape is the mean.
 
     Raises:
         HvrError: no files, a damaged one, or nobody with this id.
@@ -63,10 +63,10 @@ def read_smpl(
 
 
 def _frame_files(folder: Path, names: list[str] | None) -> tuple[list[str], dict[int, Path]]:
-    """Frame names and the file of each frame that has one."""
+    """Frame names, and the file of each frame that has one."""
     files = sorted(folder.glob("*.json"))
     if not files:
-        raise HvrError(f"{folder} holds no .json files; give the folder with one JSON file a frame")
+        raise HvrError(f"{folder} holds no .json files; give the folder with one JSON file for each frame")
     stems = [file.stem for file in files]
     names = names or stems
     frames, _ = match_pictures(stems, names)
@@ -84,13 +84,13 @@ def _smpl_row(file: Path, person: int) -> dict[str, np.ndarray] | None:
         row = {key: np.asarray(entry[key], float).ravel() for key in ("Rh", "Th", "poses", "shapes")}
     except (KeyError, TypeError, ValueError) as error:
         raise HvrError(f"{file} is not an EasyMocap SMPL file ({error}); check the folder") from error
-    if len(row["poses"]) == 72:  # later versions put three zeros first
+    if len(row["poses"]) == 72:  # later versions start with three zeros
         row["poses"] = row["poses"][3:]
     sizes = {key: len(value) for key, value in row.items()}
     if sizes != {"Rh": 3, "Th": 3, "poses": 69, "shapes": 10} or not all(
         np.isfinite(value).all() for value in row.values()
     ):
-        raise HvrError(f"{file}: numbers of values are {sizes}; Rh 3, Th 3, poses 69, shapes 10 are expected")
+        raise HvrError(f"{file} has {sizes} values; Rh 3, Th 3, poses 69, shapes 10 are expected")
     return row
 
 
@@ -108,9 +108,9 @@ def write_smpl(
 
     Args:
         folder: the data root. names: T frame names. person: the `id` to write.
-        body, model: the parameters and the body they belong to.
-        in_camera: write them in the camera's axes (what a monocular EasyMocap fit gives).
-        decimals: EasyMocap itself writes 3, which loses a millimetre; it reads any number.
+        body, model: the parameters and the model that they belong to.
+        in_camera: write them in the axes of the camera, as a monocular fit of EasyMocap does.
+        decimals: EasyMocap itself writes 3, which loses a millimetre; it reads any number of them.
 
     Returns:
         The folder `smpl`.

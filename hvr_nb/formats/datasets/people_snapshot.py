@@ -1,9 +1,9 @@
-"""People-Snapshot sequences to clip folders (`specs/surface.md` A2, A13).
+"""People-Snapshot sequences to clip folders (docs/formats.md, 8).
 
 A sequence folder holds one video, `camera.pkl`, `masks.hdf5`, `keypoints.hdf5`, `reconstructed_poses.hdf5`
-and perhaps `consensus.obj` or `consensus.pkl`, the person in T-pose. Its world is the OpenCV camera's:
-y down, z forward; ours is the same with y and z turned. Its pixel centres are integers. The hdf5 files
-need h5py, which the project does not otherwise use: `pip install h5py`.
+and perhaps `consensus.obj` or `consensus.pkl`, the person in T-pose. Its world has OpenCV's camera axes
+(y down, z forward); here y and z are turned. Its pixel centres are at integers. The hdf5 files need h5py,
+which nothing else needs: `pip install h5py`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from hvr_nb.types import MONOCULAR_R, Body, Camera, HvrError, Keypoints, Masks
 
 @dataclass(frozen=True)
 class Sequence:
-    """The arrays of a sequence folder, F frames of which ``picked`` are taken."""
+    """The arrays of a sequence folder; ``picked`` are the frames taken of F."""
 
     camera: Camera  # OpenCV world of the data set
     picked: np.ndarray  # (T,) frames of the video
@@ -51,15 +51,15 @@ def read_people_snapshot(
     max_side: int = 0,
     model: BodyModel | None = None,
 ) -> Clip:
-    """Import a sequence as a clip with frames, camera, keypoints, masks and body: ready for 04_canonical.
+    """Import a sequence as a clip with frames, camera, keypoints, masks and body, ready for 04_canonical.
 
-    Lens distortion (`camera_k`) is taken out of frames, masks and keypoints. The shape belongs to the
-    licensed SMPL of the person's sex; on the open body it is replaced by the height of the consensus.
+    Lens distortion (`camera_k`) is removed from frames, masks and keypoints. The shape belongs to the
+    licensed SMPL of the person's sex; for the open body it is replaced by one of the consensus' height.
 
     Args:
         folder_of_subject: e.g. `male-3-casual`. clip_folder: the clip to write.
         start, stop, stride: frame range of the video; stop 0 reads to the end.
-        max_side: shrink frames whose larger side is longer, pixels; 0 keeps them.
+        max_side: largest side of the frames, pixels; larger ones are reduced, 0 keeps all.
         model: None takes ``load_body_model()``.
 
     Raises:
@@ -120,13 +120,13 @@ def _read_sequence(folder: Path, picked: np.ndarray) -> Sequence:
             "are not (F, H, W), (F, 72), (F, 3) and (10,)"
         )
     if not all(np.isfinite(a).all() for a in (poses, trans, betas)):
-        raise HvrError(f"{path} holds values that are not numbers; get it again")
+        raise HvrError(f"{path} holds values that are not finite; get it again")
     camera = _read_camera(folder / "camera.pkl")
     return Sequence(camera, picked, masks != 0, keypoints, poses, trans, betas)
 
 
 def _dataset(path: Path, key: str, picked: np.ndarray | None) -> np.ndarray:
-    """Rows ``picked`` (N,) of a dataset in an hdf5 file; None takes all."""
+    """The rows ``picked`` (N,) of a dataset in an hdf5 file; None takes all."""
     try:
         import h5py
     except ImportError:
@@ -140,12 +140,12 @@ def _dataset(path: Path, key: str, picked: np.ndarray | None) -> np.ndarray:
             rows = file[key]
             if picked is not None and len(rows) <= picked[-1]:
                 raise HvrError(
-                    f"{path} has {len(rows)} rows of {key}, frame {picked[-1]} of the video is wanted; "
-                    "choose a smaller stop"
+                    f"{path} has {len(rows)} rows of {key}, but frame {picked[-1]} of the video is asked "
+                    "for; choose a smaller stop"
                 )
             return np.asarray(rows if picked is None else rows[picked])
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise HvrError(f"{path}: no {key} can be read ({error}); get the file again") from error
+        raise HvrError(f"{path}: {key} cannot be read ({error}); get the file again") from error
 
 
 def _read_camera(path: Path) -> Camera:
@@ -162,7 +162,7 @@ def _read_camera(path: Path) -> Camera:
             K=K, width=width, height=height, R=R, t=t.reshape(3), dist=dist.reshape(5), source="given"
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise HvrError(f"{path} is no camera of People-Snapshot ({error!r}); get it again") from error
+        raise HvrError(f"{path} is not a camera of People-Snapshot ({error!r}); get it again") from error
 
 
 def _same_size(folder: Path, movie: Video, sequence: Sequence) -> None:
@@ -173,11 +173,11 @@ def _same_size(folder: Path, movie: Video, sequence: Sequence) -> None:
     }
     if len(set(sizes.values())) > 1:
         stated = ", ".join(f"{name} {w}x{h}" for name, (w, h) in sizes.items())
-        raise HvrError(f"{folder}: the sizes differ: {stated}; use the files of one sequence as they came")
+        raise HvrError(f"{folder}: the sizes differ: {stated}; use the unchanged files of one sequence")
 
 
 def _body(folder: Path, sequence: Sequence, model: BodyModel) -> Body:
-    """The body in our world (y and z turned), on the model's own shape where the data's is another model's."""
+    """The body in the world of a clip (y and z turned), with a new shape where the model is another one."""
     pelvis = rest_pelvis(model, sequence.betas)
     body = Body(
         sequence.betas,
@@ -192,7 +192,7 @@ def _body(folder: Path, sequence: Sequence, model: BodyModel) -> Body:
         person = _consensus(folder)
         betas = np.zeros(10) if person is None else shape_from_height(model, float(np.ptp(person[:, 1])))
         pelvis = rest_pelvis(model, betas)
-        if person is not None:  # the same place within the person, whatever the origin of the model
+        if person is not None:  # the same position in the person, whatever the origin of the model is
             ours = (model.v_template + model.shapedirs @ model.shapedirs.new_tensor(betas)).double().numpy()
             pelvis = pelvis + (person.min(0) + person.max(0) - ours.min(0) - ours.max(0)) / 2
         warnings.warn(
@@ -206,7 +206,7 @@ def _body(folder: Path, sequence: Sequence, model: BodyModel) -> Body:
 
 
 def _consensus(folder: Path) -> np.ndarray | None:
-    """(V, 3) vertices of the clothed person in T-pose, metres, where the folder has them."""
+    """(V, 3) vertices of the clothed person in T-pose, metres; None where the folder has none."""
     obj, pkl = folder / "consensus.obj", folder / "consensus.pkl"
     path = obj if obj.exists() else pkl
     if not path.exists():
@@ -226,7 +226,7 @@ def _consensus(folder: Path) -> np.ndarray | None:
 
 
 def _keypoints(sequence: Sequence, small: Camera) -> Keypoints:
-    """BODY_25 in the clip's pixels: distortion out, pixel centres half a pixel on, scaled."""
+    """BODY_25 in the pixels of the clip: undistorted, moved by half a pixel, scaled."""
     points = sequence.keypoints.copy()
     points[..., 2] = np.nan_to_num(points[..., 2]).clip(0, 1)
     camera = sequence.camera

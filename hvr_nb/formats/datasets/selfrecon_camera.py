@@ -1,9 +1,9 @@
-"""Cameras and normal maps of SelfRecon and REC-MV data folders, and ours (specs/surface.md A1, A3).
+"""Cameras and normal maps of SelfRecon and REC-MV data folders (docs/formats.md, 7).
 
-Their camera axes are PyTorch3D's (x left, y up, z forward), points are rows and pixel centres integers:
-``x_cam = x_world R + T``, ``u = cx - fx x / z``, ``v = cy - fy y / z``. Ours are OpenCV's with columns and
-pixel centres at +0.5. The usual ``quat`` (0, 0, 0, 1), half a turn about z, makes their world the OpenCV
-camera frame itself: y down, z forward.
+Their camera axes are PyTorch3D's (x left, y up, z forward), points are rows, pixel centres are at integers:
+``x_cam = x_world R + T``, ``u = cx - fx x / z``, ``v = cy - fy y / z``. Here they are OpenCV's, with columns
+and pixel centres at +0.5. With the usual ``quat`` (0, 0, 0, 1), half a turn about z, their world has
+OpenCV's camera axes: y down, z forward.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def camera_from_values(values: dict, path: Path, *, width: int, height: int) -> 
         path: for messages. width, height: of the pictures, pixels.
 
     Raises:
-        HvrError: a value is missing, not a number or no possible one.
+        HvrError: a value is missing, not a number or out of range.
     """
     missing = [name for name in NAMES if name not in values]
     if missing:
@@ -41,8 +41,8 @@ def camera_from_values(values: dict, path: Path, *, width: int, height: int) -> 
         ) from error
     if not np.isfinite([fx, fy, cx, cy, *quat, *t]).all() or min(fx, fy) <= 0 or not np.linalg.norm(quat) > 0:
         raise HvrError(
-            f"{path}: fx {fx:g}, fy {fy:g}, quat {quat}, T {t} are no camera; focal lengths are "
-            "positive pixels, quat is (w, x, y, z)"
+            f"{path}: fx {fx:g}, fy {fy:g}, quat {quat}, T {t} are not a camera; focal lengths must be "
+            "positive, in pixels, and quat is (w, x, y, z)"
         )
     K = np.array([[fx, 0, cx + 0.5], [0, fy, cy + 0.5], [0, 0, 1]])
     rows = Rotation.from_quat(np.roll(quat, -1)).as_matrix()
@@ -50,7 +50,7 @@ def camera_from_values(values: dict, path: Path, *, width: int, height: int) -> 
 
 
 def values_from_camera(camera: Camera) -> dict[str, np.ndarray]:
-    """The content of ``camera.npz`` for a camera: numbers, quat (4,), T (3,); distortion is lost."""
+    """The content of ``camera.npz`` for a camera: numbers, quat (4,), T (3,); without lens distortion."""
     x, y, z, w = Rotation.from_matrix((FLIP @ camera.R).T).as_quat()
     quat = np.array([w, x, y, z])
     (fx, _, cx), (_, fy, cy), _ = camera.K
@@ -67,8 +67,8 @@ def values_from_camera(camera: Camera) -> dict[str, np.ndarray]:
 def normals_from_picture(picture: np.ndarray) -> np.ndarray:
     """Unit normals (H, W, 3) float32 in OpenCV camera axes of a normal map (H, W, 3) uint8; 0 where unknown.
 
-    Theirs are ``(n + 1) / 2 * 255`` with x right, y up and z towards the camera. The black ground of such
-    maps is no direction (its length is 1.7) and is left out, as are lengths that blended edges make.
+    Theirs are ``(n + 1) / 2 * 255`` with x right, y up and z towards the camera. The black background (length
+    1.7) and the blended edges of such maps are left out, as their vectors are not of unit length.
     """
     n = picture[..., :3].astype(np.float32) / 127.5 - 1
     length = np.linalg.norm(n, axis=-1, keepdims=True)
@@ -77,7 +77,7 @@ def normals_from_picture(picture: np.ndarray) -> np.ndarray:
 
 
 def picture_from_normals(normals: np.ndarray) -> np.ndarray:
-    """The normal map (H, W, 3) uint8 of unit normals (H, W, 3) in OpenCV camera axes; black where they are 0."""
+    """Normal map (H, W, 3) uint8 of unit normals (H, W, 3) in OpenCV camera axes; black where they are 0."""
     known = np.linalg.norm(normals, axis=-1, keepdims=True) > 0.5
     n = np.where(known, normals * np.float32([1, -1, -1]), -1)
     return ((n + 1) * 127.5 + 0.5).clip(0, 255).astype(np.uint8)

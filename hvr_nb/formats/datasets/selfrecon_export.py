@@ -1,4 +1,4 @@
-"""A clip as a SelfRecon data folder, with REC-MV's label maps (specs/surface.md A1, A3, B2)."""
+"""A clip as a SelfRecon data folder, with REC-MV's label maps (docs/formats.md, 7)."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import write_image
 from hvr_nb.types import Body
 
-AROUND = 0.65  # half the side of a crop over the larger side of the person's box
+AROUND = 0.65  # half the side of a crop as a multiple of the larger side of the person's box
 
 
 def write_selfrecon(clip: Clip, folder: str | Path, *, model: BodyModel | None = None) -> Path:
     """Export a clip as a data folder that SelfRecon reads.
 
-    Written are `imgs` with their `_rect.txt`, `masks`, `smpl_rec.npz`, `camera.npz`, and where the clip has them
-    `normals` and `parsing_SCH_ATR`. Frames are numbered from 0. Soft masks become hard ones; distortion is
-    taken out. `smpl_rec.npz` also says which model the shape belongs to (`model_hash`).
+    It has `imgs` with their `_rect.txt`, `masks`, `smpl_rec.npz`, `camera.npz` and, where the clip has them,
+    `normals` and `parsing_SCH_ATR`. Frames are numbered from 0. Soft masks become binary, distortion is
+    removed. `smpl_rec.npz` also says which model the shape belongs to (`model_hash`).
 
     Args:
-        clip: has masks and body. folder: a new or empty one. model: None takes ``load_body_model()``.
+        clip: with masks and body. folder: a new or empty one. model: None takes ``load_body_model()``.
 
     Raises:
         HvrError: something is missing in the clip, or the folder is not empty.
@@ -68,7 +68,7 @@ def write_selfrecon(clip: Clip, folder: str | Path, *, model: BodyModel | None =
 
 
 def seen_from_camera(body: Body, model: BodyModel) -> Body:
-    """A body of ours in SelfRecon's usual world, the OpenCV camera's own axes: y down, z forward."""
+    """A body in SelfRecon's usual world, which has OpenCV's camera axes: y down, z forward."""
     camera = body.camera
     body = turned(body, camera.R, rest_pelvis(model, body.betas))
     still = replace(body.camera, R=np.eye(3), t=np.zeros(3))
@@ -76,7 +76,7 @@ def seen_from_camera(body: Body, model: BodyModel) -> Body:
 
 
 def _square(person: np.ndarray) -> str:
-    """The crop around a mask (H, W) bool as "x y w h", a square that may reach out of the picture."""
+    """The crop around a mask (H, W) bool as "x y w h"; a square, which may reach beyond the picture."""
     rows, cols = np.flatnonzero(person.any(1)), np.flatnonzero(person.any(0))
     if not len(rows):
         return ""

@@ -1,8 +1,8 @@
-"""SelfRecon and REC-MV data folders to clip folders (specs/surface.md A1, A3, B2).
+"""SelfRecon and REC-MV data folders to clip folders (docs/formats.md, 7); ``selfrecon_export`` writes them.
 
-``selfrecon_export`` is the way back. A folder holds ``imgs/000000.png`` ..., ``masks/000000.png`` ...,
-``smpl_rec.npz``, ``camera.npz`` and perhaps ``normals/``; REC-MV adds ``parsing_SCH_ATR/000000.npy``. Numbers
-begin at 0 and index the rows of ``smpl_rec.npz``.
+A folder holds ``imgs/000000.png`` ..., ``masks/000000.png`` ..., ``smpl_rec.npz``, ``camera.npz`` and perhaps
+``normals/``; REC-MV adds ``parsing_SCH_ATR/000000.npy``. Numbers begin at 0 and index the rows of
+``smpl_rec.npz``.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from hvr_nb.store.files import read_image, results
 from hvr_nb.store.safe_pickle import read_npz_values
 from hvr_nb.types import MONOCULAR_R, Body, Camera, HvrError, Masks, Normals
 
-TALLEST, SMALLEST = 2.2, 1.2  # metres; a person of another height is no shape but a wrong scale
+TALLEST, SMALLEST = 2.2, 1.2  # metres; another height means a wrong scale, not an unusual shape
 
 
 @dataclass(frozen=True)
 class FolderPictures:
-    """What the picture folders hold of the T frames taken."""
+    """The pictures of the T frames that are imported."""
 
-    numbers: np.ndarray  # (T,) of the files, rows of smpl_rec.npz
+    numbers: np.ndarray  # (T,) numbers of the files, rows of smpl_rec.npz
     frames: np.ndarray  # (T, H, W, 3) uint8
     alpha: np.ndarray  # (T, H, W) uint8, 0 or 255
     labels: np.ndarray | None  # (T, H, W) uint8 ATR
@@ -50,20 +50,20 @@ def read_selfrecon(
     max_side: int = 0,
     model: BodyModel | None = None,
 ) -> Clip:
-    """Import a data folder as a clip with frames, camera, masks and body: ready for 04_canonical.
+    """Import a data folder as a clip with frames, camera, masks and body, ready for 04_canonical.
 
-    The clip's world is ours whatever theirs was: the camera's axes with y and z turned. The shape belongs to
-    the licensed SMPL; on the open body it is replaced by a height measured on the masks.
+    The world of the clip has the camera's axes with y and z turned, whatever the folder's is. The shape
+    belongs to the licensed SMPL; for the open body it is replaced by one of the height in the masks.
 
     Args:
         folder: with imgs, masks, smpl_rec.npz and camera.npz. clip_folder: the clip to write.
-        start, stop, stride: of the frames; stop 0 takes all.
-        fps: frames per second of the frames taken; the folder does not say.
-        max_side: shrink frames whose larger side is longer, pixels; 0 keeps them.
+        start, stop, stride: range of the frames; stop 0 takes all.
+        fps: frames per second of the imported frames; the folder does not say.
+        max_side: largest side of the frames, pixels; larger ones are reduced, 0 keeps all.
         model: None takes ``load_body_model()``.
 
     Raises:
-        HvrError: naming the file that is missing, damaged or does not fit the others.
+        HvrError: a file is missing, damaged or does not fit the others; the message names it.
     """
     folder, model = Path(folder), model or load_body_model()
     numbers = _frame_numbers(folder)
@@ -124,7 +124,7 @@ def read_selfrecon(
 
 
 def seen_from_ours(body: Body, model: BodyModel) -> Body:
-    """A body in any world, in that of a monocular clip: camera R = diag(1, -1, -1), t = 0."""
+    """A body in the world of a monocular clip, whose camera has R = diag(1, -1, -1), t = 0."""
     camera = body.camera
     body = turned(body, MONOCULAR_R @ camera.R, rest_pelvis(model, body.betas))
     still = replace(body.camera, R=MONOCULAR_R.copy(), t=np.zeros(3))
@@ -132,7 +132,7 @@ def seen_from_ours(body: Body, model: BodyModel) -> Body:
 
 
 def _frame_numbers(folder: Path) -> np.ndarray:
-    """0 .. F-1, the numbers of the pictures in imgs."""
+    """The numbers 0 .. F-1 of the pictures in imgs; an error where one is missing."""
     names = [p.stem for p in results(folder / "imgs", "*") if p.suffix.lower() in (".png", ".jpg", ".jpeg")]
     if not names:
         raise HvrError(
@@ -150,9 +150,9 @@ def _frame_numbers(folder: Path) -> np.ndarray:
     if lost:
         some = ", ".join(f"{n:06d}" for n in lost[:5]) + (" ..." if len(lost) > 5 else "")
         raise HvrError(
-            f"{folder / 'imgs'}: {len(lost)} of {max(numbers) + 1} frames are missing ({some}); the numbers "
-            "must go on from 0 without gaps, as they index the poses: put the frames back, or number "
-            "the rest anew and delete the same rows of smpl_rec.npz"
+            f"{folder / 'imgs'}: {len(lost)} of {max(numbers) + 1} frames are missing ({some}); numbers must "
+            "start at 0 and have no gaps, because they index the poses: put the frames back, or number the "
+            "rest anew and delete the same rows of smpl_rec.npz"
         )
     return np.arange(len(numbers))
 
@@ -164,7 +164,7 @@ def _read_values(path: Path) -> dict:
 
 
 def _parameters(path: Path, values: dict, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """poses (F, 72), trans (F, 3) and shape (10,) for ``count`` frames or more."""
+    """poses (F, 72), trans (F, 3) and shape (10,), F being at least ``count``."""
     try:
         poses = np.asarray(values["poses"], np.float64)
         poses = poses.reshape(len(poses), -1)
@@ -182,11 +182,11 @@ def _parameters(path: Path, values: dict, count: int) -> tuple[np.ndarray, np.nd
         )
     if min(len(poses), len(trans)) < count:
         raise HvrError(
-            f"{path} has {len(poses)} poses and {len(trans)} translations for {count} frames; there may be "
-            "more, not fewer: fit the missing frames or remove their pictures"
+            f"{path} has {len(poses)} poses and {len(trans)} translations for {count} frames; more are "
+            "allowed, fewer are not: fit the missing frames or remove their pictures"
         )
     if not all(np.isfinite(a).all() for a in (poses[:count], trans[:count], betas)):
-        raise HvrError(f"{path} holds values that are not numbers; write it again")
+        raise HvrError(f"{path} holds values that are not finite; write it again")
     return poses, trans, betas
 
 
@@ -195,14 +195,14 @@ def _warn_of_cuts(folder: Path, values: dict, picked: np.ndarray) -> None:
     inside = ends[(ends > picked[0]) & (ends <= picked[-1])]
     if len(inside):
         warnings.warn(
-            f"{folder.name}: a new film begins at frame {inside[0]} (vid_seg_indices) and motion is taken to "
-            "be smooth across; import one film by start and stop",
+            f"{folder.name}: a new film begins at frame {inside[0]} (vid_seg_indices), but motion is assumed "
+            "to be smooth; import one film with start and stop",
             stacklevel=3,
         )
 
 
 def _read_pictures(folder: Path, picked: np.ndarray) -> FolderPictures:
-    """Frames, masks, and labels and normals where their folders are there."""
+    """Frames and masks, and labels and normals where their folders exist."""
     lists: dict[str, list] = {"imgs": [], "masks": [], "parsing_SCH_ATR": [], "normals": []}
     given = [name for name in lists if (folder / name).is_dir()]
     if "masks" not in given:
@@ -215,7 +215,7 @@ def _read_pictures(folder: Path, picked: np.ndarray) -> FolderPictures:
             if picture.shape[:2] != size[1]:
                 (h, w), (height, width) = picture.shape[:2], size[1]
                 raise HvrError(
-                    f"{path} is {w}x{h}, {size[0]} {width}x{height}; pictures, masks and camera must be of "
+                    f"{path} is {w}x{h}, {size[0]} is {width}x{height}; pictures, masks and camera must have "
                     "one size"
                 )
             lists[name].append(picture)
@@ -226,7 +226,7 @@ def _read_pictures(folder: Path, picked: np.ndarray) -> FolderPictures:
 
 
 def _layer(folder: Path, number: int) -> tuple[Path, np.ndarray]:
-    """The file of a frame and what it says: RGB, mask 0 or 255, ATR labels, or normals int8."""
+    """The file of a frame and its content: RGB, mask 0 or 255, ATR labels, or normals int8."""
     endings = (".npy",) if folder.name == "parsing_SCH_ATR" else (".png", ".jpg", ".jpeg")
     path = next((p for p in (folder / f"{number:06d}{e}" for e in endings) if p.is_file()), None)
     if path is None:
@@ -247,7 +247,7 @@ def _layer(folder: Path, number: int) -> tuple[Path, np.ndarray]:
 
 
 def _labels(path: Path) -> np.ndarray:
-    """(H, W) uint8 ATR labels of an .npy of whole numbers."""
+    """(H, W) uint8 ATR labels of an .npy of integers."""
     try:
         labels = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -261,10 +261,10 @@ def _labels(path: Path) -> np.ndarray:
 
 
 def _as_tall_as_the_masks(folder: Path, mean: Body, alpha: np.ndarray, model: BodyModel) -> Body:
-    """The open body of mean shape made as tall as the masks show the person.
+    """The open body with the height that the masks show.
 
-    A height that no person has is a wrong scale of the input; then the mean shape stays, and the check of
-    the inputs says by how much it is off.
+    A height that no person has means that the input has a wrong scale. Then the mean shape is kept, and
+    the check of the inputs reports the scale.
     """
     some = spread_indices(len(mean), 24)
     ratios = []
@@ -286,7 +286,7 @@ def _as_tall_as_the_masks(folder: Path, mean: Body, alpha: np.ndarray, model: Bo
 
 
 def _smaller(taken: FolderPictures, camera: Camera, max_side: int) -> tuple[FolderPictures, Camera]:
-    """Everything shrunk to ``max_side`` pixels where it is larger (0: as it is)."""
+    """Pictures and camera reduced to ``max_side`` pixels where they are larger; 0 keeps them."""
     small = camera.at_most(max_side)
     labels, normals = (
         None if stack is None else resized_images(stack, small, nearest=True)

@@ -1,4 +1,4 @@
-"""A clip as an instant-nvr root (`specs/nvr.md` 1.3-1.7), to train that program on it."""
+"""A clip as an Instant-NVR root, to train that program on it (docs/formats.md, 6)."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ SUB = "00"  # name of the only camera
 
 
 def write_zju(clip: Clip, root: str | Path, *, model: BodyModel | None = None, grids: bool = True) -> Path:
-    """Export frames, camera, masks and body of a clip as an instant-nvr root.
+    """Export frames, camera, masks and body of a clip as an Instant-NVR root.
 
-    Written are `annots.npy`, `images/00`, `schp/00` (CIHP labels; `mask_cihp/images/00` for a clip
-    without labels), `smpl_params`, `smpl_vertices`, `smpl_lbs`, `bigpose_uv.npy` (where the model has
-    texture coordinates), and in `smpl-meta` what that program wants to find in its `data/smpl-meta`.
-    Soft masks become hard ones.
+    It has `annots.npy`, `images/00`, `schp/00` (CIHP labels; `mask_cihp/images/00` for a clip without
+    labels), `smpl_params`, `smpl_vertices`, `smpl_lbs`, `bigpose_uv.npy` (where the model has texture
+    coordinates), and `smpl-meta` with the files that the program expects in its `data/smpl-meta`. Soft
+    masks become binary.
 
     Args:
-        clip: has masks and body. root: a new or empty folder.
+        clip: with masks and body. root: a new or empty folder.
         model: None takes ``load_body_model()``.
-        grids: write `bigpose_bw`, `bweights` (5 to 15 MB a frame) and `bigpose_uv`; that program's own
+        grids: write `bigpose_bw`, `bweights` (5 to 15 MB a frame) and `bigpose_uv`; the program's own
             preparation script makes them too.
 
     Raises:
@@ -51,12 +51,12 @@ def write_zju(clip: Clip, root: str | Path, *, model: BodyModel | None = None, g
         _write_body(root, index, body, t, vertices[t], model, grids=grids)
     _write_rest(root, body, model, grids=grids)
     rows = [{"ims": [_picture(index)]} for index in indices]
-    _save(root / "annots.npy", {"cams": _cameras(body.camera), "ims": rows})  # last: the root is whole
+    _save(root / "annots.npy", {"cams": _cameras(body.camera), "ims": rows})  # last, when all else is there
     return root
 
 
 def _indices(names: list[str]) -> list[int]:
-    """Frame numbers: those of the names, or 0, 1 ... where the names are none."""
+    """Frame numbers: those of the names, or 0, 1 ... where the names are not numbers."""
     numbers = [int(name) for name in names if name.isdecimal()]
     return numbers if len(set(numbers)) == len(names) else list(range(len(names)))
 
@@ -67,7 +67,7 @@ def _picture(index: int) -> str:
 
 def _cameras(camera: Camera) -> dict[str, list]:
     K = camera.K.copy()
-    K[:2, 2] -= 0.5  # its pixel centres are integers
+    K[:2, 2] -= 0.5  # pixel centres are at integers there
     return {
         "K": [K],
         "D": [camera.dist.reshape(1, 5)],
@@ -87,7 +87,7 @@ def _write_mask(root: Path, index: int, clip: Clip, t: int) -> None:
 
 
 def label_everywhere(labels: np.ndarray, person: np.ndarray) -> np.ndarray:
-    """Labels (H, W) uint8 that are 0 exactly outside ``person`` (H, W) bool; gaps take the nearest label."""
+    """Labels (H, W) uint8, nonzero exactly inside ``person`` (H, W) bool; gaps take the nearest label."""
     known = person & (labels > 0)
     if not known.any():
         return np.where(person, LABEL_NAMES["CIHP"].index("upper clothes"), 0).astype(np.uint8)
@@ -98,7 +98,7 @@ def label_everywhere(labels: np.ndarray, person: np.ndarray) -> np.ndarray:
 def _write_body(
     root: Path, index: int, body: Body, t: int, vertices: np.ndarray, model: BodyModel, *, grids: bool
 ) -> None:
-    """Parameters, vertices (V, 3) and perhaps the grid of one frame."""
+    """Write parameters, vertices (V, 3) and, if asked for, the grid of one frame."""
     Rh, Th = from_standard(body.global_orient[t], body.transl[t], rest_pelvis(model, body.betas))
     poses = np.concatenate([np.zeros(3), body.body_pose[t]])
     _save(
@@ -112,7 +112,7 @@ def _write_body(
 
 
 def _write_rest(root: Path, body: Body, model: BodyModel, *, grids: bool) -> None:
-    """The rest skeleton, the big pose with its grids, and the body model's tables."""
+    """Write the rest skeleton, the big pose with its grids, and the tables of the body model."""
     canonical = make_canonical(body, model)
     parents, faces = np.array(model.parents, np.int64), model.faces.astype(np.uint32)
     big = canonical.vertices.astype(np.float64)
@@ -133,6 +133,6 @@ def _write_rest(root: Path, body: Body, model: BodyModel, *, grids: bool) -> Non
 
 
 def _save(path: Path, value: np.ndarray | dict) -> None:
-    """Write an .npy; a dictionary is pickled into it, as the layout wants."""
+    """Write an .npy; a dictionary is pickled into it, as the layout requires."""
     with atomic(path) as partial, open(partial, "wb") as stream:
         np.save(stream, value, allow_pickle=isinstance(value, dict))

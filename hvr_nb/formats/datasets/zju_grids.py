@@ -1,8 +1,8 @@
-"""The grids that instant-nvr reads beside a root's parameters (`specs/nvr.md` 1.5).
+"""The grids that Instant-NVR reads beside the parameters of a root (docs/formats.md, 6).
 
-They sample space every 2.5 cm in a box 5 cm wider than the body: skin weights and distance of the
-nearest surface point in the big pose, of the nearest vertex in the pose space of every frame, and
-texture coordinates in the big pose.
+They sample a box 5 cm larger than the body every 2.5 cm. In the big pose they hold blend weights and
+distance of the nearest surface point, and texture coordinates; in the pose of every frame, blend weights
+and distance of the nearest vertex.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ MARGIN = 0.05  # metres
 
 
 def grid_points(points: np.ndarray) -> np.ndarray:
-    """(X, Y, Z, 3) sample points, metres, of the box around ``points`` (N, 3)."""
+    """(X, Y, Z, 3) grid points, metres, of the box around ``points`` (N, 3)."""
     low, high = points.min(0) - MARGIN, points.max(0) + MARGIN
     axes = [np.arange(a, b + STEP, STEP) for a, b in zip(low, high, strict=True)]
     return np.stack(np.meshgrid(*axes, indexing="ij"), -1)
 
 
 def weight_volume(vertices: np.ndarray, model: BodyModel) -> np.ndarray:
-    """(X, Y, Z, 25) float32: 24 skin weights of the nearest surface point, and the distance in metres.
+    """(X, Y, Z, 25) float32: 24 blend weights of the nearest surface point, and its distance in metres.
 
     Args:
         vertices: (V, 3) metres, the big pose.
@@ -37,7 +37,7 @@ def weight_volume(vertices: np.ndarray, model: BodyModel) -> np.ndarray:
 
 
 def vertex_weights(vertices: np.ndarray, model: BodyModel) -> np.ndarray:
-    """(X, Y, Z, 25) float32: 24 skin weights of the nearest vertex, and the distance in metres.
+    """(X, Y, Z, 25) float32: 24 blend weights of the nearest vertex, and its distance in metres.
 
     Args:
         vertices: (V, 3) metres, in the pose space of a frame.
@@ -48,9 +48,9 @@ def vertex_weights(vertices: np.ndarray, model: BodyModel) -> np.ndarray:
 
 
 def surface_uv(vertices: np.ndarray, model: BodyModel) -> np.ndarray:
-    """(X, Y, Z, 2) float32 texture coordinates of the nearest surface point; the model has ``uv``.
+    """(X, Y, Z, 2) float32 texture coordinates of the nearest surface point, for a model with ``uv``.
 
-    A vertex on a seam has one of its coordinates only, the last in the file, as that program takes it.
+    A vertex on a seam has only one pair of coordinates, the last one in the file, as in that program.
 
     Args:
         vertices: (V, 3) metres, the big pose.

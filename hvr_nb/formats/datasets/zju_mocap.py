@@ -1,9 +1,9 @@
-"""ZJU-MoCap, MonoCap and instant-nvr roots to clip folders (`specs/nvr.md` 1.3-1.7); `zju_export` is the way back.
+"""ZJU-MoCap, MonoCap and Instant-NVR roots to clip folders (docs/formats.md, 6); `zju_export` writes them.
 
 A root holds `annots.npy` (cameras with T in millimetres, picture paths by frame and camera), pictures,
-masks and EasyMocap parameters by frame number. Its pixel centres are integers, ours half a pixel on.
-Its world is metric, with z up in a rig and the camera's own axes (y down) in a monocular capture;
-turntables and novel poses here want Y up, so the world is turned by quarter turns, see `upright`.
+masks and EasyMocap parameters by frame number. Its pixel centres are at integers. Its world is metric, with
+z up in a rig and the camera's own axes (y down) in a monocular capture. Turntables and novel poses need Y
+up, so the world is turned by quarter turns (`upright`).
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from hvr_nb.types import Body, Camera, HvrError, Masks
 PARAMS = ("smpl_params", "new_params", "params")  # the three generations of the layout
 VERTICES = ("smpl_vertices", "new_vertices", "vertices")
 RIGS = ("smpl_lbs", "new_lbs", "lbs")
-SAME_MODEL = 0.01  # metres between the root's vertices and ours when both are of one model file
-MIN_INSIDE = 0.7  # share of the posed vertices that should lie on the silhouette
-DEEPCAP_PERSON = 125  # brightness of a mask that is still background in DeepCap's roots
+SAME_MODEL = 0.01  # metres, largest distance between the root's vertices and those of the same model file
+MIN_INSIDE = 0.7  # least share of the posed vertices on the silhouette
+DEEPCAP_PERSON = 125  # largest brightness of the background in the masks of DeepCap's roots
 
 
 @dataclass(frozen=True)
 class Shot:
-    """What one camera of a root filmed."""
+    """One camera of a root and its pictures."""
 
-    camera: Camera  # in the root's world, without the size of its pictures (0 x 0)
+    camera: Camera  # in the world of the root, without the size of its pictures (0 x 0)
     pictures: list[str]  # T paths under the root
     indices: list[int]  # T frame numbers, those of the parameter files
 
@@ -63,18 +63,18 @@ def read_zju(
     model: BodyModel | None = None,
     upright: bool = True,
 ) -> Clip:
-    """Import one camera of a root as a clip with frames, camera, masks and body: ready for 04_canonical.
+    """Import one camera of a root as a clip with frames, camera, masks and body, ready for 04_canonical.
 
-    Lens distortion is taken out, as 00_video does. The parameters belong to the licensed SMPL; with the
-    open body the shape is fitted to the root's rest skeleton (`smpl_lbs/joints.npy`) where there is one.
+    Lens distortion is removed, as in 00_video. The parameters belong to the licensed SMPL; for the open
+    body the shape is fitted to the rest skeleton of the root (`smpl_lbs/joints.npy`) where there is one.
 
     Args:
         root: the folder with `annots.npy`. folder: the clip folder to write.
-        camera: which camera, counted from 0. frames: which of the root's frames.
-        fps: frames per second of the frames taken; the root does not say.
-        max_side: shrink pictures whose larger side is longer, pixels; 0 keeps them.
+        camera: number of the camera, from 0. frames: the frames of the root to import.
+        fps: frames per second of the imported frames; the root does not say.
+        max_side: largest side of the pictures, pixels; larger ones are reduced, 0 keeps all.
         model: None takes ``load_body_model()``.
-        upright: turn the world by quarter turns so that the person stands along +Y; False keeps the root's.
+        upright: turn the world by quarter turns so that the person stands along +Y; False keeps it.
 
     Raises:
         HvrError: a file is missing, damaged or does not fit the others.
@@ -112,7 +112,7 @@ def read_zju(
 
 
 def read_shot(root: Path, camera: int, frames: slice) -> Shot:
-    """The camera and the picture paths of `annots.npy`; the camera has no size yet."""
+    """A camera and its picture paths from `annots.npy`; the camera has no size yet."""
     path = root / "annots.npy"
     content = read_values(path)
     try:
@@ -131,7 +131,7 @@ def read_shot(root: Path, camera: int, frames: slice) -> Shot:
         or not np.allclose(R @ R.T, np.eye(3), atol=1e-3)
     ):
         raise HvrError(
-            f"{path}: camera {camera} has K {K.shape}, R {R.shape}, T {T.shape}, or R is no rotation"
+            f"{path}: camera {camera} has K {K.shape}, R {R.shape}, T {T.shape}, or R is not a rotation"
         )
     if not pictures:
         raise HvrError(f"{path} has {len(rows)} frames, none of them in {frames}; choose other frames")
@@ -152,14 +152,14 @@ def _number(path: Path, picture: str) -> int:
 
 
 def _read_pictures(root: Path, shot: Shot) -> tuple[np.ndarray, Camera]:
-    """Pictures (T, H, W, 3) uint8 and the camera with their size."""
+    """Pictures (T, H, W, 3) uint8, and the camera with their size."""
     images = []
     for picture in tqdm(shot.pictures, desc="reading pictures", unit="frame"):
         image = read_image(root / picture, remedy="complete the root")
         image = image if image.ndim == 3 else np.repeat(image[..., None], 3, 2)
         if image.dtype != np.uint8 or (images and image.shape != images[0].shape):
             raise HvrError(
-                f"{root / picture} is {image.shape} {image.dtype}; all pictures must be of one size, 8 bits"
+                f"{root / picture} is {image.shape} {image.dtype}; all pictures must have one size and 8 bits"
             )
         images.append(image)
     height, width = images[0].shape[:2]
@@ -167,7 +167,7 @@ def _read_pictures(root: Path, shot: Shot) -> tuple[np.ndarray, Camera]:
 
 
 def mask_folder(root: Path, picture: str) -> Path:
-    """Where the masks of a picture's camera lie: palette labels of SCHP first, then single-channel masks.
+    """The folder of the masks for a picture's camera: SCHP's palette labels first, then single-channel masks.
 
     Raises:
         HvrError: neither is there.
@@ -184,7 +184,7 @@ def mask_folder(root: Path, picture: str) -> Path:
 
 
 def _read_masks(root: Path, shot: Shot) -> Masks:
-    """Silhouettes, 0 or 255, and CIHP labels where the masks are label pictures, at the masks' own size."""
+    """Silhouettes, 0 or 255, and CIHP labels where the masks are label pictures, at their own size."""
     folder = mask_folder(root, shot.pictures[0])
     stems = [Path(picture).stem for picture in shot.pictures]
     height, width = read_image(folder / f"{stems[0]}.png", remedy="get the mask again").shape[:2]
@@ -200,7 +200,7 @@ def _read_masks(root: Path, shot: Shot) -> Masks:
 
 
 def _straight_and_small(images: np.ndarray, masks: Masks, camera: Camera, max_side: int):
-    """Pictures, masks and camera without distortion and not larger than ``max_side`` pixels (0: as they are)."""
+    """Pictures, masks and camera without distortion, reduced to ``max_side`` pixels (0 keeps the size)."""
     alpha = resized_images(masks.alpha, camera, nearest=True)
     labels = None if masks.labels is None else resized_images(masks.labels, camera, nearest=True)
     images, clean = undistort_images(images, camera)
@@ -213,7 +213,7 @@ def _straight_and_small(images: np.ndarray, masks: Masks, camera: Camera, max_si
 
 
 def _undistort_labels(labels: np.ndarray, camera: Camera) -> np.ndarray:
-    """Labels (T, H, W) undistorted without mixing numbers."""
+    """Labels (T, H, W) undistorted, without interpolating between labels."""
     if not np.any(camera.dist):
         return labels
     K = camera.K.copy()
@@ -223,7 +223,7 @@ def _undistort_labels(labels: np.ndarray, camera: Camera) -> np.ndarray:
 
 
 def _read_body(root: Path, shot: Shot, model: BodyModel) -> Body:
-    """The body in the root's world; its shape is found again where the root's model is another one."""
+    """The body in the world of the root; its shape is fitted anew where the root has another model."""
     folder = _folder(root, PARAMS)
     if folder is None:
         raise HvrError(f"{root} has none of {', '.join(PARAMS)}; body parameters are needed")
@@ -246,9 +246,9 @@ def _read_body(root: Path, shot: Shot, model: BodyModel) -> Body:
     joints = _rest_joints(root)
     if joints is None:
         warnings.warn(
-            f"{root.name}: the parameters belong to another body model than {model.name} and there is no "
-            "rest skeleton to fit the shape to: the mean shape is taken. Put SMPL_NEUTRAL.pkl into "
-            "data/models",
+            f"{root.name}: the parameters belong to another body model than {model.name}, and there is no "
+            "rest skeleton to fit the shape to, so the mean shape is used. Put SMPL_NEUTRAL.pkl into "
+            "data/models to use the parameters as they are",
             stacklevel=3,
         )
         return on_model(body, model, np.zeros(10), pelvis)
@@ -286,7 +286,7 @@ def _params(path: Path) -> dict[str, np.ndarray]:
 
 
 def _plain(path: Path, width: int) -> np.ndarray:
-    """(N, width) numbers of an .npy."""
+    """The numbers (N, width) of an .npy."""
     try:
         array = np.load(path, allow_pickle=False).astype(np.float64)
     except (OSError, ValueError, EOFError) as error:
@@ -297,7 +297,7 @@ def _plain(path: Path, width: int) -> np.ndarray:
 
 
 def _is_other_model(root: Path, index: int, body: Body, model: BodyModel) -> bool:
-    """Whether the root's vertices of its first frame are not those that ``model`` makes of the parameters."""
+    """Whether the root's vertices of one frame differ from those that ``model`` gives for its parameters."""
     folder = _folder(root, VERTICES)
     if folder is None or not (folder / f"{index}.npy").exists():
         return model.name == "open body"
@@ -316,7 +316,7 @@ def _rest_joints(root: Path) -> np.ndarray | None:
 
 
 def _check_place(body: Body, masks: Masks, model: BodyModel) -> float:
-    """Median share of the vertices that lie on the silhouette (specs/nvr.md 9 d); warn where it is low."""
+    """Median share of the vertices on the silhouette (docs/formats.md, 6); a warning where it is low."""
     some = spread_indices(len(body), 12)
     shares = []
     for t, vertices in zip(some, posed(model, body.frame(some))[0], strict=True):
@@ -328,8 +328,8 @@ def _check_place(body: Body, masks: Masks, model: BodyModel) -> float:
     share = float(np.median(shares)) if shares else 0.0
     if share < MIN_INSIDE:
         warnings.warn(
-            f"only {100 * share:.0f} % of the body lies on the silhouettes: are T in millimetres, Th in "
-            "metres, and the body model the data set's own?",
+            f"only {100 * share:.0f} % of the body lies on the silhouettes: check that T is in millimetres, "
+            "Th in metres, and that the body model is that of the data set",
             stacklevel=3,
         )
     return share

@@ -1,6 +1,6 @@
-"""2D joints of other programs.
+"""2D joints of other programs (docs/formats.md, 4 and 5).
 
-- ``read_keypoints``: Read 2D joints of one person from what another program wrote.
+- ``read_keypoints``: the 2D joints of one person from any known file or folder.
 """
 
 import lazy_loader

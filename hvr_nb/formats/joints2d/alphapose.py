@@ -1,4 +1,4 @@
-"""Flat lists of people with their picture's name: AlphaPose's results; also PoseFlow's and ``--format open``."""
+"""AlphaPose's flat list of people, and PoseFlow's and AlphaPose's lists by picture (docs/formats.md, 4)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hvr_nb.formats.joints2d.seen import SeenPeople, joints_from
 
 
 def is_flat_list(content) -> bool:
-    """Whether the content of a JSON file is a list of people who name their picture."""
+    """Whether the content of a JSON file is a list of people with the names of their pictures."""
     return isinstance(content, list) and bool(content) and all(_has_picture(person) for person in content)
 
 
@@ -20,14 +20,14 @@ def _has_picture(person) -> bool:
 
 
 def people_of_list(entries: list[dict], source: str, *, size: tuple[int, int] | None = None) -> SeenPeople:
-    """People, each with ``image_id`` and ``keypoints``, by picture, in the order of the list.
+    """People with ``image_id`` and ``keypoints``, by picture, in the order of the list.
 
     Args:
-        entries: where every one has a track number ``idx``, those say who is who.
-        source: who measured them. size: width, height of the pictures, where it is known.
+        entries: the people. If all have a track number ``idx``, the numbers link them over time.
+        source: the program that detected the joints. size: width, height of the pictures, if known.
 
     Raises:
-        KeyError, TypeError, ValueError: they are laid out differently.
+        KeyError, TypeError, ValueError: the layout is another one.
     """
     people: dict[str, list[np.ndarray]] = {}
     ids: dict[str, list[int]] = {}
@@ -42,7 +42,7 @@ def people_of_list(entries: list[dict], source: str, *, size: tuple[int, int] | 
 
 
 def is_by_picture(content) -> bool:
-    """Whether the content of a JSON file is an object of picture names, as PoseFlow and AlphaPose write it."""
+    """Whether the content of a JSON file is an object with names of pictures (PoseFlow, AlphaPose)."""
     if not isinstance(content, dict):
         return False
     lists = [here for here in content.values() if isinstance(here, list)]
@@ -52,10 +52,10 @@ def is_by_picture(content) -> bool:
 
 
 def people_by_picture(content: dict) -> SeenPeople:
-    """PoseFlow's lists of people, or OpenPose's layout in each picture (AlphaPose's ``open`` and ``cmu``).
+    """PoseFlow's lists of people, or OpenPose's layout for each picture (AlphaPose's ``open`` and ``cmu``).
 
     Raises:
-        KeyError, TypeError, ValueError: it is laid out differently.
+        KeyError, TypeError, ValueError: the layout is another one.
     """
     if all(isinstance(here, list) for here in content.values()):
         entries = [{**person, "image_id": name} for name, here in content.items() for person in here]
@@ -65,7 +65,7 @@ def people_by_picture(content: dict) -> SeenPeople:
 
 
 def _track(entry: dict) -> int:
-    """The tracker's number of a person; -1 where there was no tracker."""
+    """The track number of a person; -1 where there is none."""
     number = entry.get("idx", entry.get("track_id", -1))
     while isinstance(number, list):
         number = number[0] if number else -1

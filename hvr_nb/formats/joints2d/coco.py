@@ -1,4 +1,4 @@
-"""COCO's JSON of 2D joints: annotations, an object of ``images`` and ``annotations``."""
+"""COCO's annotations of 2D joints: an object with ``images`` and ``annotations`` (docs/formats.md, 4)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def is_coco(content) -> bool:
 
 
 def coco_people(content: dict) -> SeenPeople:
-    """Everybody with joints, crowds left out; flags become confidences.
+    """All people with joints, without crowds; visibility flags become confidences.
 
     Raises:
         HvrError: nobody has joints, or the pictures have different sizes.
-        KeyError, TypeError, ValueError, AttributeError: it is laid out differently.
+        KeyError, TypeError, ValueError, AttributeError: the layout is another one.
     """
     images = {image["id"]: image for image in content["images"]}
     entries, used = [], set()

@@ -1,4 +1,4 @@
-"""EasyMocap's 2D joints: ``annots/<camera>/<frame>.json``."""
+"""EasyMocap's 2D joints: ``annots/<camera>/<frame>.json`` (docs/formats.md, 5)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def annots_people(content: dict) -> tuple[list[np.ndarray], tuple[int, int]]:
     """(J, 3) joints of everybody in one picture, and its width and height.
 
     Raises:
-        KeyError, TypeError, ValueError: it is laid out differently.
+        KeyError, TypeError, ValueError: the layout is another one.
     """
     size = int(content["width"]), int(content["height"])
     if min(size) < 1:
@@ -38,11 +38,11 @@ def write_annots(
     sub: str = "video",
     suffix: str = ".jpg",
 ) -> Path:
-    """Write `annots/<sub>/<name>.json` under ``folder``, two decimals as EasyMocap does.
+    """Write `annots/<sub>/<name>.json` under ``folder``, with two decimals like EasyMocap.
 
     Args:
         folder: the data root. names: T frame names. size: width, height of the images, pixels.
-        sub: the video's sub-folder. suffix: of the image files the annotations name.
+        sub: sub-folder of the video. suffix: ending of the image files that the annotations name.
 
     Returns:
         The folder `annots/<sub>`.

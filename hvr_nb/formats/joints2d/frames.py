@@ -1,4 +1,4 @@
-"""Which picture of another program is which frame of the clip."""
+"""Matching the pictures of another program to the frames of a clip (docs/formats.md, 4)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hvr_nb.types import HvrError
 
 
 def picture_numbers(names: list[str]) -> list[int | None]:
-    """The number in each name that counts pictures; None where there is none.
+    """The number of the picture in each name; None where there is none.
 
-    Of several numbers it is the one that changes from name to name, the last of several such, so
-    that "cam2_12_pose3d" is picture 12.
+    Of several numbers it is the last one that changes from name to name, so "cam2_12_pose3d" is
+    picture 12.
     """
     found = [re.findall(r"\d+", name) for name in names]
     columns = {len(numbers) for numbers in found}
@@ -27,15 +27,15 @@ def picture_numbers(names: list[str]) -> list[int | None]:
 def match_pictures(
     pictures: list[str], names: list[str], *, film_frames: int = 0
 ) -> tuple[list[int | None], str]:
-    """The clip's frame of each picture (None: not in the clip), and what had to be assumed ("": nothing).
+    """The frame of each picture (None: not in the clip), and what was assumed ("": nothing).
 
-    Names that are all there decide. Otherwise numbers do, and where they run from decides how they
-    are counted: from 0 as the clip's are, from 1, or along the frames of the clip alone.
+    Names decide where all of them are in the clip; otherwise numbers do. Their range tells how they count:
+    from 0 like the clip, from 1, or only the frames of the clip.
 
     Args:
         pictures: names or numbers of the other program's pictures. names: the clip's T frame names.
-        film_frames: number of frames of the film that the clip's names count; 0: not known, or names that
-            are not counted from 0.
+        film_frames: number of frames of the film that the names of the clip count; 0 if not known, or if
+            the names do not count from 0.
 
     Raises:
         HvrError: no picture belongs to the clip.
@@ -60,7 +60,7 @@ def match_pictures(
             raise HvrError(_none_fits(pictures, names))
         return matched, ""
     start, note = _counted_from(np.array(theirs), np.array(ours), film_frames)
-    if start is None:  # counted along the clip
+    if start is None:  # the numbers count the frames of the clip
         first = min(theirs)
         matched = [number - first for number in theirs]
     else:
@@ -72,7 +72,7 @@ def match_pictures(
 
 
 def _counted_from(theirs: np.ndarray, ours: np.ndarray, film_frames: int) -> tuple[int | None, str]:
-    """By how much their numbers are ahead of the clip's (None: they count the clip's frames), and a note."""
+    """Offset of their numbers from those of the clip (None: they count the clip's frames), and a note."""
     run = np.unique(theirs)
     as_many = run[0] in (0, 1) and run[-1] - run[0] + 1 == len(ours) < 2 * len(run)
     counted = any((ours == np.arange(len(ours)) + first).all() for first in (0, 1))
@@ -93,6 +93,6 @@ def _counted_from(theirs: np.ndarray, ours: np.ndarray, film_frames: int) -> tup
 
 def _none_fits(pictures: list[str], names: list[str]) -> str:
     return (
-        f"pictures {pictures[0]} to {pictures[-1]} are none of the clip's frames {names[0]} to {names[-1]}; "
-        "make the joints from the same film"
+        f"none of the pictures {pictures[0]} to {pictures[-1]} is one of the clip's frames {names[0]} to "
+        f"{names[-1]}; make the joints from the same film"
     )

@@ -1,4 +1,4 @@
-"""Import of 2D joints, whichever of the known layouts they are in."""
+"""Import of 2D joints in any of the known layouts (docs/formats.md, 4)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from hvr_nb.formats.joints2d.pose_npz import read_pose_npz
 from hvr_nb.formats.joints2d.seen import SeenPeople, read_json_content
 from hvr_nb.types import HvrError, Keypoints
 
-KNOWN = "OpenPose, Pose2Sim, EasyMocap, AlphaPose, PoseFlow, MMPose, COCO (json), Detectron, VideoPose3D or kpts (npz)"
-_SNIFFED = 64  # bytes, of which the first that is no space tells JSON
+KNOWN = (
+    "OpenPose, Pose2Sim, EasyMocap, AlphaPose, PoseFlow, MMPose, COCO (json), Detectron, VideoPose3D or "
+    "kpts (npz)"
+)
+_SNIFFED = 64  # bytes, the first of which that is not a space tells whether a file is JSON
 _STARTS = (b"{", b"[", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -30,24 +33,26 @@ def read_keypoints(
     pictures_size: Sequence[float] | None = None,
     person: int = 0,
 ) -> Keypoints:
-    """Read 2D joints of one person from what another program wrote.
+    """The 2D joints of one person from a file or folder of another program.
 
-    Folders with a JSON file a picture (OpenPose, Pose2Sim, EasyMocap's ``annots/<sub>``, MMPose), JSON files
-    of a film (AlphaPose, PoseFlow, MMPose, COCO), npz files of Detectron, VideoPose3D or with an array ``kpts``
-    (T, J, 2 or 3). The layout is told from the content, not from names; the joints' order from their number and
-    the lengths of their bones (17, 18, 23, 25, 26, 33, 133 or 136 joints).
+    Folders with one JSON file for each picture (OpenPose, Pose2Sim, EasyMocap's ``annots/<sub>``, MMPose);
+    JSON files of a film (AlphaPose, PoseFlow, MMPose, COCO); npz files of Detectron, VideoPose3D or with an
+    array ``kpts`` (T, J, 2 or 3). The layout is recognised by the content, not by names; the order of the
+    joints by their number and the lengths of their bones (17, 18, 23, 25, 26, 33, 133 or 136 joints).
 
     Args:
         path: the folder or file. size: width, height of the clip's frames, pixels.
-        names: T frame names of the clip, matched by name or by the range of numbers; None takes the file's own.
-        film: what stage 00 noted of the film, ``clip.info["source"]``: its ``size``, in whose pixels other programs
-            measure, and its number of ``frames``, which tells whether they count from 0 or 1.
-        pictures_size: width, height of the pictures that the joints were found in, where they are neither the
-            film's nor the clip's and the file does not say it.
-        person: 0 is the most prominent person, 1 the next ...; of a VideoPose3D file the n-th sequence.
+        names: T frame names of the clip, matched by name or by the range of numbers; None takes those of
+            the file.
+        film: what stage 00 knows about the film, ``clip.info["source"]``: its ``size``, in whose pixels other
+            programs measure, and its number of ``frames``, which tells whether they count from 0 or 1.
+        pictures_size: width, height of the pictures that the joints were found in, if the file does not say
+            it and they are neither the film's nor the clip's.
+        person: 0 for the most prominent person, 1 for the next, and so on; in a VideoPose3D file, the
+            number of the sequence.
 
     Raises:
-        HvrError: nothing there, none of these layouts, other joints, or those of other pictures.
+        HvrError: nothing is there, none of these layouts, other joints, or joints of other pictures.
     """
     path = Path(path)
     seen = _folder(path) if path.is_dir() else _file(path, person)
@@ -59,7 +64,7 @@ def read_keypoints(
 
 def _file(path: Path, person: int) -> SeenPeople:
     if not path.is_file():
-        problem = "is no ordinary file" if path.exists() else "does not exist"
+        problem = "is not an ordinary file" if path.exists() else "does not exist"
         raise HvrError(f"{path} {problem}; check the path of the 2D joints")
     with open(path, "rb") as file:
         start = file.read(6)
@@ -91,7 +96,7 @@ def _looks_like_json(file: Path) -> bool:
 
 
 def _of_film(content, path: Path) -> SeenPeople | None:
-    """People of a file that holds a whole film; None where it is of one picture, or of no known layout."""
+    """People of a file that holds a whole film; None if it holds one picture, or has no known layout."""
     readers = (
         (is_coco, coco_people),
         (is_mmpose_film, mmpose_film),
@@ -124,7 +129,7 @@ _NAMES = {
 
 
 def _of_pictures(files: list[Path], contents: list) -> SeenPeople:
-    """People of files that each hold one picture."""
+    """People of files with one picture each."""
     people, sizes, sources = [], {}, set()
     for file, content in zip(files, contents, strict=True):
         try:
@@ -137,8 +142,8 @@ def _of_pictures(files: list[Path], contents: list) -> SeenPeople:
                 here, source = mmpose_people(content), "mmpose"
             else:
                 raise HvrError(
-                    f"{file} is neither a picture's joints as OpenPose (people), EasyMocap (annots) or MMPose "
-                    f"(instances) write them, nor a film's; known are {KNOWN}"
+                    f"{file} is neither a picture's joints as OpenPose (people), EasyMocap (annots) or "
+                    f"MMPose (instances) write them, nor a film's; known are {KNOWN}"
                 )
         except _ODD as error:
             raise HvrError(f"{file} is not laid out as 2D joints ({error!r}); write it again") from error
@@ -151,7 +156,8 @@ def _of_pictures(files: list[Path], contents: list) -> SeenPeople:
     if len(sizes) > 1:
         said = ", ".join(f"{name} {w}x{h}" for (w, h), name in list(sizes.items())[:3])
         raise HvrError(
-            f"{files[0].parent}: the files name pictures of different sizes ({said}); make the joints from one film"
+            f"{files[0].parent}: the files name pictures of different sizes ({said}); make the joints "
+            "from one film"
         )
     stems = [file.stem.removesuffix("_keypoints") for file in files]
     return SeenPeople(stems, people, sources.pop(), size=next(iter(sizes), None))

@@ -1,4 +1,4 @@
-"""MMPose's predictions: a file a film (frames of instances), or a file a picture (instances)."""
+"""MMPose's predictions: one file for a film (frames of instances) or for a picture (docs/formats.md, 4)."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def mmpose_people(content) -> list[np.ndarray]:
     """(J, 3) joints of everybody in one picture.
 
     Raises:
-        KeyError, TypeError, ValueError: it is laid out differently.
+        KeyError, TypeError, ValueError: the layout is another one.
     """
     people = content["instance_info"] if isinstance(content, dict) else content
     return [joints_from(person["keypoints"], person["keypoint_scores"]) for person in people]
 
 
 def mmpose_film(content: dict) -> SeenPeople:
-    """Everybody in every frame of a film; the tracker's numbers where every one has one.
+    """All people in every frame of a film, with track numbers if everybody has one.
 
     Raises:
-        KeyError, TypeError, ValueError: it is laid out differently.
+        KeyError, TypeError, ValueError: the layout is another one.
     """
     frames = content["instance_info"]
     people = [mmpose_people(frame["instances"]) for frame in frames]

@@ -1,4 +1,4 @@
-"""OpenPose's JSON files, one a frame; Pose2Sim and AlphaPose (``--format open``, ``cmu``) write the same."""
+"""OpenPose's JSON files, one for each frame; also Pose2Sim's and AlphaPose's (``--format open``, ``cmu``)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hvr_nb.store.files import write_json
 from hvr_nb.store.inside import check_names
 from hvr_nb.types import Keypoints
 
-# key of the list of people -> key of a person's joints
+# key of the list of people -> key of the joints of a person
 _KEYS = {"people": "pose_keypoints_2d", "bodies": "joints"}
 
 
@@ -24,14 +24,14 @@ def openpose_people(content: dict) -> list[np.ndarray]:
     """(J, 3) joints of everybody in one picture.
 
     Raises:
-        KeyError, TypeError, ValueError: it is laid out differently.
+        KeyError, TypeError, ValueError: the layout is another one.
     """
     key = next(key for key in _KEYS if key in content)
     return [joints_from(person[_KEYS[key]]) for person in content[key]]
 
 
 def write_openpose(folder: str | Path, keypoints: Keypoints, *, names: list[str]) -> Path:
-    """Write one `<name>_keypoints.json` a frame, as `openpose --write_json` does; returns the folder."""
+    """Write one `<name>_keypoints.json` for each frame, like `openpose --write_json`; returns the folder."""
     folder = Path(folder)
     check_names(names, "the frames' names", "give plain names that differ")
     for name, joints, found in zip(names, keypoints.points, keypoints.found, strict=True):

@@ -1,4 +1,4 @@
-"""One person of all that another program saw: in the clip's frames, in its pixels, followed through time."""
+"""One person of all that another program found: in the frames and pixels of the clip, linked over time."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def keypoints_of(
     given: Sequence[float] | None,
     person: int,
 ) -> Keypoints:
-    """One person of what was seen; arguments as ``read_keypoints``.
+    """One person of all that were found; arguments as for ``read_keypoints``.
 
     Raises:
-        HvrError: naming ``path``: nobody, other joints, frames or pictures.
+        HvrError: nobody is found, or joints, frames or pictures do not fit; the message names ``path``.
     """
     people, ids = seen.body25(path), seen.ids
     if given and not (len(given) == 2 and np.isfinite(given).all() and min(given) >= 1):
@@ -40,8 +40,8 @@ def keypoints_of(
         frames, assumed = match_pictures(seen.pictures, names, film_frames=counted)
         if seen.every_frame and len({frame for frame in frames if frame is not None}) < len(names):
             raise HvrError(
-                f"it has {len(seen.pictures)} frames, the clip {len(names)} ({names[0]} to {names[-1]}); make "
-                "the joints from the same film"
+                f"it has {len(seen.pictures)} frames, the clip {len(names)} ({names[0]} to {names[-1]}); "
+                "make the joints from the same film"
             )
         alike = bool(counted) and set(seen.pictures) <= set(names)
         mine = [p for p, frame in enumerate(frames) if frame is not None]
@@ -80,17 +80,17 @@ def pick_person(
     source: str,
     ids: list[list[int]] | None = None,
 ) -> Keypoints:
-    """Follow people through frames and give one of them.
+    """Link the people of all frames, and choose one of them.
 
     Args:
         people: for each frame the (25, 3) BODY_25 joints of everybody in it.
         size: width, height of the images, pixels.
-        person: 0 is the most prominent one (size, completeness, time in view), 1 the next ...
-        source: who measured the joints.
-        ids: the tracker's own numbers of the same people, where there was one.
+        person: 0 for the most prominent one (by size, completeness, time in view), 1 for the next.
+        source: the program that detected the joints.
+        ids: track numbers of the same people, where there was a tracker.
 
     Raises:
-        HvrError: nobody, or not so many people.
+        HvrError: nobody is found, or fewer people than ``person`` asks for.
     """
     tracks = _by_id(people, ids) if ids is not None else _linked(people)
     tracks.sort(key=lambda track: -sum(_prominence(joints) for joints in track.values()))

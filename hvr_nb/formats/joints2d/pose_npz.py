@@ -1,6 +1,6 @@
-"""2D joints in npz and npy files: Detectron's per-video output, VideoPose3D's data sets, `kpts` arrays.
+"""2D joints in npz and npy files: Detectron, VideoPose3D's data sets, `kpts` arrays (docs/formats.md, 4).
 
-What numpy pickled into them is read without being run (``hvr_nb.store.safe_pickle``).
+Objects that numpy pickled into a file are read without executing anything (``hvr_nb.store.safe_pickle``).
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from hvr_nb.formats.joints2d.seen import SeenPeople, joints_from
 from hvr_nb.store.safe_pickle import read_npz_values
 from hvr_nb.types import HvrError
 
-LEAST_BOX = 0.7  # score of Detectron's boxes
-_H36M_LEFT = [4, 5, 6, 11, 12, 13]  # how a data set says that its 17 joints are Human3.6M's
+LEAST_BOX = 0.7  # least score of Detectron's boxes
+_H36M_LEFT = [4, 5, 6, 11, 12, 13]  # left joints in the metadata of data sets with Human3.6M's 17 joints
 
 
 def read_pose_npz(path: Path, *, person: int = 0) -> SeenPeople:
-    """Everybody in an npz, whichever of the three layouts it has, or in a plain npy array.
+    """All people in an npz of one of the three layouts, or in a plain npy array.
 
     Args:
-        path: the file. person: VideoPose3D: the n-th sequence of the file; the others have one film.
+        path: the file. person: number of the sequence in a VideoPose3D file; the others have one film.
 
     Raises:
-        HvrError: damaged, none of the layouts, or other joints.
+        HvrError: the file is damaged, has none of the layouts, or other joints.
     """
     try:
         values = read_npz_values(path) if zipfile.is_zipfile(path) else {"kpts": np.load(path)}
@@ -44,14 +44,14 @@ def read_pose_npz(path: Path, *, person: int = 0) -> SeenPeople:
 
 
 def _every_frame(people: list[list[np.ndarray]], source: str, *, ids: bool, **more) -> SeenPeople:
-    """People of all frames of a film; ``ids``: there is one person."""
+    """People of all frames of a film; with ``ids`` all of them are one person."""
     numbers = [[0] * len(here) for here in people] if ids else None
     pictures = [str(t) for t in range(len(people))]
     return SeenPeople(pictures, people, source, numbers, every_frame=True, **more)
 
 
 def _one(path: Path, track) -> list[list[np.ndarray]]:
-    """Frames with one person each from (T, J, 2 or 3); NaN and (0, 0) are unknown."""
+    """Frames with one person each, from (T, J, 2 or 3); NaN and (0, 0) are unknown."""
     track = np.asarray(track, float)
     if track.ndim != 3 or track.shape[2] not in (2, 3):
         raise HvrError(f"{path} has joints of shape {track.shape}; (frames, joints, 2 or 3) is expected")
@@ -73,7 +73,7 @@ def _detectron(values: dict) -> SeenPeople:
 
 
 def _size_in(metadata) -> tuple[int, int] | None:
-    """Width and height of the film, where a file's metadata say it."""
+    """Width and height of the film, if the metadata of the file have them."""
     if not isinstance(metadata, dict) or not {"w", "h"} <= metadata.keys():
         return None
     size = int(metadata["w"]), int(metadata["h"])
@@ -81,7 +81,7 @@ def _size_in(metadata) -> tuple[int, int] | None:
 
 
 def _of_sequence(path: Path, values: dict, person: int) -> SeenPeople:
-    """One camera of one action of one subject of a VideoPose3D data set."""
+    """One sequence of a VideoPose3D data set: one camera of one action of one subject."""
     found = [
         (f"{subject}/{action}/{k}", track, subject)
         for subject, actions in values["positions_2d"].items()

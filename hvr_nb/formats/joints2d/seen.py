@@ -1,4 +1,4 @@
-"""What another program saw, before anything is decided: everybody's joints in every picture."""
+"""All people that another program found in every picture, as its files have them (docs/formats.md, 4)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _LARGEST = 1 << 30  # bytes of a JSON file
 
 @dataclass(frozen=True)
 class SeenPeople:
-    """P pictures of a folder or file, in its order."""
+    """The people in P pictures of a folder or file, in its order."""
 
-    pictures: list[str]  # P: names or numbers
+    pictures: list[str]  # P names or numbers
     people: list[
         list[np.ndarray]
     ]  # P lists of (J, 3) x, y in pixels and confidence, as the program orders joints
-    source: str  # which program
-    ids: list[list[int]] | None = None  # the tracker's number of each, where there was one
-    size: tuple[int, int] | None = None  # width, height of the pictures, where the file says it
-    layout: str = ""  # of the joints; "": told by their number and bones
+    source: str  # name of the program
+    ids: list[list[int]] | None = None  # track number of each person, if there was a tracker
+    size: tuple[int, int] | None = None  # width, height of the pictures, if the file says it
+    layout: str = ""  # layout of the joints; "" if it has to be recognised by number and bones
     every_frame: bool = (
         False  # whether the pictures are all frames of a film, so that the clip's are among them
     )
@@ -34,7 +34,7 @@ class SeenPeople:
         """P lists of (25, 3) BODY_25.
 
         Raises:
-            HvrError: people have different numbers of joints, or one that no layout has.
+            HvrError: people have different numbers of joints, or a number that no layout has.
         """
         everybody = [joints for here in self.people for joints in here]
         counts = sorted({len(joints) for joints in everybody})
@@ -50,10 +50,10 @@ class SeenPeople:
 
 
 def read_json_content(path: Path):
-    """What a JSON file holds, in UTF-8 with or without a byte order mark, or in UTF-16.
+    """The content of a JSON file in UTF-8, with or without a byte order mark, or in UTF-16.
 
     Raises:
-        HvrError: missing, too large or not JSON.
+        HvrError: the file is missing, too large or not JSON.
     """
     try:
         if path.stat().st_size > _LARGEST:
@@ -66,10 +66,10 @@ def read_json_content(path: Path):
 
 
 def joints_from(flat, scores=None) -> np.ndarray:
-    """(J, 3) x, y, confidence of a flat or nested list, with or without scores (J,) beside it; 0 = not known.
+    """(J, 3) x, y, confidence from a flat or nested list, perhaps with separate scores (J,); 0 = not known.
 
     Raises:
-        ValueError, TypeError: it is none.
+        ValueError, TypeError: the list is another one.
     """
     values = np.asarray(flat, float)
     columns = 3 if scores is None else values.shape[-1] if values.ndim > 1 else 2

@@ -1,8 +1,8 @@
-"""Files of models and meshes: SMPL npz and GLB.
+"""Files of meshes and models: PLY, OBJ, GLB, skinned GLB and SMPL pickles (docs/formats.md, 11).
 
-- ``save_mesh``: Write a mesh as .ply, .obj or .glb.
-- ``read_skinned_glb``: Read back what ``write_skinned_glb`` wrote, by what the file says alone.
-- ``write_skinned_glb``: Write an animated, skinned person.
+- ``save_mesh``: a mesh as .ply, .obj or .glb.
+- ``read_skinned_glb``: reads a file of ``write_skinned_glb`` as any viewer would.
+- ``write_skinned_glb``: writes a skinned, animated person.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
-"""Binary glTF 2.0: numbers and pictures into one .glb file, and back out of it.
+"""Binary glTF 2.0: arrays and pictures in one .glb file, writing and reading (docs/formats.md, 11).
 
-After the Khronos glTF 2.0 specification, sections 3.6 (buffers, views, accessors) and 4 (GLB
-container). Only what this project writes is read: tightly packed accessors in the file's own buffer.
+Khronos glTF 2.0 specification, sections 3.6 (buffers, views, accessors) and 4 (GLB container). The reader
+takes only what this project writes: tightly packed accessors in the file's own buffer.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from hvr_nb.types import HvrError
 
 MAGIC, JSON_CHUNK, BIN_CHUNK = 0x46546C67, 0x4E4F534A, 0x004E4942
 GENERATOR = "hvr_nb"
-VERTEX_DATA, INDEX_DATA = 34962, 34963  # what a buffer view holds
+VERTEX_DATA, INDEX_DATA = 34962, 34963  # targets of buffer views
 _NUMBERS = {5121: np.dtype("u1"), 5123: np.dtype("<u2"), 5125: np.dtype("<u4"), 5126: np.dtype("<f4")}
 _SHAPES = {"SCALAR": (), "VEC2": (2,), "VEC3": (3,), "VEC4": (4,), "MAT4": (4, 4)}
 
 
 class GlbBuffer:
-    """The binary part of a .glb in the making: views and accessors with their bytes, 4-byte aligned."""
+    """The binary part of a .glb while it is written: views and accessors with their bytes, 4-byte aligned."""
 
     def __init__(self):
         self.data, self.views, self.accessors = bytearray(), [], []
 
     def view(self, data: bytes, *, target: int = 0) -> int:
-        """Add bytes; the number of their buffer view."""
+        """Add bytes; returns the number of their buffer view."""
         view = {"buffer": 0, "byteOffset": len(self.data), "byteLength": len(data)}
         self.views.append(view | ({"target": target} if target else {}))
         self.data += data + bytes(-len(data) % 4)
@@ -39,12 +39,12 @@ class GlbBuffer:
     def numbers(
         self, array: np.ndarray, *, target: int = 0, bounds: bool = False, normalized: bool = False
     ) -> int:
-        """Add an array (N, ...) of uint8, uint16, uint32 or float32; the number of its accessor.
+        """Add an array (N, ...) of uint8, uint16, uint32 or float32; returns the number of its accessor.
 
         Args:
-            array: (N,), (N, 2), (N, 3), (N, 4) or (N, 4, 4), matrices by rows (they are written by columns).
-            target: ``VERTEX_DATA`` or ``INDEX_DATA``. bounds: state least and greatest values.
-            normalized: integers stand for 0..1.
+            array: (N,), (N, 2), (N, 3), (N, 4) or (N, 4, 4), matrices by rows (the file has them by columns).
+            target: ``VERTEX_DATA`` or ``INDEX_DATA``. bounds: also write least and greatest values.
+            normalized: integers mean values 0..1.
         """
         component = next(code for code, kind in _NUMBERS.items() if kind == array.dtype)
         shape = next(name for name, dims in _SHAPES.items() if dims == array.shape[1:])
@@ -96,8 +96,8 @@ def write_glb(path: Path, tree: dict, buffer: GlbBuffer) -> Path:
 def rotation_keys(turns: Rotation, frames: int) -> np.ndarray:
     """(T, K, 4) float32 key values x, y, z, w of T x K rotations, K in each of the ``frames``.
 
-    q and -q are one rotation; each key has the sign that is nearer to the key before, so that viewers blend
-    the short way.
+    q and -q are the same rotation. Each key has the sign that is nearer to the key before, so that viewers
+    interpolate over the smaller angle.
     """
     keys = turns.as_quat().reshape(frames, -1, 4)
     against = (keys[1:] * keys[:-1]).sum(-1) < 0
@@ -106,7 +106,7 @@ def rotation_keys(turns: Rotation, frames: int) -> np.ndarray:
 
 
 def generator(path: Path) -> str:
-    """The program that wrote a .glb; "" where the file says nothing or is none."""
+    """The program that wrote a .glb; "" where the file does not say, or is not a .glb."""
     try:
         return str(read_glb(path)[0].get("asset", {}).get("generator", ""))
     except HvrError:
@@ -117,7 +117,7 @@ def read_glb(path: str | Path) -> tuple[dict, bytes]:
     """The glTF tree and the binary part of a .glb.
 
     Raises:
-        HvrError: the file is missing or no whole binary glTF 2.0.
+        HvrError: the file is missing, damaged or not binary glTF 2.0.
     """
     path = Path(path)
     if not path.is_file():
@@ -130,17 +130,17 @@ def read_glb(path: str | Path) -> tuple[dict, bytes]:
         whole = (magic, version, size, text_kind, kind) == (MAGIC, 2, len(data), JSON_CHUNK, BIN_CHUNK)
         tree = json.loads(data[20 : 20 + text_size]) if whole else None
     except (struct.error, ValueError) as error:
-        raise HvrError(f"{path} is damaged or no binary glTF 2.0 ({error}); export it again") from error
+        raise HvrError(f"{path} is damaged or not binary glTF 2.0 ({error}); export it again") from error
     if not isinstance(tree, dict) or len(data) != 28 + text_size + size_left:
-        raise HvrError(f"{path} is damaged or no binary glTF 2.0 of one buffer; export it again")
+        raise HvrError(f"{path} is damaged or not binary glTF 2.0 with one buffer; export it again")
     return tree, data[28 + text_size :]
 
 
 def accessor(tree: dict, binary: bytes, index: int) -> np.ndarray:
-    """The numbers (N, ...) of an accessor, matrices by rows.
+    """The values (N, ...) of an accessor, matrices by rows.
 
     Raises:
-        HvrError: it reaches outside its buffer view, or stands askew in it.
+        HvrError: it reaches outside its buffer view, or is not aligned in it.
     """
     item = tree["accessors"][index]
     view = tree["bufferViews"][item["bufferView"]]

@@ -1,10 +1,9 @@
-"""A person as one .glb that Blender, three.js and game engines open: mesh, skeleton, skin and motion.
+"""A person as one .glb for Blender and game engines: mesh, skeleton, skin, motion (docs/formats.md, 11).
 
-The mesh stands in the big pose, which is the bind pose; 24 joint nodes with SMPL's names carry it by
-linear blend skinning with the four strongest weights of every vertex, and the clip's rotations and
-root positions are the animation (metres, Y up; glTF 2.0 sections 3.7.3 skins and 3.11 animations).
-What a full SMPL body has beyond that, pose correctives, cannot be kept: ``skinning_loss`` says how much
-that is.
+The bind pose is the big pose. 24 joint nodes with SMPL's names move the mesh by linear blend skinning with
+the four largest weights of every vertex. The rotations and root positions of the clip are the animation
+(metres, Y up; glTF 2.0, sections 3.7.3 skins and 3.11 animations). Pose correctives cannot be kept;
+``skinning_loss`` measures how much that costs.
 """
 
 from __future__ import annotations
@@ -29,42 +28,43 @@ from hvr_nb.geometry.mesh import split_seams, vertex_normals
 from hvr_nb.store.times import frame_seconds
 from hvr_nb.types import SMPL_JOINT_NAMES, Body, Canonical, HvrError, Mesh
 
-INFLUENCES = 4  # joints that may carry a vertex; more is beyond what viewers read
-UNLIT = "KHR_materials_unlit"  # the colours hold the light they were filmed in
-JOINT_NODES = range(1, 25)  # nodes of the file: the person, its joints, the mesh
+INFLUENCES = 4  # joints per vertex; viewers read no more
+UNLIT = "KHR_materials_unlit"  # the colours contain the light of the film
+JOINT_NODES = range(1, 25)  # numbers of the joint nodes; node 0 is the person, the last one the mesh
 
 
 @dataclass(frozen=True)
 class SkinnedMesh:
-    """What ``read_skinned_glb`` finds: N vertices on J joints, T key frames."""
+    """The content of a skinned .glb: N vertices on J joints, T key frames."""
 
-    mesh: Mesh  # bind pose
-    joints: np.ndarray  # (N, 4) joints that carry a vertex
-    weights: np.ndarray  # (N, 4) how much
-    inverse_bind: np.ndarray  # (J, 4, 4) bind pose to each joint's own axes
+    mesh: Mesh  # in the bind pose
+    joints: np.ndarray  # (N, 4) joints of each vertex
+    weights: np.ndarray  # (N, 4) their blend weights
+    inverse_bind: np.ndarray  # (J, 4, 4) bind pose to the axes of each joint
     names: tuple[str, ...]  # J
     parents: np.ndarray  # (J,) -1 for the root
     times: np.ndarray  # (T,) seconds
-    placed: np.ndarray  # (T, J, 4, 4) each joint's axes to the world
+    placed: np.ndarray  # (T, J, 4, 4) axes of each joint to the world
 
     def pose(self, frame: int) -> np.ndarray:
-        """(N, 3) vertices of a key frame, world metres, as any glTF viewer computes them."""
+        """(N, 3) vertices of a key frame, world metres, computed like any glTF viewer."""
         carried = self.placed[frame] @ self.inverse_bind
         blended = np.einsum("nk,nkij->nij", self.weights, carried[self.joints])
         return np.einsum("nij,nj->ni", blended[:, :3, :3], self.mesh.vertices) + blended[:, :3, 3]
 
     def __repr__(self) -> str:
-        return f"SkinnedMesh({len(self.mesh.vertices)} vertices, {len(self.names)} joints, {len(self.times)} frames)"
+        counts = len(self.mesh.vertices), len(self.names), len(self.times)
+        return "SkinnedMesh({} vertices, {} joints, {} frames)".format(*counts)
 
 
 def strongest_weights(weights: np.ndarray, *, count: int = INFLUENCES) -> tuple[np.ndarray, np.ndarray]:
-    """The ``count`` strongest joints of every vertex and their weights made to sum to one.
+    """The ``count`` largest blend weights of every vertex, scaled to sum to one, and their joints.
 
     Args:
-        weights: (N, 24) skin weights.
+        weights: (N, 24) blend weights.
 
     Returns:
-        (N, count) uint8 joints, 0 where the weight is; (N, count) float32.
+        (N, count) uint8 joints, 0 where the weight is 0; (N, count) float32 weights.
     """
     order = np.argsort(-weights, axis=1, kind="stable")[:, :count]
     kept = np.take_along_axis(weights, order, 1).astype(np.float64)
@@ -83,19 +83,19 @@ def write_skinned_glb(
     times: np.ndarray | None = None,
     name: str = "person",
 ) -> Path:
-    """Write an animated, skinned person; returns ``path``.
+    """Write a skinned, animated person; returns ``path``.
 
     Args:
-        path: the .glb file; one that another program wrote is not replaced.
-        mesh: N vertices in the big pose of ``canonical``, metres; its texture or its vertex colours go along.
-        weights: (N, 24) skin weights; the four strongest of a vertex are kept.
-        canonical: its rest joints, parents and big pose are the skeleton.
-        body: the motion, T frames; the shape must be ``canonical``'s. fps: its frames per second.
+        path: the .glb file; a file of another program is not replaced.
+        mesh: N vertices in the big pose of ``canonical``, metres, with texture or vertex colours.
+        weights: (N, 24) blend weights; the four largest of a vertex are kept.
+        canonical: its rest joints, parents and big pose give the skeleton.
+        body: the motion, T frames, of the same shape. fps: its frames per second.
         times: (T,) seconds of the frames, where the rate varies.
-        name: of the person's node.
+        name: name of the person's node.
 
     Raises:
-        HvrError: a value does not fit, naming it.
+        HvrError: a value does not fit; the message names it.
     """
     path = Path(path)
     _check(path, mesh, weights, canonical, body)
@@ -119,7 +119,7 @@ def write_skinned_glb(
 
 def _check(path, mesh, weights, canonical, body) -> None:
     if path.suffix.lower() != ".glb":
-        raise HvrError(f"{path}: a skinned mesh is written as .glb")
+        raise HvrError(f"{path}: skinned meshes are written as .glb")
     if len(body) == 0:
         raise HvrError("the body has no frames; there is no motion to write")
     if body.model_hash and canonical.model_hash and body.model_hash != canonical.model_hash:
@@ -129,16 +129,16 @@ def _check(path, mesh, weights, canonical, body) -> None:
         )
     if weights.shape != (len(mesh.vertices), 24):
         raise HvrError(
-            f"skin weights are {weights.shape}; {len(mesh.vertices)} vertices need ({len(mesh.vertices)}, 24)"
+            f"blend weights are {weights.shape}; they must be ({len(mesh.vertices)}, 24), one row a vertex"
         )
     if not np.isfinite(weights).all() or (weights < 0).any() or not (weights.max(1) > 0).all():
-        raise HvrError("skin weights must be finite and not negative, with one above 0 for every vertex")
+        raise HvrError("blend weights must be finite and not negative, with one above 0 for every vertex")
     if not all(np.isfinite(a).all() for a in (mesh.vertices, body.poses, body.transl)):
         raise HvrError("the mesh or the motion holds values that are not finite")
 
 
 def _bind_pose(canonical: Canonical) -> np.ndarray:
-    """(24, 4, 4) each joint's axes to the big pose."""
+    """(24, 4, 4) axes of each joint to the big pose."""
     out = np.tile(np.eye(4), (24, 1, 1))
     out[:, :3] = canonical.A_big
     out[:, :3, 3] += np.einsum("jab,jb->ja", canonical.A_big[:, :, :3], canonical.rest_joints)
@@ -146,7 +146,7 @@ def _bind_pose(canonical: Canonical) -> np.ndarray:
 
 
 def _nodes(canonical: Canonical, place: np.ndarray, name: str) -> list[dict]:
-    """The person at its place in the world, 24 joints in the big pose below it, and the mesh."""
+    """The nodes: the person at its position in the world, its 24 joints in the big pose, and the mesh."""
     bones = _bones(canonical)
     turn = canonical.A_big[:, :, :3].astype(np.float64)
     local = turn.copy()
@@ -165,7 +165,7 @@ def _nodes(canonical: Canonical, place: np.ndarray, name: str) -> list[dict]:
 
 
 def _bones(canonical: Canonical) -> np.ndarray:
-    """(24, 3) from each joint's parent to it at rest, metres; the root's own place."""
+    """(24, 3) offsets of the joints from their parents at rest, metres; for the root its position."""
     rest = canonical.rest_joints.astype(np.float64)
     return np.where(canonical.parents[:, None] < 0, rest, rest - rest[canonical.parents])
 
@@ -173,7 +173,7 @@ def _bones(canonical: Canonical) -> np.ndarray:
 def _animation(
     buffer: GlbBuffer, canonical: Canonical, body: Body, place: np.ndarray, seconds: np.ndarray
 ) -> dict:
-    """Rotations of all joints and the path of the root, a key every frame."""
+    """The animation: rotations of all joints and positions of the root, one key for each frame."""
     times = buffer.numbers(seconds.astype(np.float32), bounds=True)
     turns = rotation_keys(Rotation.from_rotvec(body.poses.reshape(-1, 3)), len(body))
     path = body.transl - place + _bones(canonical)[0]
@@ -189,9 +189,9 @@ def _animation(
 
 
 def _primitive(buffer: GlbBuffer, mesh: Mesh, weights: np.ndarray) -> tuple[dict, dict]:
-    """The triangles with all that hangs on their corners, and the material with what it needs."""
+    """The triangles with their vertex attributes, and the material."""
     normals = vertex_normals(mesh.vertices, mesh.faces)
-    normals[~normals.any(1)] = (0, 0, 1)  # vertices of no face
+    normals[~normals.any(1)] = (0, 0, 1)  # vertices without a face
     which, faces, uv = np.arange(len(mesh.vertices)), mesh.faces, None
     textured = mesh.texture is not None and mesh.uv is not None and mesh.uv_faces is not None
     if textured:
@@ -229,14 +229,14 @@ def _primitive(buffer: GlbBuffer, mesh: Mesh, weights: np.ndarray) -> tuple[dict
 
 
 def _linear(colours: np.ndarray) -> np.ndarray:
-    """(N, 4) uint16 linear light of sRGB colours (N, 3) uint8, opaque (glTF 2.0 section 3.7.2)."""
+    """(N, 4) uint16 linear, opaque colours of sRGB colours (N, 3) uint8 (glTF 2.0, section 3.7.2)."""
     c = colours / 255.0
     light = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
     return np.concatenate([light * 65535 + 0.5, np.full((len(c), 1), 65535)], 1).astype(np.uint16)
 
 
 def read_skinned_glb(path: str | Path) -> SkinnedMesh:
-    """Read back what ``write_skinned_glb`` wrote, by what the file says alone.
+    """Read a file of ``write_skinned_glb``, using nothing but its content.
 
     Raises:
         HvrError: the file is damaged, or has no skin or motion.
@@ -278,7 +278,7 @@ def read_skinned_glb(path: str | Path) -> SkinnedMesh:
 def _placed(
     tree: dict, binary: bytes, motion: dict, parent_of: dict[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(T,) key times, seconds, and (T, nodes, 4, 4) every node's axes to the world."""
+    """(T,) key times, seconds, and (T, nodes, 4, 4) axes of every node to the world."""
     times = accessor(tree, binary, motion["samplers"][0]["input"]).astype(np.float64)
     local = np.tile(np.eye(4), (len(times), len(tree["nodes"]), 1, 1))
     for k, node in enumerate(tree["nodes"]):
@@ -309,10 +309,10 @@ def _picture(tree: dict, binary: bytes) -> np.ndarray:
 
 
 def skinning_loss(skinned: SkinnedMesh, surface_of_frame, which: np.ndarray) -> dict[str, float]:
-    """How far the file's vertices are from the full model's, over some frames.
+    """Distances of the file's vertices from those of the full model, over some frames.
 
     Args:
-        surface_of_frame: frame -> (N, 3) vertices, metres, matching ``skinned``'s. which: (M,) frames.
+        surface_of_frame: frame -> (N, 3) vertices, metres, in the order of ``skinned``. which: (M,) frames.
 
     Returns:
         mean_mm, p95_mm and max_mm.

@@ -1,4 +1,4 @@
-"""Writing a body model as the pickle that smplx and other SMPL programs read."""
+"""A body model as the pickle that smplx and other SMPL programs read (docs/body.md, 1)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hvr_nb.store.atomic_files import atomic
 def export_smpl_pickle(model: BodyModel, path: str | Path) -> Path:
     """Write ``model`` in the layout of SMPL_NEUTRAL.pkl: plain float64 arrays, protocol 2.
 
-    ``smplx.SMPL(path)`` reads the file; ``smplx.create(root, "smpl")`` finds it as
-    ``root/smpl/SMPL_NEUTRAL.pkl`` (specs/body.md 2, files and smplx facts).
+    ``smplx.SMPL(path)`` reads the file; ``smplx.create(root, "smpl")`` looks for it as
+    ``root/smpl/SMPL_NEUTRAL.pkl``.
     """
     path, v = Path(path), model.v_count
     parents = np.array([[2**32 - 1, *model.parents[1:]], range(24)], np.int64)

@@ -1,9 +1,8 @@
-"""Motions of other programs: AMASS archives and BVH.
+"""Motions of other programs: AMASS archives and BVH (docs/formats.md, 9).
 
-- ``read_motion``: Read a motion, resampled to ``fps`` by slerp if given.
-- ``read_bvh``: Read a motion as a Body, in metres: the file's skeleton is scaled to the model's
-  size.
-- ``write_bvh``: Write a body's motion over the model's skeleton of its shape, in centimetres.
+- ``read_motion``: a motion from an AMASS archive.
+- ``read_bvh``: a motion from a BVH file, on the skeleton of the body model.
+- ``write_bvh``: the motion of a body as a BVH file.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
-"""AMASS-style motion files: ``poses``, ``trans``, ``betas``, ``mocap_framerate`` in one npz.
+"""AMASS motion files: ``poses``, ``trans``, ``betas``, ``mocap_framerate`` in one npz (docs/formats.md, 9).
 
-SMPL files have 72 pose values a frame, SMPL-H 156 and SMPL-X 165; the body's 22 joints come first
-in all of them and the hands are dropped. The worlds of the AMASS archives are Z up; ``up`` says so.
+SMPL files have 72 pose values per frame, SMPL-H 156 and SMPL-X 165. The 22 joints of the body come first
+in all of them; the hands are dropped. The AMASS archives have Z up (argument ``up``).
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from hvr_nb.types import Body, HvrError, check_fps
 
 WIDTHS = (72, 156, 165)
 BODY_JOINTS = 22  # joints that SMPL, SMPL-H and SMPL-X share, root first
-LONGEST = 1_000_000  # frames; more is taken for a damaged file
+LONGEST = 1_000_000  # frames; a longer file counts as damaged
 
 
 def read_motion(path: str | Path, *, fps: float | None = None, up: str = "y") -> Body:
-    """Read a motion, resampled to ``fps`` by slerp if given.
+    """Read a motion; it is resampled by slerp if ``fps`` is given.
 
     Args:
         path: npz with ``poses`` (T, 72, 156 or 165) radians, ``trans`` (T, 3) metres, and optionally
             ``betas`` and ``mocap_framerate`` (or ``mocap_frame_rate``; 60 if absent).
-        fps: frames per second wanted; None keeps the file's.
-        up: the file's vertical axis, "z" in the AMASS archives; it is turned to Y up. "" finds it out.
+        fps: frames per second of the result; None keeps those of the file.
+        up: vertical axis of the file, "z" in the AMASS archives; "" finds it out. The result has Y up.
 
     Returns:
-        Body seen by a default 512x512 camera, standing where the file has it.
+        Body at its position in the file, with a default 512x512 camera.
 
     Raises:
         HvrError: the file is missing, damaged, holds pickled objects or is not a motion.
@@ -57,12 +57,12 @@ def read_motion(path: str | Path, *, fps: float | None = None, up: str = "y") ->
     )
     rate = float(arrays.get("mocap_framerate", arrays.get("mocap_frame_rate", 60.0)))
     if not 0 < rate < 10_000:
-        raise HvrError(f"{path}: a frame rate of {rate} is not possible; correct mocap_framerate")
+        raise HvrError(f"{path}: the frame rate is {rate}; correct mocap_framerate")
     return at_rate(stand_up(body, up, path), rate, fps)
 
 
 def at_rate(body: Body, rate: float, fps: float | None) -> Body:
-    """A motion of ``rate`` frames per second at ``fps`` of them, by slerp; None changes nothing."""
+    """A motion of ``rate`` frames per second resampled to ``fps`` by slerp; None leaves it as it is."""
     if fps is None or fps == rate:
         return body
     check_fps(fps)
@@ -74,7 +74,7 @@ def write_motion(body: Body, path: str | Path, *, fps: float) -> Path:
     """Write a body's motion as an AMASS-style SMPL npz (72 pose values); returns ``path``."""
     path = Path(path)
     if path.suffix != ".npz":
-        raise HvrError(f"{path}: a motion is written as .npz")
+        raise HvrError(f"{path}: motions are written as .npz")
     with atomic(path) as partial:
         np.savez_compressed(
             partial,
@@ -88,13 +88,13 @@ def write_motion(body: Body, path: str | Path, *, fps: float) -> Path:
 
 
 def place_motion(motion: Body, like: Body) -> Body:
-    """A novel motion on the place, shape and camera of another body.
+    """A motion with the position, shape and camera of another body.
 
-    The first frame stands upright where ``like`` stands in its first frame, facing the camera; the
-    path over the ground is kept.
+    In its first frame the person stands upright where ``like`` stands in its first frame, facing the camera.
+    The path over the ground is kept.
 
     Args:
-        motion: any Y-up motion. like: the body that is to move so.
+        motion: any motion with Y up. like: the body that gets the motion.
     """
     camera = like.camera
     up, towards = np.array([0.0, 1.0, 0.0]), -camera.R[2]
@@ -113,7 +113,7 @@ def place_motion(motion: Body, like: Body) -> Body:
 
 
 def _heading(direction: np.ndarray) -> float:
-    """Angle about Y of a direction (3,), radians, 0 along +z."""
+    """Heading of a direction (3,): angle about Y, radians, 0 along +z."""
     return float(np.arctan2(direction[0], direction[2]))
 
 
@@ -134,5 +134,5 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             f"{path}: poses {poses.shape} and trans {trans.shape} are not (T, 72, 156 or 165) and (T, 3)"
         )
     if not 0 < len(poses) <= LONGEST or not (np.isfinite(poses).all() and np.isfinite(trans).all()):
-        raise HvrError(f"{path} holds no frames, too many or values that are not numbers; export it again")
+        raise HvrError(f"{path} holds no frames, too many, or values that are not finite; export it again")
     return arrays

@@ -1,8 +1,8 @@
-"""BVH motions as SMPL poses, and SMPL bodies as BVH files.
+"""BVH motions as SMPL poses, and SMPL bodies as BVH files (docs/formats.md, 9).
 
-Joints are known by their names (CMU, Mixamo, SMPL and their relatives). Every world rotation of the
-file, relative to its rest pose, turns the SMPL bone that was laid into the file's bone at rest; so an
-A-pose skeleton moves a T-pose one, and skeletons with other spines or twist bones come through.
+Joints are recognised by their names (CMU, Mixamo, SMPL and similar ones). At rest each SMPL bone is aligned
+with a bone of the file; then it takes the world rotations of that bone relative to its rest pose. So an
+A-pose skeleton can drive a T-pose one, and other spines and twist bones do not matter.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from hvr_nb.geometry.camera import default_camera
 from hvr_nb.store.times import frame_seconds, steady_seconds
 from hvr_nb.types import SMPL_JOINT_NAMES, Body, HvrError
 
-UNITS = 100.0  # a metre in the files written here: centimetres, as Mixamo's and most programs'
-# SMPL joints of each limb in order, and those that turn with the last bone at rest (hands, but not feet)
+UNITS = 100.0  # units per metre in the files written here: centimetres, as in Mixamo and most programs
+# SMPL joints of each limb in order, and those that follow the last bone at rest (hands, but not feet)
 _LIMBS = (((1, 4, 7), ()), ((2, 5, 8), ()), ((16, 18, 20), (20, 22)), ((17, 19, 21), (21, 23)))
-_SNAP = np.radians(20)  # a rest pose nearer than this to the axes faces along them
+_SNAP = np.radians(20)  # a rest pose that faces an axis this closely faces it exactly
 
 
 def read_bvh(
@@ -38,19 +38,19 @@ def read_bvh(
     betas: np.ndarray | None = None,
     up: str = "y",
 ) -> Body:
-    """Read a motion as a Body, in metres: the file's skeleton is scaled to the model's size.
+    """Read a motion as a Body in metres; the skeleton of the file is scaled to the size of the model.
 
     Args:
         path: the .bvh file, in any unit of length.
-        model: None takes ``load_body_model()``. betas: (10,) shape to move; None the mean.
-        fps: frames per second wanted; None keeps the file's.
-        up: its vertical axis, "y", "z" ...; it is turned to Y up. "" finds it out.
+        model: None takes ``load_body_model()``. betas: (10,) shape of the result; None for the mean.
+        fps: frames per second of the result; None keeps those of the file.
+        up: vertical axis of the file, "y", "z" ...; "" finds it out. The result has Y up.
 
     Returns:
-        Body seen by a default 512x512 camera, standing where the file has it.
+        Body at its position in the file, with a default 512x512 camera.
 
     Raises:
-        HvrError: naming the line that is wrong, or the joints that no name was known for.
+        HvrError: a line is wrong, or joints were not recognised; the message names them.
     """
     path, model = Path(path), model or load_body_model()
     bvh = parse_bvh(path)
@@ -61,8 +61,8 @@ def read_bvh(
     world = _world_turns(bvh.rest(), turns, found, rest, model.parents)
     if not np.isfinite(world).all():
         raise HvrError(
-            f"{path}: at rest its hips, or a limb's joints, lie in one place, so it faces nowhere; export "
-            "the motion with a T-pose or A-pose as its rest pose"
+            f"{path}: at rest the hips, or the joints of a limb, lie at one point, so it faces nowhere; "
+            "export the motion with a T-pose or A-pose as its rest pose"
         )
     local = np.array(world)
     for k in range(1, 24):
@@ -87,13 +87,13 @@ def read_bvh(
 def write_bvh(
     path: str | Path, body: Body, model: BodyModel, fps: float, *, times: np.ndarray | None = None
 ) -> Path:
-    """Write a body's motion over the model's skeleton of its shape, in centimetres; returns ``path``.
+    """Write the motion of a body, on the skeleton of its shape, in centimetres; returns ``path``.
 
-    Where ``times`` (T,), seconds, say that the rate varies, the motion is resampled at the mean rate ``fps``.
+    Where ``times`` (T,), seconds, have a varying rate, the motion is resampled at the mean rate ``fps``.
     """
     path = Path(path)
     if path.suffix.lower() != ".bvh":
-        raise HvrError(f"{path}: a BVH motion is written as .bvh")
+        raise HvrError(f"{path}: BVH motions are written as .bvh")
     seconds = frame_seconds(len(body), fps=fps, times=times)
     if len(body) and not np.array_equal(steady := steady_seconds(seconds, fps), seconds):
         body = resample(body, seconds, steady)
@@ -114,17 +114,17 @@ def _world_turns(
     """World rotations (T, 24, 3, 3) of the SMPL joints.
 
     Args:
-        rest: (J, 3) joints of the file at rest. turns: (T, J, 3, 3) its world rotations since then.
-        found: SMPL joint -> the file's. smpl: (24, 3) rest joints of the body. parents: 24.
+        rest: (J, 3) joints of the file at rest. turns: (T, J, 3, 3) its world rotations relative to rest.
+        found: SMPL joint -> joint of the file. smpl: (24, 3) rest joints of the body. parents: 24.
     """
     lays, world = _lays(rest, found, smpl), np.empty((len(turns), 24, 3, 3))
-    for k in range(24):  # a joint that the file lacks is stiff
+    for k in range(24):  # a joint that the file lacks moves with its parent
         world[:, k] = turns[:, found[k]] @ lays[k] if k in found else world[:, parents[k]]
     return world
 
 
 def _lays(rest: np.ndarray, found: dict[int, int], smpl: np.ndarray) -> np.ndarray:
-    """(24, 3, 3) turn of each SMPL joint that lays the body at rest into the rest pose of the file."""
+    """(24, 3, 3) rotation of each SMPL joint that aligns the body at rest with the rest pose of the file."""
     lays = np.repeat(_facing(rest, smpl, found)[None], 24, axis=0)
     for limb, followers in _LIMBS:
         lay = lays[limb[0]]
@@ -138,7 +138,7 @@ def _lays(rest: np.ndarray, found: dict[int, int], smpl: np.ndarray) -> np.ndarr
 
 
 def _facing(rest: np.ndarray, smpl: np.ndarray, found: dict[int, int]) -> np.ndarray:
-    """(3, 3) turn of the body at rest into the rest pose of the file, along the axes where that is near."""
+    """(3, 3) rotation of the body at rest to the rest pose of the file, exactly to an axis if near it."""
     theirs = _frame(rest[found[1]], rest[found[2]], rest[[found[16], found[17]]].mean(0))
     turn = theirs @ _frame(smpl[1], smpl[2], smpl[[16, 17]].mean(0)).T
     plain = np.zeros((3, 3))
@@ -148,7 +148,7 @@ def _facing(rest: np.ndarray, smpl: np.ndarray, found: dict[int, int]) -> np.nda
 
 
 def _frame(left: np.ndarray, right: np.ndarray, top: np.ndarray) -> np.ndarray:
-    """(3, 3) columns: to the left, up, forward of a person with these hips and this chest, each (3,)."""
+    """(3, 3) columns left, up, forward of a person with hips ``left``, ``right`` and chest ``top`` (3,)."""
     x = (left - right) / np.linalg.norm(left - right)
     z = np.cross(x, top - (left + right) / 2)
     z /= np.linalg.norm(z)
@@ -156,7 +156,7 @@ def _frame(left: np.ndarray, right: np.ndarray, top: np.ndarray) -> np.ndarray:
 
 
 def _least_turn(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """(3, 3) smallest rotation that lays the direction ``source`` (3,) along ``target`` (3,)."""
+    """(3, 3) smallest rotation of the direction ``source`` (3,) to ``target`` (3,)."""
     a, b = source / np.linalg.norm(source), target / np.linalg.norm(target)
     axis = np.cross(a, b)
     sine = np.linalg.norm(axis)
@@ -172,7 +172,7 @@ def _across(a: np.ndarray) -> np.ndarray:
 
 
 def _size(joints: np.ndarray, found: dict[int, int]) -> float:
-    """Length of a skeleton at rest: thigh, shin (mean of both sides) and trunk from hips to shoulders."""
+    """Size of a skeleton at rest: thigh and shin (mean of both sides) plus trunk from hips to shoulders."""
 
     def point(k: int) -> np.ndarray:
         return joints[found[k]]

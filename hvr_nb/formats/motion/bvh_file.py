@@ -1,8 +1,8 @@
-"""The BVH file itself: a tree of joints with offsets and channels, then one line of numbers a frame.
+"""BVH files: a tree of joints with offsets and channels, then one line of numbers for each frame.
 
-Rotations turn about the moving axes in the order of the channels. Position channels take the place of
-the joint's OFFSET, as the exporters that give every joint six channels write them. The rest pose is the
-one without rotations.
+Rotations are about the moving axes, in the order of the channels. Position channels replace the OFFSET of
+the joint, as exporters write them that give every joint six channels. The rest pose is the one without
+rotations.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ MAX_JOINTS = 1000
 
 @dataclass(frozen=True)
 class Bvh:
-    """A motion as a BVH file has it; J joints without the end sites, in the file's own length unit."""
+    """The content of a BVH file: T frames, J joints without the end sites, in the file's unit of length."""
 
     names: tuple[str, ...]  # J
     parents: tuple[int, ...]  # J, -1 for the root, parents before children
     offsets: np.ndarray  # (J, 3) from the parent at rest
-    places: np.ndarray  # (T, J, 3) from the parent in every frame: offsets, or position channels
+    places: np.ndarray  # (T, J, 3) from the parent in every frame: position channels, or offsets
     rotations: np.ndarray  # (T, J, 3, 3) local
     ends: dict[int, np.ndarray]  # joint -> (3,) offset of its end site
-    fps: float  # frames per second, to two decimals: files round the seconds of a frame
+    fps: float  # frames per second, to two decimals, because files round the frame time
 
     def rest(self) -> np.ndarray:
         """(J, 3) joints without rotations, the root at its offset."""
@@ -42,7 +42,7 @@ class Bvh:
         return self.posed(self.places, self.rotations)
 
     def posed(self, places: np.ndarray, rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """``pose`` of other places (N, J, 3) and local rotations (N, J, 3, 3)."""
+        """``pose`` for other positions (N, J, 3) and local rotations (N, J, 3, 3)."""
         turned, joints = np.array(rotations, np.float64), np.array(places, np.float64)
         for j, p in enumerate(self.parents):
             if p >= 0:
@@ -52,7 +52,7 @@ class Bvh:
 
 
 class _Lines:
-    """The file's words, line by line; knows where it is, for the messages."""
+    """The words of the file, line by line, with the line number for messages."""
 
     def __init__(self, path: Path):
         self.path, self.number = path, 0
@@ -64,7 +64,7 @@ class _Lines:
         self._words: list[str] = []
 
     def line(self) -> list[str]:
-        """The words of the next line that has any."""
+        """The words of the next line that is not empty."""
         for text in self._lines:
             self.number += 1
             if words := text.split():
@@ -72,22 +72,22 @@ class _Lines:
         raise self.wrong("the file ends too early")
 
     def words(self) -> Iterator[str]:
-        """Word after word, over line ends."""
+        """One word after the other, across lines."""
         while True:
             self._words = self._words or self.line()
             yield self._words.pop(0)
 
     def rest_of_line(self) -> list[str]:
-        """What stands after the last word in its line."""
+        """The words after the last one in its line."""
         words, self._words = self._words, []
         return words
 
     def put_back(self, word: str) -> None:
-        """Have ``word`` come again."""
+        """Return ``word`` again as the next one."""
         self._words.insert(0, word)
 
     def numbers(self, words: list[str], count: int) -> list[float]:
-        """The words as ``count`` finite numbers."""
+        """The words as ``count`` finite numbers; an error where they are not."""
         try:
             values = [float(word) for word in words]
         except ValueError as error:
@@ -97,12 +97,12 @@ class _Lines:
         return values
 
     def wrong(self, what: str) -> HvrError:
-        """The error of the line just read."""
+        """The error for the line that was read last."""
         return HvrError(f"{self.path}, line {self.number}: {what}; export the motion again")
 
 
 def is_bvh(path: str | Path) -> bool:
-    """Whether a file begins as a BVH file does, or bears the suffix of one."""
+    """Whether a file begins like a BVH file, or has its suffix."""
     path = Path(path)
     if not path.is_file():
         return path.suffix.lower() == ".bvh"
@@ -115,7 +115,7 @@ def parse_bvh(path: str | Path) -> Bvh:
     """Read a BVH file.
 
     Raises:
-        HvrError: naming the line that is wrong.
+        HvrError: a line is wrong; the message gives its number.
     """
     lines = _Lines(Path(path))
     names, parents, offsets, channels, ends = _hierarchy(lines)
@@ -139,7 +139,7 @@ def parse_bvh(path: str | Path) -> Bvh:
 
 
 def _hierarchy(lines: _Lines):
-    """names, parents, offsets (J, 3), channels by joint and end sites."""
+    """Names, parents, offsets (J, 3), channels of each joint, and end sites."""
     names, parents, offsets, channels, ends = [], [], [], [], {}
     if lines.line()[0].upper() != "HIERARCHY":
         raise lines.wrong("a BVH file begins with HIERARCHY")
@@ -176,7 +176,7 @@ def _hierarchy(lines: _Lines):
 
 
 def _name(lines: _Lines) -> str:
-    """The rest of the line up to the brace, which may stand in the next one."""
+    """The rest of the line up to the brace, which may be in the next line."""
     words = lines.rest_of_line()
     brace = words.index("{") if "{" in words else len(words)
     if brace == len(words) and lines.line() != ["{"]:
@@ -195,7 +195,7 @@ def _channels(lines: _Lines) -> list[str]:
 
 
 def _header(lines: _Lines) -> tuple[int, float]:
-    """Number of frames and seconds of one."""
+    """Number of frames, and seconds per frame."""
     words = lines.rest_of_line() or lines.line()
     count = words[-1]
     if words[0].upper().rstrip(":") != "FRAMES" or not count.isdecimal() or not 0 < int(count) < 10_000_000:
@@ -210,7 +210,7 @@ def _header(lines: _Lines) -> tuple[int, float]:
 
 
 def format_bvh(bvh: Bvh, path: str | Path) -> Path:
-    """Write a BVH file: position channels for the root, rotations about Z, X, Y for every joint."""
+    """Write a BVH file with position channels for the root and rotations about Z, X, Y for every joint."""
     path, lines, order = Path(path), ["HIERARCHY"], []
     children = [[k for k, p in enumerate(bvh.parents) if p == j] for j in range(len(bvh.names))]
 

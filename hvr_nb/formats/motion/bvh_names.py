@@ -1,7 +1,7 @@
-"""Which joint of a BVH skeleton is which of SMPL's: told by names, whatever program chose them.
+"""The SMPL joints of a BVH skeleton, recognised by their names (docs/formats.md, 9).
 
-Known are CMU and Acclaim, Mixamo, SMPL, 3ds Max, Unreal, Unity and VRM (VRoid), Daz Genesis, Poser, Character
-Creator, OptiTrack, Perception Neuron, MakeHuman, Rigify and their relatives.
+Known are the names of CMU and Acclaim, Mixamo, SMPL, 3ds Max, Unreal, Unity and VRM (VRoid), Daz Genesis,
+Poser, Character Creator, OptiTrack, Perception Neuron, MakeHuman, Rigify and similar programs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from hvr_nb.formats.motion.bvh_file import Bvh
 from hvr_nb.types import SMPL_JOINT_NAMES, HvrError
 
-# SMPL joint -> parts of a name that mean it, without the side; the first that a skeleton has is taken
+# SMPL joint -> parts of names that mean it, without the side; the first that a skeleton has is taken
 _PARTS = {
     "hip": ("upleg", "upperleg", "thigh", "thighbend", "hip", "femur"),
     "knee": ("knee", "shin", "shinbend", "calf", "lowerleg", "lowleg", "leg", "tibia"),
@@ -56,9 +56,9 @@ _SIDES = {
 
 
 def smpl_joints(bvh: Bvh, path: str | Path = "the file") -> dict[int, int]:
-    """SMPL joint -> the file's joint that is it; feet, hands, collars, neck and head where it has them.
+    """SMPL joint -> the same joint of the file; feet, hands, collars, neck and head only where it has them.
 
-    The pelvis is where the legs meet, spine1 to spine3 the lowest, the middle and the highest of the trunk.
+    The pelvis is where the legs meet; spine1 to spine3 are the lowest, middle and highest joint of the trunk.
 
     Raises:
         HvrError: hips, knees, shoulders or elbows were not recognised.
@@ -89,18 +89,21 @@ def smpl_joints(bvh: Bvh, path: str | Path = "the file") -> dict[int, int]:
 
 
 def name_parts(name: str) -> tuple[str, str]:
-    """("left", "right" or "", the rest in lower case) of a joint's name: mixamorig:LeftUpLeg, hip.L, lShldr, lfemur."""
+    """Side ("left", "right" or "") and rest, in lower case, of a name.
+
+    For example of mixamorig:LeftUpLeg, hip.L, lShldr, lfemur.
+    """
     return _side_and_part(_words(name))
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name in lower case; capitals, digits and signs part them, and the side stands alone."""
+    """The words of a name in lower case, split at capitals, digits and signs; the side is a word too."""
     name = re.sub(r"(^|[^A-Za-z])([LR])(?=[A-Z][A-Za-z])", r"\1\2 ", name.split(":")[-1])
     return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)]
 
 
 def without_prefix(names: list[list[str]]) -> list[list[str]]:
-    """The words of all joints without those that most names begin with: Robot_Hips, J_Bip_L_UpperLeg."""
+    """The words of all joints without a common prefix, as in Robot_Hips, J_Bip_L_UpperLeg."""
     while True:
         firsts = Counter(words[0] for words in names if len(words) > 1)
         word, count = firsts.most_common(1)[0] if firsts else ("", 0)
@@ -112,7 +115,7 @@ def without_prefix(names: list[list[str]]) -> list[list[str]]:
 def _side_and_part(words: list[str]) -> tuple[str, str]:
     words = [word for word in words if word not in _NOISE] or words
     while len(words) > 1 and (words[0].isdecimal() or words[0] in _FIRST_NOISE):
-        words = words[1:]  # Bip01
+        words = words[1:]  # the prefix Bip01
     side = next((_SIDES[word] for word in words if word in _SIDES), "")
     rest = "".join(word for word in words if word not in _SIDES)
     for start in ("left", "right", "l", "r"):
@@ -123,7 +126,7 @@ def _side_and_part(words: list[str]) -> tuple[str, str]:
 
 
 def _first_of_several(part: str) -> str:
-    """A known part without the number 1 after it: upperleg01 is where the upper leg begins."""
+    """A known part without the number 1 after it: upperleg01 is the beginning of the upper leg."""
     numbered = re.fullmatch(r"(.+?)0*1", part)
     return numbered[1] if numbered and numbered[1] in _KNOWN else part
 
@@ -133,7 +136,7 @@ def _has_arm(parts: dict[tuple[str, str], int], side: str) -> bool:
 
 
 def _above(bvh: Bvh, j: int) -> list[int]:
-    """j and all it hangs from, up to the root."""
+    """j and its ancestors, up to the root."""
     chain = [j]
     while bvh.parents[chain[-1]] >= 0:
         chain.append(bvh.parents[chain[-1]])
@@ -141,13 +144,13 @@ def _above(bvh: Bvh, j: int) -> list[int]:
 
 
 def _meeting(bvh: Bvh, a: int, b: int) -> int:
-    """The lowest joint that both hang from."""
+    """The lowest common ancestor of a and b."""
     above = set(_above(bvh, b))
     return next(j for j in _above(bvh, a) if j in above)
 
 
 def _spine(bvh: Bvh, named: dict[str, int]) -> dict[str, int]:
-    """The trunk's joints between the pelvis and where the arms leave it."""
+    """The joints of the trunk between the pelvis and the joint where the arms begin."""
     top = _meeting(bvh, named["left_shoulder"], named["right_shoulder"])
     chain = _above(bvh, top)
     if named["pelvis"] not in chain:

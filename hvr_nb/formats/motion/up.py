@@ -1,4 +1,4 @@
-"""Which axis of a motion file is vertical, and the motion turned so that +Y is."""
+"""The vertical axis of a motion file, and the motion rotated so that +Y is up (docs/formats.md, 9)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.body.worlds import rest_pelvis, turned
 from hvr_nb.types import Body, HvrError
 
-# vertical axis of a file -> the turn that takes it to +Y
+# vertical axis of a file -> rotation of it to +Y
 _TURNS = {"y": ("x", 0), "z": ("x", -90), "-y": ("x", 180), "-z": ("x", 90), "x": ("z", 90), "-x": ("z", -90)}
-_CLEARLY = 0.7  # mean of the unit vectors from feet to neck along an axis: people stand along it
-_LOOKED_AT = 200  # frames
+_CLEARLY = 0.7  # least mean component of the unit vectors from feet to neck along the vertical axis
+_LOOKED_AT = 200  # frames used at most
 
 
 def stand_up(body: Body, up: str, path: str | Path) -> Body:
-    """A motion turned so that +Y is up; its camera stays.
+    """A motion rotated so that +Y is up; its camera stays.
 
     Args:
-        body: in the file's axes. up: the file's vertical axis, "y", "z", "-y" ...; "" finds it out: people
-            mostly stand, so it is the axis from their feet to their necks. Where no axis clearly is, it is y.
-        path: the file, for the messages.
+        body: in the axes of the file. up: vertical axis of the file, "y", "z", "-y" ...; "" finds it out:
+            people mostly stand, so it is the axis from their feet to their necks, or y if that is not clear.
+        path: the file, for messages.
 
     Raises:
         HvrError: there is no such axis.
@@ -48,7 +48,7 @@ def stand_up(body: Body, up: str, path: str | Path) -> Body:
 
 
 def _found(joints: np.ndarray) -> str:
-    """The axis along which a person (T, 24, 3) stands; "y" where it is not clear."""
+    """The axis along which a person (T, 24, 3) stands; "y" if that is not clear."""
     way = joints[:, 12] - joints[:, [7, 8]].mean(1)
     mean = (way / np.linalg.norm(way, axis=1, keepdims=True)).mean(0)
     k = int(np.abs(mean).argmax())

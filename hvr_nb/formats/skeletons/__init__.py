@@ -1,14 +1,11 @@
-"""3D skeletons over time: npz, CSV, TRC, BVH, GLB.
+"""3D skeletons over time: npz, CSV, TRC, BVH, GLB (docs/formats.md, 10).
 
-- ``SkeletonTrack``: J joints over T frames.
-- ``write_skeleton_npz``: Write everything of a track as npz (joints, names, parents, fps, valid).
-- ``write_skeleton_csv``: Write a line for each joint (T, J, 3) of each frame: metres to the tenth
-  of a micrometre.
-- ``write_skeleton_trc``: Write joints (T, J, 3) as markers in metres, Y up, times in seconds.
-- ``write_skeleton_bvh``: Write joints (T, J, 3) with bones of constant (median) length over a
-  T-pose.
-- ``write_skeleton_glb``: Write joints (T, J, 3) with bones of constant (median) length as an
-  animated skeleton.
+- ``SkeletonTrack``: the joints of a skeleton in all frames.
+- ``write_skeleton_npz``: a track as npz, with all its fields.
+- ``write_skeleton_csv``: a track as a table with one line for each joint and frame.
+- ``write_skeleton_trc``: a track as markers for OpenSim and similar programs.
+- ``write_skeleton_bvh``: a track as a BVH motion with bones of constant length.
+- ``write_skeleton_glb``: a track as an animated skeleton for glTF viewers.
 """
 
 import lazy_loader

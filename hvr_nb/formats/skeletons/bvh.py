@@ -1,4 +1,4 @@
-"""Skeletons as BVH: the rotations of ``skeleton_rig``, in centimetres."""
+"""Skeletons as BVH: the rotations from ``rig``, in centimetres (docs/formats.md, 10)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from hvr_nb.formats.skeletons.rig import joint_parents, rig_track, without_helpe
 from hvr_nb.formats.skeletons.track import SkeletonTrack, check_track
 from hvr_nb.store.times import steady_seconds
 
-_END = 0.3  # an end site lies this part of the bone before it further on
+_END = 0.3  # distance of an end site from its joint, as a share of the bone before it
 _SHORTEST_END = 0.01  # metres
 
 
 def write_skeleton_bvh(path: str | Path, track: SkeletonTrack) -> Path:
-    """Write joints (T, J, 3) with bones of constant (median) length over a T-pose; returns ``path``.
+    """Write joints (T, J, 3) with bones of constant (median) length and a T-pose at rest; returns ``path``.
 
-    Frames without the person are interpolated: BVH has no way to leave them out. It knows one rate only: where
-    the track's varies, the motion is resampled at its mean.
+    BVH cannot leave out frames and has one rate. So frames without the person are interpolated, and where
+    the rate of the track varies, the motion is resampled at its mean.
 
     Raises:
-        HvrError: the joints form no tree, or one of them is never known.
+        HvrError: the joints are not one tree, or a joint is never known.
     """
     path = check_track(track, path, suffix=".bvh", tree=True)
     rig = rig_track(track)
@@ -63,13 +63,13 @@ def _end(offset: np.ndarray) -> np.ndarray:
 
 
 def read_skeleton_bvh(path: str | Path, *, unit: float = 1 / UNITS) -> SkeletonTrack:
-    """The joints of any BVH file, without rotations, end sites and helper joints; all frames valid.
+    """The joints of any BVH file, without rotations, end sites and helper joints; all frames are valid.
 
     Args:
-        unit: metres of the file's unit of length.
+        unit: metres per unit of length of the file.
 
     Raises:
-        HvrError: naming the line that is wrong.
+        HvrError: a line is wrong; the message gives its number.
     """
     bvh = parse_bvh(path)
     kept = without_helpers(bvh.names, bvh.parents, bvh.offsets)

@@ -1,7 +1,7 @@
-"""Skeletons as GLB (glTF 2.0 in one binary file): joints, an animation, and a mesh of bones that moves with them.
+"""Skeletons as GLB: joints, an animation, and a skinned mesh of the bones (docs/formats.md, 10).
 
-The mesh is skinned, one joint a bone, so viewers show something and Blender, Unity and their kin import
-an armature. Metres, Y up, as glTF wants; the rotations are those of ``skeleton_rig``.
+The mesh has one joint per bone, so viewers show something, and Blender, Unity and others import an armature.
+Metres, Y up, as glTF requires. The rotations come from ``rig``.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from hvr_nb.formats.skeletons.rig import SkeletonRig, joint_parents, rig_track, 
 from hvr_nb.formats.skeletons.track import SkeletonTrack, check_track
 from hvr_nb.types import HvrError
 
-_THICK, _WAIST = 0.06, 0.2  # of a bone's length: half its width, and where it is widest
-_WIDEST = 0.03  # metres
+_THICK, _WAIST = 0.06, 0.2  # half the width of a bone and the position of its widest part, over its length
+_WIDEST = 0.03  # metres, largest half width
 
 
 def write_skeleton_glb(path: str | Path, track: SkeletonTrack) -> Path:
-    """Write joints (T, J, 3) with bones of constant (median) length as an animated skeleton; returns ``path``.
+    """Write joints (T, J, 3) as an animated skeleton with bones of median length; returns ``path``.
 
-    ``valid``, the rate and the joints' order are kept in the animation's ``extras``.
+    The ``extras`` of the animation keep ``valid``, the rate and the order of the joints.
 
     Raises:
-        HvrError: the joints form no tree, or one of them is never known.
+        HvrError: the joints are not one tree, or a joint is never known.
     """
     path = check_track(track, path, suffix=".glb", tree=True)
     rig = rig_track(track)
@@ -82,7 +82,7 @@ def _skin(buffer: GlbBuffer, rest: np.ndarray) -> dict:
 
 
 def _bones(buffer: GlbBuffer, rig: SkeletonRig, rest: np.ndarray) -> dict:
-    """The mesh: an octahedron from joint to joint, carried by the node it hangs from."""
+    """The mesh: an octahedron for each bone, skinned to the node at which the bone begins."""
     long = [k for k, p in enumerate(rig.parents) if p >= 0 and np.linalg.norm(rig.offsets[k]) > 1e-6]
     shapes = [_octahedron(rest[rig.parents[k]], rest[k]) for k in long]
     points = np.concatenate(shapes) if shapes else np.zeros((3, 3))
@@ -104,7 +104,7 @@ def _bones(buffer: GlbBuffer, rig: SkeletonRig, rest: np.ndarray) -> dict:
 
 
 def _octahedron(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(24, 3) corners of the 8 triangles of a spindle from ``a`` to ``b`` (3,)."""
+    """(24, 3) corners of the 8 triangles of an octahedron from ``a`` (3,) to ``b`` (3,)."""
     along = (b - a) / np.linalg.norm(b - a)
     side = np.cross(along, np.eye(3)[np.abs(along).argmin()])
     side /= np.linalg.norm(side)
@@ -138,10 +138,10 @@ def _animation(buffer: GlbBuffer, rig: SkeletonRig, track: SkeletonTrack) -> dic
 
 
 def read_skeleton_glb(path: str | Path) -> SkeletonTrack:
-    """Read what ``write_skeleton_glb`` wrote; bones have their median lengths.
+    """Read a file of ``write_skeleton_glb``; bones have their median lengths.
 
     Raises:
-        HvrError: missing, damaged, or another program's GLB.
+        HvrError: the file is missing, damaged, or of another program.
     """
     path = Path(path)
     try:
@@ -169,7 +169,7 @@ def read_skeleton_glb(path: str | Path) -> SkeletonTrack:
 def _posed(
     nodes: list[dict], offsets: np.ndarray, turns: np.ndarray, root: np.ndarray, extras: dict
 ) -> SkeletonTrack:
-    """The joints of K nodes with offsets (K, 3) and local turns (T, K, 3, 3), the root at (T, 3)."""
+    """The joints of K nodes with offsets (K, 3) and local rotations (T, K, 3, 3), the root at (T, 3)."""
     count = len(offsets)
     above = {child: k for k in range(count) for child in nodes[k].get("children", ())}
     parents = tuple(above.get(k, -1) for k in range(count))

@@ -1,8 +1,8 @@
-"""Rotations for a skeleton of which only the joints' places are known, as BVH and glTF want them.
+"""Rotations for a skeleton of which only joint positions are known, for BVH and glTF (docs/formats.md, 10).
 
-Every bone gets its median length over the clip. It turns by the least turn that lays it where it
-points, so nothing twists about itself; where several bones meet, the joint turns as they do together
-and each bone has a helper joint of no length for the rest. The rest pose is a T-pose by the joints' names.
+Every bone gets its median length over the clip, and the smallest rotation to its direction, so it does not
+twist. Where several bones begin at a joint, the joint rotates by their best common rotation, and each
+bone has a helper joint of no length for the rest. The rest pose is a T-pose by the names of the joints.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 
 from hvr_nb.formats.skeletons.track import SkeletonTrack, known_joints, tree_order
 
-HELPER = "__"  # a helper joint is called <joint>__<joint at the bone's end>
-_LITTLE = 1e-4  # weight of the parent's turn where the bones leave a joint's turn open
-# direction at rest of the bone that ends in a joint, of the person's left side; x left, y up, z forward
+HELPER = "__"  # a helper joint is named <joint>__<joint at the end of the bone>
+_LITTLE = 1e-4  # weight of the parent's rotation, for what the bones leave undetermined
+# direction at rest of the bone that ends in a joint of the left side; x left, y up, z forward
 _SIDE, _UP, _DOWN = (1.0, 0, 0), (0, 1.0, 0), (0, -1.0, 0)
-_REST = {  # those of SMPL's joints as on the project's body
+_REST = {  # for SMPL's joints as on the open body
     "hip": _SIDE, "knee": _DOWN, "ankle": _DOWN, "foot": (0.2, -0.3, 0.9), "big_toe": (0, -0.3, 1.0),
     "small_toe": (0.3, -0.3, 0.9), "heel": (0, -0.6, -0.5), "mid_hip": _DOWN, "spine": _UP, "thorax": _UP,
     "spine1": (0, 0.9, -0.44), "spine2": (0, 0.99, 0.15), "spine3": _UP, "neck": (0, 1.0, 0.09),
@@ -35,7 +35,7 @@ class SkeletonRig:
     parents: tuple[int, ...]  # K, -1 for the first
     offsets: np.ndarray  # (K, 3) from the parent at rest, metres; the root's is 0
     rotations: np.ndarray  # (T, K, 3, 3) local
-    root: np.ndarray  # (T, 3) place of the root, metres
+    root: np.ndarray  # (T, 3) position of the root, metres
 
 
 def rig_track(track: SkeletonTrack) -> SkeletonRig:
@@ -51,7 +51,7 @@ def rig_track(track: SkeletonTrack) -> SkeletonRig:
         * lengths[:, None]
     )
     names, above, offsets, world = [], [], [], []
-    place: dict[int, int] = {}  # joint -> node from which its children hang
+    place: dict[int, int] = {}  # joint -> node that is the parent of its children
 
     def node(name: str, parent: int, offset: np.ndarray, turned: np.ndarray) -> int:
         names.append(name)
@@ -95,7 +95,7 @@ def without_helpers(names: tuple[str, ...], parents: tuple[int, ...], offsets: n
 
 
 def joint_parents(kept: list[int], parents: tuple[int, ...]) -> tuple[int, ...]:
-    """Parents among the ``kept`` nodes, the others being passed over."""
+    """Parents of the ``kept`` nodes among themselves, skipping the others."""
     found = []
     for k in kept:
         p = parents[k]
@@ -106,7 +106,7 @@ def joint_parents(kept: list[int], parents: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _rest_direction(name: str, bones: np.ndarray) -> np.ndarray:
-    """(3,) unit vector of the bone that ends in a joint, by its name, else as in the first of (T, 3) bones."""
+    """(3,) unit vector of the bone that ends in a joint: by its name, or as in the first of (T, 3) bones."""
     side, plain = 1.0, name
     for start, sign in (("left_", 1.0), ("right_", -1.0)):
         if name.startswith(start):
@@ -117,7 +117,7 @@ def _rest_direction(name: str, bones: np.ndarray) -> np.ndarray:
 
 
 def _turn_bone(before: np.ndarray, rest: np.ndarray, bones: np.ndarray) -> np.ndarray:
-    """(T, 3, 3) ``before`` turned on by the least turn that lays the bone ``rest`` (3,) along ``bones`` (T, 3)."""
+    """(T, 3, 3) ``before``, then the smallest rotation of the bone ``rest`` (3,) to ``bones`` (T, 3)."""
     a, b = _unit(before @ rest), _unit(bones)
     cosine = (a * b).sum(1)
     axis = np.cross(a, b)
@@ -135,7 +135,7 @@ def _turn_bone(before: np.ndarray, rest: np.ndarray, bones: np.ndarray) -> np.nd
 
 
 def _turn_together(before: np.ndarray, rest: np.ndarray, bones: np.ndarray) -> np.ndarray:
-    """(T, 3, 3) turns that lay several bones at rest (N, 3) as near as can be to (T, N, 3); Kabsch 1976."""
+    """(T, 3, 3) best rotations of several bones at rest (N, 3) to ``bones`` (T, N, 3); Kabsch 1976."""
     both = np.einsum("tni,nj->tij", bones, rest) + _LITTLE * before
     u, _, vt = np.linalg.svd(both)
     u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]

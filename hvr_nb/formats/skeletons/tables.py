@@ -1,7 +1,7 @@
-"""Skeletons as tables: CSV for spreadsheets, TRC for OpenSim and its relatives.
+"""Skeletons as tables: CSV for spreadsheets, TRC for OpenSim and similar programs (docs/formats.md, 10).
 
-The CSV has a line a frame and joint, so it also says which joint hangs from which. TRC knows places of
-markers only; frames without the person are empty in it.
+The CSV has one line for each frame and joint, with the parent of the joint. TRC has positions of markers
+only; frames without the person are empty.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from hvr_nb.store.atomic_files import atomic
 from hvr_nb.types import HvrError
 
 CSV_COLUMNS = ("frame", "time_s", "joint", "parent", "x_m", "y_m", "z_m", "valid")
-SINGLE_FPS = 30.0  # of a CSV of one frame, whose times say nothing
-_UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}  # of TRC files, in metres
+SINGLE_FPS = 30.0  # assumed for a CSV with a single frame
+_UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}  # units of TRC files in metres
 
 
 def write_skeleton_csv(path: str | Path, track: SkeletonTrack) -> Path:
-    """Write a line for each joint (T, J, 3) of each frame: metres to the tenth of a micrometre; returns ``path``."""
+    """Write one line for each joint (T, J, 3) and frame, metres with seven decimals; returns ``path``."""
     path = check_track(track, path, suffix=".csv")
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
@@ -38,16 +38,16 @@ def write_skeleton_csv(path: str | Path, track: SkeletonTrack) -> Path:
 
 
 def read_skeleton_csv(path: str | Path) -> SkeletonTrack:
-    """Read what ``write_skeleton_csv`` wrote.
+    """Read a file of ``write_skeleton_csv``.
 
     Raises:
-        HvrError: missing, or not such a table.
+        HvrError: the file is missing, or is not such a table.
     """
     path = Path(path)
     rows = list(csv.DictReader(io.StringIO(_text(path))))
     if not rows or set(CSV_COLUMNS) - set(rows[0]):
         raise HvrError(
-            f"{path} has not the columns {', '.join(CSV_COLUMNS)}; write it with write_skeleton_csv"
+            f"{path} does not have the columns {', '.join(CSV_COLUMNS)}; write it with write_skeleton_csv"
         )
     names = list(dict.fromkeys(row["joint"] for row in rows))
     try:
@@ -86,12 +86,12 @@ def write_skeleton_trc(path: str | Path, track: SkeletonTrack) -> Path:
 
 
 def read_skeleton_trc(path: str | Path) -> SkeletonTrack:
-    """Read the markers of a TRC file in metres; empty cells are NaN, a frame without any is not valid.
+    """Read the markers of a TRC file in metres; empty cells are NaN, frames without markers are not valid.
 
-    TRC does not say which marker hangs from which: all parents are -1. Axes stay as they are.
+    TRC has no skeleton, so all parents are -1. Axes stay as they are.
 
     Raises:
-        HvrError: missing, or not a TRC file.
+        HvrError: the file is missing, or is not a TRC file.
     """
     path = Path(path)
     lines = _text(path).splitlines()
@@ -115,7 +115,7 @@ def read_skeleton_trc(path: str | Path) -> SkeletonTrack:
 
 
 def _increasing(times: np.ndarray) -> np.ndarray | None:
-    """Times (T,) that can be true; None otherwise, so that the rate decides."""
+    """Times (T,) if they increase; otherwise None, and the rate of the file is used."""
     return times if np.isfinite(times).all() and (np.diff(times) > 0).all() else None
 
 

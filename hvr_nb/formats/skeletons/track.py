@@ -1,6 +1,6 @@
-"""A 3D skeleton through time, and the npz file that holds all of it (specs/pose3d_pamir.md A17).
+"""A 3D skeleton over time, and the npz file with all of its fields (docs/formats.md, 10).
 
-The other ``skeleton_*`` modules write the same track as CSV, TRC, BVH and GLB.
+The other modules of this folder write the same track as CSV, TRC, BVH and GLB.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from hvr_nb.types import HvrError
 
 @dataclass(frozen=True)
 class SkeletonTrack:
-    """J joints over T frames; which joint hangs from which may be unknown (all parents -1)."""
+    """J joints over T frames; the tree may be unknown (all parents -1)."""
 
     joints: np.ndarray  # (T, J, 3) metres, world axes, Y up; NaN where not known
     names: tuple[str, ...]  # J
     parents: tuple[int, ...]  # J, -1 for a root
-    fps: float  # frames per second, in the mean
+    fps: float  # mean number of frames per second
     valid: np.ndarray  # (T,) bool, False where the person was not seen
     times: np.ndarray | None = field(default=None, kw_only=True)  # (T,) seconds, where the rate varies
 
@@ -39,13 +39,13 @@ class SkeletonTrack:
 
 
 def check_track(track: SkeletonTrack, path: str | Path, *, suffix: str, tree: bool = False) -> Path:
-    """The path, if the track (joints (T, J, 3)) makes sense and the file's name ends in ``suffix``.
+    """The path, if the track (joints (T, J, 3)) is consistent and the file's name ends in ``suffix``.
 
     Args:
-        tree: whether the joints must hang together in one tree.
+        tree: whether the joints must be one tree.
 
     Raises:
-        HvrError: saying what is wrong.
+        HvrError: something is wrong; the message says what.
     """
     path, joints = Path(path), np.asarray(track.joints)
     if path.suffix.lower() != suffix:
@@ -72,10 +72,10 @@ def check_track(track: SkeletonTrack, path: str | Path, *, suffix: str, tree: bo
 
 
 def tree_order(parents: tuple[int, ...]) -> list[int]:
-    """Joint indices, every one after its parent and directly before its own children's chains.
+    """Indices of the joints in depth-first order: each after its parent, followed by its descendants.
 
     Raises:
-        HvrError: there is not one root from which all joints hang.
+        HvrError: the joints are not one tree.
     """
     children: dict[int, list[int]] = {}
     for j, p in enumerate(parents):
@@ -92,7 +92,7 @@ def tree_order(parents: tuple[int, ...]) -> list[int]:
 
 
 def known_joints(track: SkeletonTrack) -> np.ndarray:
-    """(T, J, 3) the joints with what is not known interpolated in time, and held at both ends.
+    """(T, J, 3) joints; unknown positions are interpolated in time, and kept constant at both ends.
 
     Raises:
         HvrError: a joint is never known.
@@ -111,17 +111,17 @@ def known_joints(track: SkeletonTrack) -> np.ndarray:
 
 
 def write_skeleton_npz(path: str | Path, track: SkeletonTrack) -> Path:
-    """Write everything of a track as npz (joints, names, parents, fps, valid, times); returns ``path``."""
+    """Write all fields of a track as npz (joints, names, parents, fps, valid, times); returns ``path``."""
     path = check_track(track, path, suffix=".npz")
     write_npz(path, track, {"kind": "skeleton", "unit": "m", "up": "y"})
     return path
 
 
 def read_skeleton_npz(path: str | Path) -> SkeletonTrack:
-    """Read what ``write_skeleton_npz`` wrote.
+    """Read a file of ``write_skeleton_npz``.
 
     Raises:
-        HvrError: missing, damaged or something else.
+        HvrError: the file is missing, damaged or something else.
     """
     remedy = "write the skeleton again with write_skeleton_npz"
     track, _ = read_npz(Path(path), SkeletonTrack, remedy=remedy)
