@@ -93,6 +93,6 @@ def _counted_from(theirs: np.ndarray, ours: np.ndarray, film_frames: int) -> tup
 
 def _none_fits(pictures: list[str], names: list[str]) -> str:
     return (
-        f"none of the pictures {pictures[0]} to {pictures[-1]} is one of the clip's frames {names[0]} to "
-        f"{names[-1]}; make the joints from the same film"
+        f"pictures {pictures[0]} to {pictures[-1]} are none of the clip's frames {names[0]} to {names[-1]}; "
+        "make the joints from the same film"
     )

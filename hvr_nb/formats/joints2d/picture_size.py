@@ -55,7 +55,7 @@ def pixels_of_clip(
     if abs(shape - 1) > _SAME_SHAPE:
         raise HvrError(
             f"the joints were found in pictures of {theirs[0]}x{theirs[1]}, the clip's are "
-            f"{size[0]}x{size[1]}, of another shape; make them from the same film, neither cropped nor rotated"
+            f"{size[0]}x{size[1]}, of another shape; make them from the same film, not cropped or rotated"
         )
     if _outside(points, theirs) > _MOST_OUTSIDE:
         reach = " x ".join(f"{x:.0f}" for x in np.quantile(points, 0.98, axis=0))
