@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import base64
-import html
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from hvr_nb.drawing import pictures
-from hvr_nb.report.pages import fill
 from hvr_nb.store.atomic_files import atomic
 from hvr_nb.types import Body, HvrError, check_fps
+from hvr_nb.viewing.templates import fill_template
 
 # the 3D page asks for the time once it is ready, and follows the player's messages
 _FOLLOW = """
@@ -59,12 +57,12 @@ def write_player(
     ]
     film = {"fps": float(fps), "names": list(names) or [str(i) for i in range(count)], "panels": panels}
     scene = _scene(body, model, count, fps) if body is not None else ""
-    page = fill(
+    page = fill_template(
         "player.html",
-        title=html.escape(title or path.stem),
-        note=html.escape(note),
-        film=_inside_script(film),
-        scene=_inside_script(scene),
+        title=title or path.stem,
+        note=note,
+        film=film,
+        scene=scene,
     )
     with atomic(path) as partial:
         partial.write_text(page, encoding="utf-8")
@@ -74,11 +72,6 @@ def write_player(
 def _packed(image: np.ndarray, max_side: int, quality: int) -> str:
     small = pictures.resized(pictures.as_rgb(image), max_side=max_side)
     return base64.b64encode(pictures.encode_jpeg(small, quality=quality)).decode()
-
-
-def _inside_script(value) -> str:
-    """JSON that may stand inside a script element."""
-    return json.dumps(value).replace("<", "\\u003c")
 
 
 def _scene(body: Body, model, count: int, fps: float) -> str:

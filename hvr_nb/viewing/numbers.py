@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from hvr_nb.drawing import pictures, plots
 from hvr_nb.types import HvrError
+from hvr_nb.viewing.templates import fill_template
 
 
 def show_numbers(numbers: Mapping[str, object], *, plot: Sequence[str] = (), title: str = "") -> None:
@@ -27,14 +27,11 @@ def show_numbers(numbers: Mapping[str, object], *, plot: Sequence[str] = (), tit
 
 def table(numbers: Mapping[str, object], *, title: str = "") -> str:
     """An HTML table: name, value, unit; a series (T,) as mean and range."""
-    rows = "".join(
-        f'<tr><td style="text-align:left">{html.escape(name.replace("_", " "))}</td>'
-        f'<td>{html.escape(written(value))}</td><td style="text-align:left">'
-        f"{html.escape(plots.unit_of(name))}</td></tr>"
+    rows = [
+        {"name": name.replace("_", " "), "value": written(value), "unit": plots.unit_of(name)}
         for name, value in numbers.items()
-    )
-    caption = f"<caption>{html.escape(title)}</caption>" if title else ""
-    return f"<table>{caption}<tbody>{rows}</tbody></table>"
+    ]
+    return fill_template("numbers.html", rows=rows, title=title, explained=False)
 
 
 def written(value: object) -> str:
@@ -44,7 +41,7 @@ def written(value: object) -> str:
     array = np.asarray(value, float).ravel()
     known = array[np.isfinite(array)]
     if np.ndim(value) == 0:
-        return f"{array[0]:.4g}"
+        return f"{array[0]:.4g}" if abs(array[0]) < 1e5 else f"{array[0]:.0f}"
     if not len(known):
         return "no values"
     return f"mean {known.mean():.4g}, {known.min():.4g} to {known.max():.4g}, {len(array)} values"

@@ -111,6 +111,23 @@ def test_report_shows_numbers_with_units_and_says_synthetic(tmp_path):
     assert "synthetic" not in real
 
 
+def test_what_is_put_into_a_page_cannot_become_a_part_of_it(tmp_path):
+    bad = '"><script>alert(1)</script>'
+    section = Section(
+        bad,
+        text=bad,
+        pictures={bad: film()[0]},
+        numbers={bad: bad},
+        series={bad: [0.0, 1.0]},
+        facts={bad: bad},
+        links={bad: bad},
+    )
+    words, text = check_page(write_report(tmp_path / "r.html", [section], title=bad, intro=bad))
+    assert "<script" not in text and words.count("alert(1)") >= 9
+    path = write_player(tmp_path / "p.html", {bad: film()}, fps=5, title=bad, note=bad)
+    assert check_page(path)[1].count("<script") == 3  # the player's own
+
+
 def test_plot_has_gaps_and_right_ends():
     plot = svg_plot("iou", [0.0, 1.0, np.nan, 0.5], width=164, height=142)
     path = re.search(r'class="curve" d="(.*?)"', plot).group(1)
