@@ -27,7 +27,7 @@ def read_doll(folder, *, device="auto"):
 
 @pytest.fixture
 def clip(tmp_path, monkeypatch):
-    monkeypatch.setattr("hvr_nb.methods.method", {"doll": SimpleNamespace(load=read_doll)}.__getitem__)
+    monkeypatch.setattr("hvr_nb.method", {"doll": SimpleNamespace(load=read_doll)}.__getitem__)
     clip = whole(tmp_path / "clip")
     clip.avatar_folder("doll").mkdir(parents=True)
     return clip
