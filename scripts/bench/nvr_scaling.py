@@ -1,4 +1,4 @@
-"""How a step and a picture of the radiance field grow with picture size, frames and grid levels.
+"""Time of a step and of a picture of the radiance field by picture size, frames and grid levels.
 
 One quantity is changed at a time on the synthetic subject with its true body and silhouettes. Ends
 with one line of name=value pairs.
@@ -72,8 +72,8 @@ def main() -> None:
             )
         row = done[case]
         print(
-            f"{case.size:6d} {case.frames:6d} {case.levels:6d} {row['step_ms']:9.1f} {row['render_ms']:10.0f} "
-            f"{100 * row['live']:17.0f} %",
+            f"{case.size:6d} {case.frames:6d} {case.levels:6d} {row['step_ms']:9.1f} "
+            f"{row['render_ms']:10.0f} {100 * row['live']:17.0f} %",
             flush=True,
         )
         line |= {f"{name}_{key}": row[key] for key in ("step_ms", "render_ms")}

@@ -36,7 +36,7 @@ COCO_OF = {"RHip": 12, "RKnee": 14, "RAnkle": 16, "LHip": 11, "LKnee": 13, "LAnk
 
 
 def on_motion(folder: Path, clips: int, weights: Path | None) -> dict[str, float]:
-    """Held-out subjects before random cameras: noise, none, no camera known, limb groups hidden."""
+    """Held-out subjects before random cameras: with noise, exact, without a camera, with hidden limbs."""
     held = [path for path in motion_files(folder) if subject_of(path) in HELD_OUT]
     bank, row = load_bank(held), {}
     noisy = draw_takes(bank, seed=SEED, count=clips)
@@ -55,7 +55,7 @@ def on_motion(folder: Path, clips: int, weights: Path | None) -> dict[str, float
     def half_second(fps: float) -> slice:
         return slice(HIDDEN_FROM, HIDDEN_FROM + round(0.5 * fps))
 
-    seen = [take for take in seen if (take.points[..., 2] > 0).mean() > 0.9]  # in the picture, that is
+    seen = [take for take in seen if (take.points[..., 2] > 0).mean() > 0.9]  # people inside the picture
     whole = judge(seen, weights=weights, rows=half_second)["mpjpe"]
     for group, joints in LIMB_GROUPS.items():
 
@@ -98,7 +98,7 @@ def on_film(folder: Path, name: str, weights: Path | None) -> dict[str, float]:
 
 
 def _against(joints: np.ndarray, true: np.ndarray, label: str) -> dict[str, float]:
-    """Mid-hip aligned and similarity aligned error, and jitter relative to the truth's."""
+    """Errors after aligning mid-hips and after a similarity, and jitter relative to that of the truth."""
     both = [centred(joints), centred(true)]
     return {
         f"mpjpe{label}": mpjpe(*both, root=None),
@@ -108,7 +108,7 @@ def _against(joints: np.ndarray, true: np.ndarray, label: str) -> dict[str, floa
 
 
 def seconds_for(frames: int, weights: Path | None) -> float:
-    """Wall seconds to lift a clip with camera and mirror image."""
+    """Seconds (wall clock) to lift a clip with a camera and the mirrored pass."""
     points = np.random.default_rng(0).uniform(200, 400, (frames, 17, 3))
     points[..., 2] = 1.0
     camera = default_camera(640, 480)

@@ -1,6 +1,6 @@
 """The chain on real footage (HVR_SHARED_DATA or ../shared/data): the figures of docs/benchmarks.md.
 
-Every video runs whole, every fourth frame held out; one that fails is reported and the rest goes on.
+Every video runs as a whole, with every fourth frame held out. A failure is reported, and the others go on.
 Where triangulated joints exist (pose2sim_balancing) the body is compared with them. Ends with one
 line of name=value pairs.
 """
@@ -50,7 +50,7 @@ def read_trc(path: Path) -> dict[str, np.ndarray]:
 
 
 def per_joint(joints: np.ndarray, true: np.ndarray) -> str:
-    """Each marker's mean error, mm, hips aligned / after each frame's best similarity; joints (T, 12, 3) metres."""
+    """Mean error of each marker, mm, hips aligned / after a similarity; joints (T, 12, 3) metres."""
     aligned = [similarity(a, b) for a, b in zip(joints, true, strict=True)]
     fitted = np.stack([s * a @ R.T + t for a, (s, R, t) in zip(joints, aligned, strict=True)])
     rows = [
@@ -65,7 +65,7 @@ def centred(x: np.ndarray) -> np.ndarray:
 
 
 def against_markers(clip: Clip, folder: Path, camera: str) -> dict[str, float]:
-    """MPJPE (mid-hip aligned) and PA-MPJPE of twelve joints against the triangulated ones, mm; prints each joint's."""
+    """MPJPE (mid-hip aligned) and PA-MPJPE, mm, of twelve joints against triangulated ones; prints each."""
     markers = read_trc(next(folder.glob("*.trc")))
     calibration = tomllib.loads((folder / "Calib_qualisys.toml").read_text())[camera]
     turn = Rotation.from_rotvec(calibration["rotation"]).as_matrix()

@@ -1,8 +1,7 @@
 """Synthetic subjects: the clothed mesh of method "selfrecon" against the true one, frame by frame.
 
-Three studies: with the true body and silhouettes; with the true normal maps too; and with everything estimated
-from the video alone. Ends
-with one line of name=value pairs, means over the subjects.
+Three studies: with the true body and silhouettes; with the true normal maps too; and with everything
+estimated from the video alone. Ends with one line of name=value pairs, means over the subjects.
 """
 
 from __future__ import annotations
@@ -42,8 +41,8 @@ from scripts.bench.synthetic import true_clip
 
 SWING = np.radians(30)  # of each leg, forwards and backwards
 OFF = 0.002  # metres off the mesh, where the third direction of its Jacobian is measured
-FINE = 3  # points of the subject that a camera sees, along each side of a pixel
-LOOSE = 0.1  # looseness from which on a vertex is loose: the skirt, and what of the body is bound as it is
+FINE = 3  # points of the subject per side of a pixel
+LOOSE = 0.1  # looseness from which a vertex is loose: the skirt, and the part of the body bound like it
 
 
 def compare(avatar, truth, subject, frames, *, align: bool) -> dict[str, float]:
@@ -98,11 +97,12 @@ def smallest_jacobian(avatar) -> tuple[float, float]:
 
 
 def texture_psnr(avatar, clip, truth, subject, *, size: int = 1024) -> dict[str, float]:
-    """The baked texture against the subject's painted colours under its lamp, on texels that some frame shows.
+    """PSNR of the baked texture against the subject's painted colours under its lamp, on seen texels.
 
-    A texel's truth is the nearest point of the subject that the camera sees in the frame that shows the texel
-    best: the film's light is in the texture, and what lies beneath a hem or the hair is not what was filmed.
-    Texels that no frame shows are compared with the nearest outer point in the frame they face most.
+    The truth of a texel is the nearest point of the subject that the camera sees in the frame that shows the
+    texel best, because the texture contains the light of the film, and the surface beneath a hem or the hair
+    was not filmed. Texels that no frame shows are compared with the nearest outer point in the frame that
+    they face most.
     """
     texture = avatar_texture(avatar, clip.frames, clip.masks, size=size)
     texels = find_texels(texture.uv, texture.uv_faces, size)
@@ -117,7 +117,7 @@ def texture_psnr(avatar, clip, truth, subject, *, size: int = 1024) -> dict[str,
 
 
 def best_frames(meshes, texels, clip, camera) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) frame in which each texel faces the camera most, of those that show it; (N,) bool, whether any does."""
+    """(N,) frame that shows a texel and in which it faces the camera most; (N,) bool: whether there is one."""
     best, shown = np.full(len(texels.flat), -1.0), np.zeros(len(texels.flat), bool)
     frame = np.zeros(len(best), int)
     for k, mesh in enumerate(meshes):
@@ -148,12 +148,12 @@ def true_colours(meshes, texels, frame, shown, subject, body, camera) -> np.ndar
 
 
 def place(mesh, texels, at) -> np.ndarray:
-    """(M, 3) where texels ``at`` (M,) of a posed mesh are, metres."""
+    """(M, 3) positions of the texels ``at`` (M,) on a posed mesh, metres."""
     return on_surface(mesh.vertices, mesh.faces, texels.face[at], texels.bary[at])
 
 
 def painted(subject, vertices, face, bary) -> np.ndarray:
-    """(M, 3) the subject's colours, 0..255, under its lamp at places of its posed faces."""
+    """(M, 3) colours, 0..255, of the subject under its lamp at points of its posed faces."""
     normal = on_surface(vertex_normals(vertices, subject.faces), subject.faces, face, bary)
     lit = shading(normal / np.linalg.norm(normal, axis=1, keepdims=True))
     return sample(subject.texture, np.einsum("nkc,nk->nc", subject.uv[face], bary)) * lit[:, None]
@@ -167,7 +167,7 @@ def true_normals(clip) -> Normals:
 
 
 def measure(clip, *, align: bool, pictures: Path) -> dict[str, float]:
-    """Reconstruct a clip's person and compare with the truth."""
+    """Reconstruct the person of a clip, and compare with the truth."""
     start = time.perf_counter()
     avatar = selfrecon.reconstruct(clip)
     row = {"seconds": time.perf_counter() - start}

@@ -1,7 +1,7 @@
 """Synthetic subjects at full quality, against exact truth: the figures of docs/benchmarks.md.
 
-Two studies for every subject: the whole chain on the video alone, and the avatar trained with the
-true body and silhouettes (what the field itself can do). Ends with one line of name=value pairs.
+Two studies for every subject: the whole chain on the video alone, and the avatar trained with the true body
+and silhouettes, which measures the field alone. Ends with one line of name=value pairs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hvr_nb.types import Keypoints, Masks
 
 
 def true_clip(folder: Path, source: Path) -> Clip:
-    """A clip whose keypoints, masks and body are the truth's (labelled so)."""
+    """A clip whose keypoints, masks and body are the truth (and labelled as such)."""
     video = read_video(source / "video.mp4")
     clip = Clip.create(
         folder,

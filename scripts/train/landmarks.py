@@ -1,10 +1,10 @@
-"""Measure where the detector's landmarks sit on the body: hvr_nb/assets/landmark_offsets.npz.
+"""Measure the detector's landmarks on the body: hvr_nb/assets/landmark_offsets.npz (docs/body.md, 3).
 
 Usage: python -m scripts.train.landmarks --cache FOLDER [--motions FOLDER] [--clips 40]
 
-Synthetic people (seeds from 100, all outfits) turn, walk and repeat motion-capture clips before
-the camera; the detector looks at the films; every landmark is written as a mixture of joints plus
-local offsets that best explains all its rays. Only these averages are kept.
+Synthetic people (seeds from 100, all outfits) turn, walk and repeat motion-capture clips before the camera,
+and the detector runs on the films. Each landmark becomes the mixture of joints plus local offsets that
+best explains all its rays. Only these averages are kept.
 """
 
 import argparse
@@ -24,12 +24,12 @@ from hvr_nb.subject.motion import rotating_motion, subject_camera, walking_motio
 from hvr_nb.types import Body, HvrError
 
 FIRST_SEED, FRAMES, SIZE, FPS = 100, 32, 384, 30.0
-REDUNDANT = ("eye_inner", "eye_outer", "mouth")  # say what nose, eyes and ears say already
+REDUNDANT = ("eye_inner", "eye_outer", "mouth")  # add nothing to nose, eyes and ears
 RIDGE = 0.15  # pull of the offsets to zero, metres^-1 against residuals in units of 2 cm
 
 
 def parts_of(name: str) -> tuple[list[int], list[int]]:
-    """Joints a landmark may mix, the first being its own, and joints whose turn carries its offset."""
+    """Joints that a landmark may mix, its own first, and joints that its offset rotates with."""
     right = int("right" in name)
     for key, joint in {
         "shoulder": 16,

@@ -1,9 +1,9 @@
-"""Learn hvr_nb/assets/pose_prior.npz from motion capture: a Student-t density over poses.
+"""Learn hvr_nb/assets/pose_prior.npz from motion capture: a Student-t density (docs/body.md, 5).
 
 Usage: python -m scripts.train.pose_prior [folder of motion .npz] [output .npz]
 
-Every clip counts alike, left and right are mirrored, and only the mean and the whitening matrix
-of the density are kept: no motion can be read back from the asset.
+Long clips count by the square root of their length, and left and right are mirrored. Only the mean and the
+whitening matrix of the density are kept, so no motion can be recovered from the asset.
 """
 
 import sys
@@ -19,17 +19,17 @@ from hvr_nb.store.places import ROOT
 MIRROR = [0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22]
 STEP = 6  # frames between samples: 10 a second of 60
 DOF = 8.0
-FLOOR = 0.06  # standard deviation added to every entry: what the capture cannot be trusted with
+FLOOR = 0.06  # standard deviation added to every entry, for errors of the motion capture
 
 
 def samples(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Poses (N, 24, 3) of every clip and their mirror images, and weights (N,) equal per clip."""
+    """Poses (N, 24, 3) of all clips and their mirror images, and their weights (N,)."""
     poses, weights = [], []
     for path in sorted(folder.glob("*.npz")):
         with np.load(path, allow_pickle=False) as file:
             clip = file["poses"][::STEP].reshape(-1, 24, 3)
         poses.append(clip)
-        weights.append(np.full(len(clip), len(clip) ** -0.5))  # long clips count more, but not in full
+        weights.append(np.full(len(clip), len(clip) ** -0.5))  # a clip counts by the root of its length
     poses, weights = np.concatenate(poses), np.concatenate(weights)
     return (np.concatenate([poses, poses[:, MIRROR] * [1, -1, -1]]), np.concatenate([weights, weights]))
 

@@ -31,7 +31,7 @@ def scene(data):
 
 
 def test_tables_have_the_described_sizes():
-    """The table and the reference counters of specs/nvr.md 3.1 and 3.6."""
+    """The table and the counts of docs/field.md, 11.1."""
     sizes = ReferenceSizes()
     assert [p.table for p in sizes.parts[::2]] == [1048583, 262147, 32771]
     assert sizes.parts[0].resolutions == [

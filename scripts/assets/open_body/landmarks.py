@@ -1,7 +1,7 @@
-"""Landmarks of the face, fingers and feet, and the vertex numbers they must have (specs/body.md 2.7).
+"""Landmarks of face, fingers and feet, and the vertex numbers they must have (docs/body.md, 6, step 6).
 
-smplx reads 21 vertices by number for its extra joints; keeping those numbers makes its 45 joints
-and its BODY_25 and COCO mappings right for the open body too.
+smplx reads 21 vertices by number for its extra joints. With the same numbers its 45 joints and its BODY_25
+and COCO mappings are right for the open body too.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def find_landmarks(
 
 
 def _on(pairs: np.ndarray, ids: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions in ``ids`` and points of the vertices a bone holds by more than half."""
+    """Indices into ``ids`` and positions of the vertices whose weight for a bone is more than half."""
     held = np.flatnonzero(np.isin(ids, pairs[pairs[:, 1] > 0.5, 0].astype(int)))
     return held, vertices[held]
 
@@ -89,7 +89,7 @@ def mirror_of_final(order: np.ndarray, mirror: np.ndarray) -> np.ndarray:
 
 
 def region_factor(weights: np.ndarray) -> np.ndarray:
-    """(V,) importance in the simplification by the joint that owns the vertex (specs/body.md 2.6)."""
+    """(V,) importance in the simplification, by the strongest joint (docs/body.md, 6, step 5)."""
     factor = np.full(24, 4.0)
     factor[15] = 2.2
     for joint in (20, 22):

@@ -1,7 +1,7 @@
-"""What is learnt from the sampled bodies: shape space, joint regressor, pose correctives.
+"""Shape space, joint regressor and pose correctives, learned from bodies (docs/body.md, 6, steps 7 to 9).
 
-specs/body.md 2.8-2.10; Loper et al., "SMPL", 2015, for the roles of the three; Mancewicz et al.,
-"Delta Mush: smoothing deformations while preserving detail", 2014, for the corrective's target.
+Loper et al., "SMPL", 2015, for the three; Mancewicz et al., "Delta Mush: smoothing deformations while
+preserving detail", 2014, for the target of the correctives.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ ARMS = (13, 16, 18, 20, 22)  # bones along x; all others run along y
 
 
 def shape_space(samples: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Principal shapes of bodies (N, V, 3): mean (V, 3), directions (V, 3, count), explained (count,).
+    """Principal components of bodies (N, V, 3): mean (V, 3), directions (V, 3, count), explained (count,).
 
-    Directions are scaled by the standard deviation, so coefficients are about N(0, 1). The first
-    falls with stature; in the others the largest entry is positive.
+    Directions are scaled by the standard deviation, so coefficients are about N(0, 1). The first one
+    decreases with stature; in the others the largest entry is positive.
     """
     mean = samples.mean(0)
     flat = (samples - mean).reshape(len(samples), -1)
@@ -43,7 +43,7 @@ def shape_space(samples: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray
 
 
 def joint_regressor(samples, joints, weights, mirror) -> np.ndarray:
-    """(24, V) non-negative rows that sum to 1 (specs/body.md 2.9).
+    """(24, V) joint regressor with non-negative rows that sum to 1 (docs/body.md, 6, step 8).
 
     Args:
         samples: (N, V, 3) symmetric T-posed bodies. joints: (N, 24, 3) their joints, metres.
@@ -71,7 +71,7 @@ def joint_regressor(samples, joints, weights, mirror) -> np.ndarray:
 
 
 class DeltaMush:
-    """Smooth a posed mesh and put the rest pose's detail back in local frames."""
+    """Delta mush: smooths a posed mesh, and adds the detail of the rest pose in local frames."""
 
     def __init__(self, rest: np.ndarray, faces: np.ndarray):
         """Learn the detail of ``rest`` (V, 3) with triangles ``faces`` (F, 3)."""
@@ -106,13 +106,13 @@ class DeltaMush:
         return np.stack([t, np.cross(n, t), n], -1)
 
     def __call__(self, v: np.ndarray) -> np.ndarray:
-        """The deformer's result for a skinned pose (V, 3)."""
+        """Delta mush of a skinned pose (V, 3)."""
         smooth = self._smooth(v)
         return smooth + np.einsum("nij,nj->ni", self._frames(smooth), self.detail)
 
 
 def _single_joint(rotation, joint, joints) -> np.ndarray:
-    """(24, 3, 4) rest-relative transforms when only ``joint`` turns."""
+    """(24, 3, 4) transforms relative to the rest pose, where only ``joint`` rotates."""
     below = {joint}
     for k in range(joint + 1, 24):
         if PARENTS[k] in below:
@@ -124,7 +124,7 @@ def _single_joint(rotation, joint, joints) -> np.ndarray:
 
 
 def pose_correctives(rest, faces, weights, joints, mirror, *, seed: int) -> np.ndarray:
-    """(V, 3, 207) offsets per entry of R - I that bring skinning near delta mush (2.10).
+    """(V, 3, 207) offsets per entry of R - I that bring skinning near delta mush (docs/body.md, 6, step 9).
 
     Args:
         rest: (V, 3) symmetric template. joints: (24, 3) its joints, metres.

@@ -1,7 +1,7 @@
 """MakeHuman's 163-bone rig: heads, the T-pose of any shape, and its reduction to 24 SMPL joints.
 
 Bone rotations are written about world axes, so no bone frames are needed:
-``G_b = D_b G_parent``, ``p_b = p_parent + G_parent (h_b - h_parent)`` (specs/body.md 2.3-2.5).
+``G_b = D_b G_parent``, ``p_b = p_parent + G_parent (h_b - h_parent)`` (docs/body.md, 6, steps 3 and 4).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from scipy.spatial.transform import Rotation
 
 from scripts.assets.open_body.source import Base
 
-CLAVICLE, SHOULDER = 3.0, 4.0  # degrees the girdle is lifted in the T-pose
-THIGH, SHANK, FOOT_YAW = 3.5, -0.5, 8.0  # degrees outwards of the leg segments and the feet
+CLAVICLE, SHOULDER = 3.0, 4.0  # degrees by which the shoulder girdle is lifted in the T-pose
+THIGH, SHANK, FOOT_YAW = 3.5, -0.5, 8.0  # degrees by which leg segments and feet point outwards
 MIN_WEIGHT, MAX_INFLUENCES = 2e-3, 6
-# SMPL joint -> the bones whose mean head it is; ".L" is exchanged for the right side
+# SMPL joint -> the bones whose heads it is the mean of; ".L" is replaced for the right side
 JOINT_BONES = {
     0: ("spine05",),
     1: ("upperleg01.L",),
@@ -35,7 +35,7 @@ JOINT_BONES = {
 }
 PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
 MIRROR_JOINT = (0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22)
-# bone name prefix -> SMPL joint that takes its skin weight (first match wins, the rest is head)
+# prefix of a bone's name -> SMPL joint that takes its weights (the first match; all others go to the head)
 WEIGHT_RULES = (
     ("root", 0), ("spine05", 0), ("pelvis", 0), ("upperleg", 1), ("lowerleg", 4), ("foot", 7),
     ("toe", 10), ("spine04", 3), ("spine03", 6), ("spine0", 9), ("breast", 9), ("clavicle", 13),
@@ -78,7 +78,7 @@ def joints_of(points: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def smpl_weights(base: Base, count: int) -> np.ndarray:
-    """(count, 24) skin weights of base vertices: bone columns summed, small ones dropped (2.5)."""
+    """(count, 24) blend weights of base vertices: sums of bone columns, without small ones."""
     out = np.zeros((count, 24))
     for bone, pairs in base.weights.items():
         joint = next((j for prefix, j in WEIGHT_RULES if bone.startswith(prefix)), 15)
@@ -111,7 +111,7 @@ def _turn(axis: str, degrees: float) -> np.ndarray:
 
 
 def _aim(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The smallest rotation taking direction ``source`` to direction ``target``."""
+    """The smallest rotation of the direction ``source`` to ``target``."""
     a, b = source / np.linalg.norm(source), target / np.linalg.norm(target)
     axis = np.cross(a, b)
     sine = np.linalg.norm(axis)
@@ -121,13 +121,13 @@ def _aim(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def _twist_x(direction: np.ndarray, goal: float) -> float:
-    """Degrees about X that bring ``direction``'s angle in the (z, y) plane to ``goal`` degrees."""
+    """Degrees about X that bring the angle of ``direction`` in the (z, y) plane to ``goal`` degrees."""
     now = np.degrees(np.arctan2(direction[1], direction[2]))
-    return -((goal - now + 180) % 360 - 180)  # a turn about +X lowers the (z, y) angle
+    return -((goal - now + 180) % 360 - 180)  # a rotation about +X lowers the (z, y) angle
 
 
 def _arm(heads: dict, side: str, turned: dict) -> dict[str, np.ndarray]:
-    """World-axis turns D_b of one arm's bones in the T-pose; ``turned`` holds G of the shoulder."""
+    """Rotations D_b of the bones of one arm about world axes in the T-pose; ``turned``: the shoulder's G."""
     sign = 1.0 if side == "L" else -1.0
     goal = np.array([sign, 0, 0])
     h = {
@@ -144,7 +144,7 @@ def _arm(heads: dict, side: str, turned: dict) -> dict[str, np.ndarray]:
     hand = _aim(g @ ((h["finger3-1"] + h["finger4-1"]) / 2 - h["wrist"]), goal)
     palm = _twist_x(hand @ g @ (h["finger2-1"] - h["finger5-1"]), 0.0)
     first, rest = _turn("x", 0.6 * palm), _turn("x", 0.4 * palm)
-    # The wrist is re-aimed after the forearm's share of the twist, so that the hand ends on X.
+    # the wrist is aimed again after the forearm's share of the twist, so that the hand points along X
     wrist = rest @ _aim(first @ g @ ((h["finger3-1"] + h["finger4-1"]) / 2 - h["wrist"]), goal)
     return {
         f"upperarm01.{side}": half @ upper,
@@ -156,7 +156,7 @@ def _arm(heads: dict, side: str, turned: dict) -> dict[str, np.ndarray]:
 
 
 def _leg(heads: dict, side: str) -> dict[str, np.ndarray]:
-    """World-axis turns of one leg's bones: frontal angles set, sagittal slopes kept, sole flat."""
+    """Rotations of the bones of one leg about world axes: frontal angles set, sagittal kept, sole flat."""
     sign = 1.0 if side == "L" else -1.0
 
     def segment(start: str, end: str, degrees: float) -> tuple[np.ndarray, np.ndarray]:

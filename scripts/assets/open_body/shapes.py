@@ -1,6 +1,6 @@
-"""Random adults: phenotypes, the targets they switch on and the resulting base meshes.
+"""Random adults: phenotypes, the weights of their targets, and the resulting base meshes.
 
-MakeHuman's macro targets are blended by products of piecewise-linear weights (specs/body.md 2.2).
+MakeHuman's macro targets are blended by products of piecewise-linear weights (docs/body.md, 6, step 2).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LOCALS = {  # parameter -> target files whose "-decr"/"-incr" it blends
 
 
 def sample_adults(count: int, seed: int) -> list[dict]:
-    """``count`` random adult phenotypes (specs/body.md 2.2)."""
+    """``count`` random phenotypes of adults."""
     rng = np.random.default_rng(seed)
     adults = []
     for _ in range(count):
@@ -51,7 +51,7 @@ def sample_adults(count: int, seed: int) -> list[dict]:
 
 
 def reference_adults(count: int, seed: int) -> list[dict]:
-    """Adults of the two heights at which MakeHuman's joint markers are anatomical (2.9)."""
+    """Adults of the two heights at which MakeHuman's joint markers are correct (docs/body.md, 6, step 8)."""
     adults = sample_adults(count, seed)
     for number, adult in enumerate(adults):
         female = number % 2

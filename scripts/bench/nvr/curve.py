@@ -1,4 +1,4 @@
-"""Quality of our avatar over training time, on views it is trained with and views it is not."""
+"""Quality of our avatar over training time, on trained and on unseen views."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEVELS = (24.0, 26.0, 28.0)  # dB whose times are reported
 
 
 def quality_over_time(scene_of, *, iters: int, points: int, frames: int, views: int, device: str = "auto"):
-    """Train and stop the clock ``points`` times to look.
+    """Train, and measure the quality ``points`` times with the clock stopped.
 
     Args:
         scene_of: called without arguments, gives the scene; its time counts as training.
@@ -58,7 +58,7 @@ def _look(avatar, scene, truth, frames: int, views: int) -> tuple[float, float]:
 
 
 def seconds_to(columns: dict, name: str, level: float) -> float:
-    """Seconds at which a column reaches ``level`` dB, between two looks interpolated; NaN if never."""
+    """Seconds at which a column reaches ``level`` dB, interpolated between measurements; NaN if never."""
     reached = np.flatnonzero(columns[name] >= level)
     if len(reached) == 0:
         return float("nan")

@@ -1,4 +1,4 @@
-"""Memory and files of both sides: peaks in processes of their own, tensors counted exactly."""
+"""Memory and file sizes of both sides: peaks in separate processes, tensors counted exactly."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STEPS = 3  # taken at the measured number of samples
 
 
 def peaks_in_children(module: str, options: list[str]) -> dict[str, float]:
-    """Megabytes at most in use by processes of ``python -m module`` that only do ``run_side``, by side."""
+    """Peak megabytes of processes of ``python -m module`` that only run ``run_side``, by side."""
     running = {
         side: subprocess.Popen(
             [sys.executable, "-m", module, *options, "--memory-of", side], stdout=subprocess.PIPE, text=True
@@ -37,8 +37,8 @@ def peaks_in_children(module: str, options: list[str]) -> dict[str, float]:
 def run_side(side: str, scene, sizes, *, samples: int, warm: int) -> float:
     """Train one side for some steps (``data``: nothing) and return the process's peak, megabytes.
 
-    The reference is at its peak from the second step on, ours when it has looked for empty cells and
-    folded pose corrections in (``warm`` steps).
+    The reference reaches its peak in the second step, ours after it has searched for empty cells and applied
+    pose corrections (``warm`` steps).
     """
     if side == "ours":
         ours = start_ours(scene, iters=2 * warm, device="cpu")
@@ -64,7 +64,7 @@ def side_for(samples: int) -> int:
 
 
 def peak() -> float:
-    """Megabytes this process had in use at most.
+    """Peak megabytes of this process.
 
     ``ru_maxrss`` of a new process starts at its parent's peak on Linux, so the kernel's figure for
     the process itself is read where there is one.
@@ -86,7 +86,7 @@ def tensor_megabytes(parameters, optimisers) -> float:
 
 
 def file_sizes(ours: Ours, scene, net, optimiser) -> dict[str, float]:
-    """Megabytes on disk: what is kept for showing, and what training goes on from."""
+    """Megabytes on disk: the files of the avatar, and the checkpoints of the training."""
     with tempfile.TemporaryDirectory(dir=scene.clip.folder) as name:
         folder = Path(name)
         as_avatar(ours, scene).save(folder / "avatar")

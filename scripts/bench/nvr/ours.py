@@ -21,7 +21,7 @@ from hvr_nb.methods.nvr.pose import PoseCorrection, spread_to_all
 
 @dataclass(frozen=True)
 class Ours:
-    """A training under way."""
+    """A running training."""
 
     step: Callable[[int, np.random.Generator], dict]
     state: dict
@@ -40,7 +40,7 @@ def start_ours(
     seed: int = 0,
     device: str = "auto",
 ) -> Ours:
-    """Everything ``reconstruct`` prepares before its first step."""
+    """Everything that ``reconstruct`` prepares before its first step."""
     target = pick_device(device)
     some = slice(None, None, 8)
     margin, misfit = outline_fit(
@@ -59,7 +59,7 @@ def start_ours(
 
 
 def with_rays(ours: Ours, rays: int) -> Ours:
-    """The same training going on with another number of rays a step."""
+    """The same training with another number of rays per step."""
     options = replace(ours.options, rays=rays)
     step, state = make_step(
         ours.field,
@@ -74,7 +74,7 @@ def with_rays(ours: Ours, rays: int) -> Ours:
 
 
 def warm_up(ours: Ours, steps: int) -> None:
-    """Take the first steps: from step 250 on empty cells are known, from 35 % of all on every level is open."""
+    """Take the first steps: empty cells are known from step 250 on, all levels are used from 35 % on."""
     for k in range(steps):
         ours.step(k, step_rng(0, k))
 
@@ -106,6 +106,6 @@ def devices() -> tuple[str, ...]:
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done what it was given."""
+    """Wait until the device has finished."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

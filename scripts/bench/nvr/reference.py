@@ -1,7 +1,7 @@
-"""Instant-NVR's network, from specs/nvr.md 3.1 to 3.3: five part fields and one deformer.
+"""Instant-NVR's network (docs/field.md, 11.1 to 11.3): five part fields and one deformer.
 
-Written from the description alone. Plain PyTorch, single precision, as described there; what this
-benchmark leaves out or makes cheaper is listed in ``reference_step.py``.
+Written from the description alone, in plain PyTorch and single precision. ``reference_step.py`` lists what
+this benchmark leaves out or makes cheaper.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from hvr_nb.geometry.nearest import nearest_surface
 from hvr_nb.types import Canonical
 from scripts.bench.nvr.reference_grid import GridSizes, HashEmbedder
 
-WIDTH = 64  # of the part MLPs (3.2)
-FEATURE = 16  # geometry feature handed to the colour MLP (3.2)
-LATENT = 8  # numbers a frame and part (3.2)
-OCTAVES = 4  # of the view direction (3.2)
-DEFORM_WIDTH = 32  # 3.3.5
-DEFORM_LIMIT = 0.05  # metres (3.3.5)
-BOX_MARGIN = 0.2  # metres around a part's vertices, ``bbox_overlap`` (2)
+WIDTH = 64  # of the part MLPs (11.2)
+FEATURE = 16  # geometry feature that the colour MLP takes (11.2)
+LATENT = 8  # numbers for each frame and part (11.2)
+OCTAVES = 4  # of the view direction (11.2)
+DEFORM_WIDTH = 32  # 11.3
+DEFORM_LIMIT = 0.05  # metres (11.3)
+BOX_MARGIN = 0.2  # metres around the vertices of a part, ``bbox_overlap``
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class ReferenceSizes:
         GridSizes(2, 18),
         GridSizes(2, 15),
         GridSizes(2, 15),
-    )  # table of 3.1
-    deformer: GridSizes = GridSizes(4, 14, levels=8, features=2, summed=False)  # 3.3.5
-    colour_layers: tuple[int, ...] = (2, 1, 2, 1, 1)  # 3.2
+    )  # table of 11.1
+    deformer: GridSizes = GridSizes(4, 14, levels=8, features=2, summed=False)  # 11.3
+    colour_layers: tuple[int, ...] = (2, 1, 2, 1, 1)  # 11.2
 
 
 def tiny_sizes() -> ReferenceSizes:
-    """The same network with tables of some thousand rows, to try things out."""
+    """The same network with tables of a few thousand rows, for tests."""
     parts = tuple(
         GridSizes(base, log2, levels=4) for base, log2 in ((8, 11), (2, 11), (2, 10), (2, 9), (2, 9))
     )
@@ -50,7 +50,7 @@ def tiny_sizes() -> ReferenceSizes:
 
 
 class PartField(nn.Module):
-    """Occupancy and colour of one part in its own box of the big pose (3.1, 3.2)."""
+    """Occupancy and colour of one part in its own box of the big pose (11.1, 11.2)."""
 
     def __init__(self, sizes: GridSizes, colour_layers: int, box: np.ndarray, frames: int):
         super().__init__()
@@ -98,7 +98,7 @@ class Reference(nn.Module):
         self.register_buffer("uv_side", ((shape - 1) * canonical.spacing).float(), persistent=False)
 
     def residual(self, x: Tensor, time: float) -> Tensor:
-        """Motion (N, 3), metres, of big-pose points (N, 3) at a time 0..1, through (u, v, t) (3.3.5)."""
+        """Motion (N, 3), metres, of big-pose points (N, 3) at a time 0..1, through (u, v, t) (11.3)."""
         where = 2 * (x - self.uv_low) / self.uv_side - 1
         uv = nn.functional.grid_sample(
             self.uv, where[None, None, None], padding_mode="border", align_corners=True

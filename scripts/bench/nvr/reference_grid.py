@@ -1,4 +1,4 @@
-"""Instant-NVR's hash embedder in plain PyTorch, from specs/nvr.md 3.1."""
+"""Instant-NVR's hash embedder in plain PyTorch (docs/field.md, 11.1)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-GROWTH = 1.38  # of the resolution from level to level (3.1)
-PRIMES = (1, 19349663, 83492791)  # of the spatial hash (3.1)
+GROWTH = 1.38  # of the resolution from level to level
+PRIMES = (1, 19349663, 83492791)  # of the spatial hash
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class GridSizes:
 
     base: int  # resolution of the first level
     log2_table: int  # rows of a hashed level: the next prime above 2 to this
-    levels: int = 16  # 3.1
-    features: int = 16  # numbers a row, 3.1
-    summed: bool = True  # the numbers of a level are summed to one, 3.1
+    levels: int = 16
+    features: int = 16  # numbers in each row
+    summed: bool = True  # the numbers of a level are summed to one
 
     @property
     def table(self) -> int:
@@ -52,7 +52,7 @@ def next_prime(n: int) -> int:
 
 
 class HashEmbedder(nn.Module):
-    """Features of points in the unit cube: trilinear, nodes on the borders, Kaiming-normal start (3.1)."""
+    """Features of points in the unit cube: trilinear, nodes on the borders, Kaiming-normal start."""
 
     def __init__(self, sizes: GridSizes):
         super().__init__()
@@ -70,7 +70,7 @@ class HashEmbedder(nn.Module):
             self.register_buffer(name, value, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3) in [0, 1] to (N, width): all levels and corners gathered at once, 8 KB a point (5)."""
+        """(N, 3) in [0, 1] to (N, width): all levels and corners gathered at once, 8 KB a point."""
         scaled = x.clamp(0, 1)[:, None] * (self.nodes - 1)[:, None]
         low = torch.minimum(scaled.detach().long(), (self.nodes - 2)[:, None])
         part = (scaled - low)[:, :, None]

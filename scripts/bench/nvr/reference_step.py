@@ -1,8 +1,8 @@
-"""Instant-NVR's training step, from specs/nvr.md 2 and 3.3 to 3.6, on one picture's patch.
+"""Instant-NVR's training step on a patch of one picture (docs/field.md, 11.3 to 11.7).
 
-Left out, each of which makes the reference cheaper than the original: the VGG19 term of the image
-loss (3.5; it needs downloaded weights), reading and undistorting pictures for every step (2), the
-checks for NaN (5), and what ``reference_warp.py`` names.
+Left out, which makes the reference cheaper than the original: the VGG19 term of the image loss (11.5; it
+needs downloaded weights), reading and undistorting pictures in every step, the checks for NaN, and what
+``reference_warp.py`` lists.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from hvr_nb.geometry.rays import pixel_rays
 from scripts.bench.nvr.reference import Reference, ReferenceSizes
 from scripts.bench.nvr.reference_warp import Pairs, Posed, keep_near, pose_frame, split_parts, to_big_pose
 
-SAMPLES = 64  # a ray (3.4)
-RATE = 5e-4  # of Adam over everything (3.6)
-EPS = 1e-15  # 3.6
-RESIDUAL = 0.1  # weights of the losses (3.5)
+SAMPLES = 64  # samples per ray (11.4)
+RATE = 5e-4  # learning rate of Adam over everything (11.6)
+EPS = 1e-15  # of Adam (11.6)
+RESIDUAL = 0.1  # weights of the losses (11.5)
 PAIR = 10.0
 DISTORTION = 0.1
-SURFACE = 0.02  # how near to one half a sample's alpha lies that the pair loss looks at (3.5)
-BESIDE = 0.005  # metres, how far its neighbour is at most along each axis (3.5)
+SURFACE = 0.02  # largest distance of alpha from one half for samples of the pair loss (11.5)
+BESIDE = 0.005  # metres, largest distance of its neighbours along each axis (11.5)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def make_reference(scene, sizes: ReferenceSizes, *, frames: int = 4, seed: int =
     """The reference on a scene: its step ``step(rng, side) -> numbers``, the network, its optimiser.
 
     Args:
-        frames: how many of the scene's frames are drawn from; all have latents.
+        frames: number of the scene's frames that are used; all have latents.
     """
     net = Reference(scene.canonical, scene.model, len(scene.bank), sizes, seed=seed)
     optimiser = torch.optim.Adam(net.parameters(), lr=RATE, eps=EPS)
@@ -71,7 +71,7 @@ def make_reference(scene, sizes: ReferenceSizes, *, frames: int = 4, seed: int =
 
 
 def draw_patch(scene, posed: Posed, side: int, rng: np.random.Generator) -> Patch:
-    """A square about a random pixel of the silhouette, shifted into the picture (2)."""
+    """A square about a random pixel of the silhouette, shifted into the picture (11.6)."""
     pictures, t = scene.pictures, scene.which[posed.number]
     alpha, camera = pictures.alpha[t], pictures.camera
     rows, cols = np.nonzero(alpha > 127)
@@ -91,14 +91,14 @@ def draw_patch(scene, posed: Posed, side: int, rng: np.random.Generator) -> Patc
 
 
 def through_box(origin: np.ndarray, direction: np.ndarray, bounds: np.ndarray):
-    """Near and far (R,), metres, of unit rays (R, 3) through a box (2, 3); near >= far where missed (2)."""
+    """Near and far (R,), metres, of unit rays (R, 3) through a box (2, 3); near >= far where missed."""
     safe = np.where(np.abs(direction) < 1e-5, 1e-5, direction)
     ends = (bounds[:, None] - origin) / safe
     return ends.min(0).max(1), ends.max(0).min(1)
 
 
 def patch_loss(net: Reference, patch: Patch, parts, big: Tensor, rng: np.random.Generator):
-    """The sum of 3.5's losses without VGG, and numbers about the samples."""
+    """The sum of the losses (11.5) without VGG, and numbers about the samples."""
     points = (patch.origin + patch.depth[..., None] * patch.direction[:, None]).reshape(-1, 3)
     points = np.ascontiguousarray(points, np.float32)
     live = keep_near(points, patch.posed)
@@ -109,7 +109,7 @@ def patch_loss(net: Reference, patch: Patch, parts, big: Tensor, rng: np.random.
     where = torch.as_tensor(live)
     alpha = alpha.new_zeros(len(points)).index_copy(0, where, alpha).view(shape)
     colour = colour.new_zeros(len(points), 3).index_copy(0, where, colour).view(*shape, 3)
-    past = torch.cumprod(1 - alpha + 1e-8, -1)  # 3.4
+    past = torch.cumprod(1 - alpha + 1e-8, -1)  # transmittance (11.4)
     weights = alpha * torch.cat([torch.ones_like(past[:, :1]), past[:, :-1]], -1)
     rgb = (weights[..., None] * colour).sum(1)
     target = torch.as_tensor(patch.target, dtype=torch.float32)
@@ -143,7 +143,7 @@ def query(net: Reference, pairs: list[Pairs], count: int, posed: Posed, rng: np.
         colours.append(torch.zeros(count, 3).index_copy(0, index, colour))
     best, who = torch.stack(alphas).max(0)
     colour = torch.stack(colours).gather(0, who[None, :, None].expand(1, -1, 3))[0]
-    total = max(count * len(pairs), 1)  # pairs that are not near count as motionless
+    total = max(count * len(pairs), 1)  # pairs that are not near count as without motion
     penalty = RESIDUAL * sum(residuals) / total
     if uneven:
         penalty = penalty + PAIR * torch.cat(uneven).mean()
@@ -151,7 +151,7 @@ def query(net: Reference, pairs: list[Pairs], count: int, posed: Posed, rng: np.
 
 
 def _unevenness(net: Reference, big: Tensor, residual: Tensor, when: float, rng) -> Tensor:
-    """(N,) how differently points (N, 3) and random neighbours move (3.5)."""
+    """(N,) difference of the motions of points (N, 3) and random neighbours (11.5)."""
     jitter = torch.as_tensor(rng.uniform(-BESIDE, BESIDE, big.shape), dtype=torch.float32)
     beside = net.residual(big + jitter, when)
     unit = torch.nn.functional.normalize
@@ -159,6 +159,6 @@ def _unevenness(net: Reference, big: Tensor, residual: Tensor, when: float, rng)
 
 
 def distortion(weights: Tensor, middle: Tensor) -> Tensor:
-    """Mean over rays of the weights' spread over all pairs of samples (R, S), metres (3.5)."""
+    """Mean over rays of the weights' spread over all pairs of samples (R, S), metres (11.5)."""
     apart = (middle[:, :, None] - middle[:, None]).abs()
     return (weights[:, :, None] * weights[:, None] * apart).sum((1, 2)).mean()

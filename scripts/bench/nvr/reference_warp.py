@@ -1,8 +1,8 @@
-"""Instant-NVR's way from a world sample to the big pose, from specs/nvr.md 3.3, steps 1 to 4.
+"""Instant-NVR's warp of world samples to the big pose (docs/field.md, 11.3).
 
-What makes it cheaper here than described, in favour of the reference: the four nearest vertices of
-a part come from this project's compiled cell search and a table of each vertex's neighbours, not
-from all distances; skinning is done for the pairs near a part only, not for all.
+Two things are cheaper here than described, in favour of the reference. The four nearest vertices of a part
+come from this project's compiled cell search and a table of neighbours, not from all distances. And only
+pairs near a part are skinned.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from hvr_nb.body import skinning
 from hvr_nb.geometry.nearest import NEAR_RINGS, VertexGrid, nearest_vertex_kernel, vertex_grid
 from hvr_nb.types import Canonical
 
-REACH = 0.05  # metres from the body beyond which samples are dropped, ``smpl_thresh`` (3.3.2)
-SPACING = 0.025  # metres between the nodes of a frame's distance grid (1.5)
-SPREAD = 0.075  # metres, of the weights of the nearest vertices (3.3.3)
-NEIGHBOURS = 4  # 3.3.3
-CANDIDATES = 12  # neighbours of the nearest vertex that the four are looked for among
+REACH = 0.05  # metres from the body beyond which samples are dropped, ``smpl_thresh``
+SPACING = 0.025  # metres between the nodes of a frame's distance grid
+SPREAD = 0.075  # metres, sigma of the weights of the nearest vertices
+NEIGHBOURS = 4  # nearest vertices used
+CANDIDATES = 12  # neighbours of the nearest vertex among which they are searched
 
 
 @dataclass(frozen=True)
 class Part:
-    """Vertices of one part and who is near whom."""
+    """Vertices of one part and their neighbours."""
 
     index: np.ndarray  # (V_p,) vertices of the body
     near: np.ndarray  # (V_p, CANDIDATES) the nearest of them to each, itself first
@@ -55,7 +55,7 @@ class Pairs:
 
     index: np.ndarray  # (N,) which samples
     big: Tensor  # (N, 3) big-pose points, metres
-    direction: Tensor  # (N, 3) view directions turned alike
+    direction: Tensor  # (N, 3) view directions, rotated like the points
 
 
 def split_parts(canonical: Canonical) -> tuple[Part, ...]:
@@ -72,8 +72,8 @@ def split_parts(canonical: Canonical) -> tuple[Part, ...]:
 def pose_frame(scene, parts, number: int) -> Posed:
     """Prepare a frame of a scene's bank.
 
-    The global motion is not taken out first (3.3.1): blended transforms that contain it give the
-    same big-pose points.
+    The global motion is not removed first: blended transforms that contain it give the same big-pose
+    points.
     """
     vertices, transforms = scene.bank.vertices[number], scene.bank.transforms[number].copy()
     transforms[:, :, 3] += scene.body.transl[scene.which[number]]
@@ -82,7 +82,7 @@ def pose_frame(scene, parts, number: int) -> Posed:
     nodes = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
     distance = cKDTree(vertices).query(nodes.reshape(-1, 3), workers=-1)[0].reshape(nodes.shape[:3])
     own = tuple(np.ascontiguousarray(vertices[part.index], np.float32) for part in parts)
-    time = number / len(scene.bank)  # ``frame_dim`` (2)
+    time = number / len(scene.bank)  # ``frame_dim`` (11.7)
     return Posed(
         number,
         time,
@@ -95,13 +95,13 @@ def pose_frame(scene, parts, number: int) -> Posed:
 
 
 def keep_near(points: np.ndarray, posed: Posed) -> np.ndarray:
-    """(N,) indices of the samples (M, 3) within reach of the body (3.3.2)."""
+    """(N,) indices of the samples (M, 3) within reach of the body."""
     where = ((points - posed.bounds[0]) / SPACING).T
     return np.flatnonzero(map_coordinates(posed.distance, where, order=1, mode="nearest") < REACH)
 
 
 def to_big_pose(points: np.ndarray, direction: np.ndarray, posed: Posed, parts, big: Tensor) -> list[Pairs]:
-    """Inverse skinning of samples (N, 3) and their rays' directions (N, 3), part by part (3.3.3, 3.3.4).
+    """Inverse skinning of samples (N, 3) and the directions of their rays (N, 3), part by part.
 
     Args:
         big: (24, 3, 4) rest to big pose.

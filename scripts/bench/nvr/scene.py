@@ -1,4 +1,4 @@
-"""The pictures both sides are measured on: the synthetic subject with its true body and silhouettes."""
+"""The pictures that both sides are measured on: the synthetic subject with true body and silhouettes."""
 
 from __future__ import annotations
 

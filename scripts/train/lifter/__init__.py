@@ -1,1 +1,1 @@
-"""Learning the lifter: motions, imaginary people and cameras, a detector's errors, the training itself."""
+"""Training the lifter: motions, random people and cameras, simulated detections (docs/lifter.md)."""

@@ -1,4 +1,4 @@
-"""Motion capture as rotations, left and right, ready to be put on any body."""
+"""Motion capture as rotations, with its mirror image, for any body."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MIRROR = (0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 
 
 @dataclass(frozen=True)
 class Bank:
-    """Clips of one rate behind each other."""
+    """Clips of one frame rate, concatenated."""
 
     root: np.ndarray  # (N, 3, 3) float32, the pelvis in a Y up world
     turns: np.ndarray  # (N, 24, 3, 3) float32, every joint in the axes of the pelvis
@@ -38,7 +38,7 @@ def motion_files(folder: Path) -> list[Path]:
 
 
 def subject_of(path: Path) -> str:
-    """Whose motion a file is: what stands before the first underscore."""
+    """The subject of a file: the part of its name before the first underscore."""
     return path.stem.split("_")[0]
 
 

@@ -1,4 +1,4 @@
-"""Cameras of all kinds around people, and what a lifter would believe about them."""
+"""Random cameras around people, and the rays that a lifter is given."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ PICTURES = np.array([(1920, 1080), (1080, 1920), (1440, 1080), (1080, 1440), (10
 
 @dataclass(frozen=True)
 class Views:
-    """B people as B cameras see them."""
+    """B people, each seen by one of B cameras."""
 
     joints: Tensor  # (B, T, 17, 3) camera axes, metres, from the camera
     depth: Tensor  # (B, T, 17) of the COCO joints, metres
     pixels: Tensor  # (B, T, 17, 2)
     inside: Tensor  # (B, T, 17) bool, in the picture
-    height: Tensor  # (B, T, 1) of a standing person there, pixels
+    height: Tensor  # (B, T, 1) height of a standing person at that depth, pixels
     focal: np.ndarray  # (B,) pixels
     size: np.ndarray  # (B, 2) width and height, pixels
 
 
 def film(people: People, rng: np.random.Generator) -> Views:
-    """One static (or, now and then, following) camera for each person."""
+    """One camera for each person; most are static, some follow the person."""
     count = len(people.pace)
     size = PICTURES[rng.integers(len(PICTURES), size=count)]
     focal = np.exp(rng.uniform(np.log(0.75), np.log(2.3), count)) * size.max(1)
@@ -69,7 +69,7 @@ def _axes(turn: np.ndarray, rise: np.ndarray, roll: np.ndarray) -> np.ndarray:
 
 
 def believed_rays(views: Views, pixels: Tensor, conf: Tensor, rng: np.random.Generator) -> Tensor:
-    """Rays (B, T, 17, 2) with the true focal length, a usual one, or no camera known at all."""
+    """Rays (B, T, 17, 2) with the true focal length, with a usual one, or without a known camera."""
     from hvr_nb.lift.view import usual_rays
 
     count = len(views.focal)

@@ -1,7 +1,7 @@
-"""A detector's errors: noise that its confidence half knows of, hidden limbs, exchanged sides, gaps.
+"""A simulated detector's errors: noise partly shown by the confidence, hidden limbs, exchanged sides, gaps.
 
-The figures follow `specs/perception.md` 1: median error 0.8 to 2 % of the person's height, 95th percentile
-2 to 6 %, confidence halved where looks differ by 1.5 %, short exchanges of arms and legs.
+The figures follow docs/perception.md, 3: median error 0.8 to 2 % of the person's height, 95th percentile 2 to
+6 %, half the confidence where passes differ by 1.5 %, short exchanges of arms and legs.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from hvr_nb.body.joint_sets import COCO_MIRROR, LIMB_GROUPS
 from scripts.train.lifter.cameras import Views
 
 JOINT_NOISE = torch.tensor([0.6] * 5 + [0.8, 0.8, 1.0, 1.0, 1.4, 1.4, 1.2, 1.2, 1.0, 1.0, 1.1, 1.1])
-BEHIND = 0.10  # metres behind the hips: the trunk may hide it
+BEHIND = 0.10  # metres behind the hips from which the trunk may hide a joint
 _FALLS = tuple(LIMB_GROUPS)
 
 
 def spoil(
     views: Views, pace: np.ndarray, rng: np.random.Generator, *, occlusions: float = 1.0, swaps: float = 0.12
 ) -> tuple[Tensor, Tensor]:
-    """What a detector would report: pixels (B, T, 17, 2), NaN-free, and confidence (B, T, 17).
+    """Joints as a detector would report them: finite pixels (B, T, 17, 2) and confidence (B, T, 17).
 
     Args:
         occlusions: mean number of hidden limb groups in a clip. swaps: share of clips with exchanged sides.
@@ -43,7 +43,7 @@ def spoil(
     felt = sigma * torch.exp(0.35 * slow(1, 3.0)[..., 0])
     visible = 1 - 0.15 * torch.rand(count, 1, 1, generator=generator)
     conf = visible / (1 + (felt / 0.015) ** 2)
-    wild = slow(2, 6.0) * 0.06  # where a hidden limb is guessed
+    wild = slow(2, 6.0) * 0.06  # error of a hidden limb that is guessed
     guess = torch.zeros(count, frames, 17, dtype=torch.bool)
     lost = ~views.inside
     for b in range(count):
@@ -60,7 +60,7 @@ def spoil(
 
 
 def _slow_noise(shape: tuple[int, ...], span: float, generator: torch.Generator) -> Tensor:
-    """Unit noise (B, T, J, C) that is alike over ``span`` frames."""
+    """Unit noise (B, T, J, C) that is correlated over ``span`` frames."""
     reach = int(3 * span)
     count, frames, joints, channels = shape
     taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / span) ** 2)
@@ -73,7 +73,7 @@ def _slow_noise(shape: tuple[int, ...], span: float, generator: torch.Generator)
 def _hide(
     b: int, rng: np.random.Generator, rate: float, lost: Tensor, guess: Tensor, frames: int, pace: float
 ):
-    """Hide limb groups of clip ``b`` for a while: lost, or guessed at with low confidence."""
+    """Hide limb groups of clip ``b`` for a while: missing, or guessed with low confidence."""
     for _ in range(rng.poisson(rate)):
         group = list(LIMB_GROUPS[_FALLS[rng.integers(len(_FALLS))]])
         if rng.random() < 0.1:
@@ -89,7 +89,7 @@ def _hide(
 
 
 def _exchange(b: int, rng: np.random.Generator, pixels: Tensor, conf: Tensor) -> None:
-    """Exchange left and right arms, legs or both of clip ``b`` for one to four frames, some times."""
+    """Exchange left and right arms, legs or both in clip ``b``, a few times for one to four frames."""
     joints = [[5, 6, 7, 8, 9, 10], [11, 12, 13, 14, 15, 16], list(range(17))][rng.integers(3)]
     other = [COCO_MIRROR[j] for j in joints]
     for _ in range(rng.integers(1, 6)):
@@ -100,7 +100,7 @@ def _exchange(b: int, rng: np.random.Generator, pixels: Tensor, conf: Tensor) ->
 
 
 def _habit(conf: Tensor, rng: np.random.Generator) -> Tensor:
-    """Detectors differ in what they call sure: some always are, others bend the scale."""
+    """Confidence on the scales of different detectors: some are always sure, others bend the scale."""
     count = len(conf)
     power = torch.from_numpy(np.where(rng.random(count) < 0.35, rng.uniform(0.2, 1.5, count), 1.0)).float()
     bent = conf ** power.view(-1, 1, 1)

@@ -1,4 +1,4 @@
-"""Measuring a lifter on motion it has not seen, the way it is used: pixels in, metres out."""
+"""Measuring a lifter on motion that it was not trained on: pixels in, metres out, as in use."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Take:
 def draw_takes(
     bank: Bank, *, seed: int, count: int, frames: int = 90, clean: bool = False, **errors: float
 ) -> list[Take]:
-    """Captured motion, as it is, on random bodies before random cameras; clips that show nobody are left out.
+    """Captured motion on random bodies before random cameras, without clips that show nobody.
 
     Args:
         clean: exact 2D joints, those out of the picture included. errors: options of ``spoil``.
@@ -72,8 +72,8 @@ def judge(
     """MPJPE, P-MPJPE and that of the best constant pose, mm, over all clips.
 
     Args:
-        change: (points, fps) -> points, done to the 2D joints first. rows: frames that count, a slice or
-            fps -> slice. camera: whether the lifter is told the camera.
+        change: (points, fps) -> points, applied to the 2D joints first. rows: frames that count, a slice or
+            fps -> slice. camera: whether the lifter knows the camera.
     """
     found, truth = [], []
     for take in takes:

@@ -1,4 +1,4 @@
-"""The training itself: batches drawn in other processes, one network, averaged weights."""
+"""The training: batches drawn in other processes, one network, averaged weights."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from scripts.train.lifter.cameras import believed_rays, film
 from scripts.train.lifter.detector import spoil
 from scripts.train.lifter.people import draw_people
 
-VELOCITY, BONES = 0.3, 0.2  # weights beside the position error
+VELOCITY, BONES = 0.3, 0.2  # weights relative to the position error
 WARM_UP, KEEP = 100, 0.998
 LENGTHS, SHARES = (48, 24, 8, 1), (0.75, 0.17, 0.06, 0.02)  # frames of a batch's clips: most are whole
 
 
 def draw_batch(bank: Bank, seed: tuple[int, ...], count: int, frames: int):
-    """Inputs (count, frames, 18, 3) and targets (count, frames, 17, 3): metres from the hips, virtual axes."""
+    """Inputs (count, frames, 18, 3), targets (count, frames, 17, 3): metres from the hips, virtual camera."""
     rng = np.random.default_rng(seed)
     people = draw_people(bank, rng, count, frames)
     views = film(people, rng)
@@ -52,7 +52,7 @@ def _drawn(files: tuple[Path, ...], seed: tuple[int, ...], count: int, frames: i
 
 
 def batches(files: list[Path], seed: int, frames: int, steps: int, workers: int) -> Iterator:
-    """Clips of up to ``frames`` frames in all, the same whatever the number of processes; 0 draws them here."""
+    """Batches of up to ``frames`` frames, the same for any number of processes; 0 draws them in this one."""
     lengths = np.random.default_rng([seed, 5]).choice(LENGTHS, steps, p=SHARES)
     ask = (
         (tuple(files), (seed, step), min(frames // n, 4 * (frames // LENGTHS[0])), int(n))
@@ -100,8 +100,8 @@ def train(
 
     Args:
         frames: of all clips of a batch.
-        keep: is given the averaged network every thousand steps, so that a killed training is not lost.
-        seconds: stop the schedule by the clock instead of by steps (0: by steps).
+        keep: called with the averaged network every thousand steps, so that a killed training is not lost.
+        seconds: end by the clock instead of by steps (0: by steps).
         half: compute in bfloat16.
     """
     torch.manual_seed(seed)

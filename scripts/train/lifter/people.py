@@ -1,4 +1,4 @@
-"""Imaginary people: random bodies in captured, recombined and slightly changed motion."""
+"""Random people: random bodies in captured, recombined and slightly changed motion."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from hvr_nb.body.model import LANDMARK_VERTICES, load_body_model
 from hvr_nb.keypoints.follow import COCO17
 from scripts.train.lifter.bank import MIRROR, PARENTS, RATE, Bank
 
-BONE_SPREAD = 0.025  # beside what the open body's shapes do: stature +-5.8 %, as adults
-AS_CAPTURED = 0.35  # of the clips to learn from; the others are recombined and changed
+BONE_SPREAD = 0.025  # in addition to the open body's shapes; statures then vary by +-5.8 %, like adults
+AS_CAPTURED = 0.35  # share of the training clips that move as captured; others are recombined and changed
 ARMS = ((13, 16, 18, 20, 22), (14, 17, 19, 21, 23))  # with the collar
 LEGS = ((1, 4, 7, 10), (2, 5, 8, 11))
 UPPER = (3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
@@ -37,7 +37,7 @@ class People:
 
 @dataclass(frozen=True)
 class Template:
-    """The open body: rest skeleton, what its shape does, and where landmarks sit."""
+    """The open body: rest skeleton, its derivative by the shape, and the landmarks on it."""
 
     rest: np.ndarray  # (24, 3)
     directions: np.ndarray  # (24, 3, 10)
@@ -48,7 +48,7 @@ class Template:
 
 @functools.cache
 def template() -> Template:
-    """The open body's numbers, symmetric in nothing but what it is."""
+    """The arrays of the open body."""
     model = load_body_model()
     rig, table, v = rig_of(model), blazepose_table(), model.v_template.double().numpy()
     face = [v[LANDMARK_VERTICES[name]] for name in FACE] + [v[v[:, 1].argmax()] * [0, 1, 1]]
@@ -59,7 +59,7 @@ def template() -> Template:
 
 
 def _clock(bank: Bank, rng: np.random.Generator, count: int, frames: int, pace: np.ndarray):
-    """Frames (count, frames) of random clips at a pace, there and back again, and what lies between."""
+    """Frames (count, frames) of random clips at a pace, forwards and backwards, and the fractions between."""
     share = np.sqrt(bank.lengths)
     clip = rng.choice(len(share), count, p=share / share.sum())
     length = bank.lengths[clip][:, None]
@@ -71,14 +71,14 @@ def _clock(bank: Bank, rng: np.random.Generator, count: int, frames: int, pace: 
 
 
 def _between(values: np.ndarray, rows: np.ndarray, part: np.ndarray) -> Tensor:
-    """Values (N, ...) at the rows and, linearly, the way to the next."""
+    """Values (N, ...) interpolated linearly between the rows and the next ones."""
     part = part.reshape(*part.shape, *[1] * (values.ndim - 1))
     ahead = np.minimum(rows + 1, len(values) - 1)
     return torch.from_numpy(values[rows] * (1 - part) + values[ahead] * part)
 
 
 def _recombined(bank: Bank, rng: np.random.Generator, turns: Tensor, pace: np.ndarray) -> Tensor:
-    """Joints' turns (B, T, 24, 3, 3) in the root's axes, most clips with parts of other clips and a wobble."""
+    """Rotations (B, T, 24, 3, 3) in the axes of the root; most clips get parts of others and a wobble."""
     count, frames = turns.shape[:2]
     changed = rng.random(count) >= AS_CAPTURED
     mixed = np.flatnonzero((rng.random(count) < 0.4) & changed)  # somebody else's upper body
@@ -102,7 +102,7 @@ def _recombined(bank: Bank, rng: np.random.Generator, turns: Tensor, pace: np.nd
 
 
 def _wobble(rng: np.random.Generator, count: int, frames: int, pace: np.ndarray) -> Tensor:
-    """Small slow turns (B, T, 24, 3, 3) of every bone by itself."""
+    """Small slow rotations (B, T, 24, 3, 3), independent for every bone."""
     spread = np.full((24, 1), 0.05)
     spread[list(LIMB_JOINTS)] = 0.12
     scale = spread * rng.gamma(1.0, 1.0, (count, 1, 24, 1))
@@ -136,7 +136,7 @@ def draw_people(
     """People in motion.
 
     Args:
-        natural: leave motions as captured (to measure); else recombine and change them (to learn).
+        natural: keep motions as captured (for measuring); otherwise recombine and change them (for training).
     """
     pace = np.where(rng.random(count) < 0.85, rng.uniform(11, 19, count), rng.uniform(4, 30, count))
     if natural:
@@ -165,7 +165,7 @@ def draw_people(
 
 
 def _lean(rng: np.random.Generator, count: int) -> Tensor:
-    """A constant lean (B, 1, 3, 3) about a horizontal axis: mostly none, now and then to lying."""
+    """A constant lean (B, 1, 3, 3) about a horizontal axis: mostly none, sometimes up to lying."""
     angle = np.where(rng.random(count) < 0.06, rng.uniform(-1.6, 1.6, count), rng.normal(0, 0.06, count))
     around = rng.uniform(0, 2 * np.pi, count)
     c, s, x, z = np.cos(angle), np.sin(angle), np.cos(around), np.sin(around)
