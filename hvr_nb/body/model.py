@@ -8,7 +8,7 @@ its sha256 is the key of every cache and is stored with every set of parameters.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from hvr_nb.body import skinning
+from hvr_nb.body.smplx_engine import SmplxEngine
 from hvr_nb.store.digests import file_digest
 from hvr_nb.store.places import ASSETS, MODELS
 from hvr_nb.store.smpl_arrays import read_smpl_npz, read_smpl_pickle
@@ -54,6 +55,7 @@ class BodyModel:
     name: str  # "open body" or the file's name
     uv: np.ndarray | None = None  # (U, 2) texture coordinates
     uv_faces: np.ndarray | None = None  # (F, 3) indices into uv
+    engine: SmplxEngine | None = None  # who poses; None is ``skinning``
 
     @property
     def v_count(self) -> int:
@@ -90,6 +92,9 @@ class BodyModel:
 
     def pose_matrices(self, betas: Tensor, rotations: Tensor, transl: Tensor, *, vertex_ids=None):
         """``pose`` for local rotations (B, 24, 3, 3) instead of axis-angle."""
+        if self.engine is not None:
+            vertices, joints, transforms = self.engine.pose_matrices(betas, rotations, transl)
+            return (vertices if vertex_ids is None else vertices[:, vertex_ids]), joints, transforms
         rest, joints = self.shaped(betas)
         world, placed = skinning.forward_kinematics(rotations, joints, self.parents)
         transforms = skinning.rest_relative(world, placed, joints)
@@ -103,7 +108,8 @@ class BodyModel:
         return vertices + transl[:, None], placed + transl[:, None], transforms
 
     def __repr__(self) -> str:
-        return f"BodyModel({self.name}, {self.v_count} vertices, {self.hash[:8]})"
+        by = "" if self.engine is None else ", posed by smplx"
+        return f"BodyModel({self.name}, {self.v_count} vertices, {self.hash[:8]}{by})"
 
 
 def check_fitted_with(model: BodyModel, body: Body) -> None:
@@ -145,15 +151,22 @@ def find_model_file() -> Path:
     return OPEN_BODY
 
 
-def load_body_model(path: str | Path | BodyModel | None = None) -> BodyModel:
+def load_body_model(path: str | Path | BodyModel | None = None, *, engine: str = "") -> BodyModel:
     """Read an SMPL-format model (.npz, or .pkl through the restricted reader).
 
     Args:
         path: the file; None takes ``find_model_file()``. A model that is read already is given back as it is.
+        engine: "smplx" poses with the package ``smplx``; "" with this project's own forward pass.
 
     Raises:
-        HvrError: the file is missing, unsafe or not an SMPL model.
+        HvrError: the file is missing, unsafe or not an SMPL model, or smplx is not installed.
     """
+    if engine not in ("", "smplx"):
+        raise HvrError(f'there is no engine {engine!r}; take "smplx", or leave it out')
+    if engine:
+        own = load_body_model(path)
+        shared = (own.v_template, own.shapedirs, own.posedirs, own.J_regressor, own.weights)
+        return replace(own, engine=SmplxEngine(*shared, own.faces, own.parents))
     if isinstance(path, BodyModel):
         return path
     path = Path(path or find_model_file())
