@@ -38,8 +38,9 @@ def shaped(layout: str, **options):
     """A dataclass field that holds an array, e.g. ``shaped("float (T, 25, 3)")``.
 
     Args:
-        layout: kind and shape. Kinds: "float" (finite), "float or nan", "bool", "int", and numpy's names,
-            e.g. "uint8". A letter stands for a length that is the same in all fields of the value.
+        layout: kind and shape. Kinds: "float" (finite), "float or nan", "bool", "int", "index of V" (0 to
+            V - 1), and numpy's names, e.g. "uint8". A letter stands for a length that is the same in all
+            fields of the value.
         options: of ``dataclasses.field``, e.g. ``default``.
     """
     return field(metadata={"layout": layout}, **options)
@@ -211,7 +212,7 @@ class Canonical:
     vertices: np.ndarray = shaped("float (V, 3)")  # big pose, metres
     A_big: np.ndarray = shaped("float (24, 3, 4)")  # T-pose to big pose, per joint
     weights: np.ndarray = shaped("float (V, 24)")  # skin weights
-    faces: np.ndarray = shaped("int (F, 3)")
+    faces: np.ndarray = shaped("index of V (F, 3)")
     parts: np.ndarray = shaped("uint8 (V,)")  # index into part_names
     bounds: np.ndarray = shaped("float (2, 3)")  # lower and upper corner of the vertices with margin, metres
     origin: np.ndarray = shaped("float (3,)")  # position of grid node (0, 0, 0), metres
@@ -247,11 +248,11 @@ class Mesh:
     """A triangle mesh, optionally coloured per vertex or by a texture."""
 
     vertices: np.ndarray = shaped("float (V, 3)")  # metres
-    faces: np.ndarray = shaped("int (F, 3)")  # vertex indices
+    faces: np.ndarray = shaped("index of V (F, 3)")  # vertices of the triangles
     colors: np.ndarray | None = shaped("uint8 (V, 3)", default=None)  # RGB
     # texture coordinates, origin at the lower left
     uv: np.ndarray | None = shaped("float (U, 2)", default=None)
-    uv_faces: np.ndarray | None = shaped("int (F, 3)", default=None)  # indices into ``uv``
+    uv_faces: np.ndarray | None = shaped("index of U (F, 3)", default=None)  # into ``uv``
     texture: np.ndarray | None = shaped("uint8 (H, W, 3)", default=None)  # RGB
 
     def __repr__(self) -> str:

@@ -170,8 +170,8 @@ def load_body_model(path: str | Path | BodyModel | None = None, *, engine: str =
     if isinstance(path, BodyModel):
         return path
     path = Path(path or find_model_file())
-    if not path.exists():
-        raise HvrError(f"{path} is missing: put SMPL_NEUTRAL.pkl there or pass another model file")
+    if not path.is_file():
+        raise HvrError(f"{path} is missing or no file: put SMPL_NEUTRAL.pkl there or pass another model file")
     return _load(path, path.stat().st_mtime_ns)
 
 

@@ -22,6 +22,8 @@ def read_avatar(folder: Path, method: str, *, schema: int, remedy: str) -> tuple
     options = read_json(folder / "options.json", remedy=remedy)
     if options.get("schema") != schema or options.get("method") != method:
         raise HvrError(f"{folder} holds no {method} avatar of this version; {remedy}")
+    if not all(isinstance(options.get(key), str) for key in ("model_file", "model_hash")):
+        raise HvrError(f"{folder / 'options.json'} does not name its body model; {remedy}")
     model = load_body_model(options["model_file"] or None)
     if model.hash != options["model_hash"]:
         raise HvrError(

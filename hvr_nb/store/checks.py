@@ -14,7 +14,7 @@ import numpy as np
 
 from hvr_nb.types import Camera, Canonical, Joints3D
 
-_LAYOUT = re.compile(r"(\w+(?: or nan)?) \(([^)]*)\)")
+_LAYOUT = re.compile(r"(float or nan|index of (\w+)|\w+) \(([^)]*)\)")
 _KINDS = {"float": "fiu", "float or nan": "fiu", "int": "iu", "bool": "b"}
 
 
@@ -36,7 +36,8 @@ def check_layout(
         if dtype.kind not in "biufSU":
             raise ValueError(f"{field.name} holds neither numbers nor text")
         return
-    kind, letters = _LAYOUT.fullmatch(layout).groups()
+    kind, indexed, letters = _LAYOUT.fullmatch(layout).groups()
+    kind = "int" if indexed else kind
     if dtype.kind not in _KINDS.get(kind, "") and dtype.name != kind:
         raise ValueError(f"{field.name} is of type {dtype.name}, not {kind}")
     wanted = [part.strip() for part in letters.split(",") if part.strip()]
@@ -69,9 +70,19 @@ def check_value(value, sizes: Mapping[str, int] | None = None) -> None:
                 raise ValueError(f"{field.name} holds numbers that are not finite")
         elif isinstance(item, float) and not np.isfinite(item):
             raise ValueError(f"{field.name} is {item}")
+    _check_indices(value, lengths)
     agree = _AGREE.get(type(value))
     if agree is not None and (complaint := agree(value, lengths)):
         raise ValueError(complaint)
+
+
+def _check_indices(value, lengths: Mapping[str, int]) -> None:
+    for field in dataclasses.fields(value):
+        item, found = getattr(value, field.name), _LAYOUT.fullmatch(field.metadata.get("layout", ""))
+        if item is None or not (found and found[2]) or not np.size(item):
+            continue
+        if np.min(item) < 0 or np.max(item) >= lengths[found[2]]:
+            raise ValueError(f"{field.name} points outside 0 to {lengths[found[2]] - 1}")
 
 
 def _camera(camera: Camera, sizes: Mapping[str, int]) -> str:
@@ -90,8 +101,6 @@ def _joints(joints: Joints3D, _sizes: Mapping[str, int]) -> str:
 
 
 def _canonical(canonical: Canonical, _sizes: Mapping[str, int]) -> str:
-    if canonical.faces.min(initial=0) < 0 or canonical.faces.max(initial=0) >= len(canonical.vertices):
-        return "faces point at vertices that are not there"
     if canonical.parts.max(initial=0) >= len(canonical.part_names):
         return "parts point at names that are not there"
     parents = canonical.parents

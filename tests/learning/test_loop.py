@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -87,3 +89,21 @@ def test_training_starts_anew_beside_a_checkpoint_it_cannot_use(tmp_path):
 def test_divergence_is_an_error_that_names_the_number():
     with pytest.raises(HvrError, match="loss is nan at step 50"):
         train(lambda k, rng: {"loss": float("nan")}, {}, iters=100)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full here")
+def test_a_checkpoint_on_a_full_disk_says_so_and_keeps_the_old_one(tmp_path, monkeypatch):
+    step, state = problem()
+    path = tmp_path / "checkpoint.pt"
+    train(step, state, iters=4, checkpoint=path, every=2)
+    before = path.read_bytes()
+
+    def on_a_full_disk(path, kind):
+        partial = path.with_name("partial")
+        partial.symlink_to("/dev/full")
+        return partial
+
+    monkeypatch.setattr("hvr_nb.store.atomic_files._beside", on_a_full_disk)
+    with pytest.raises(HvrError, match="the disk is full: .*checkpoint.pt was not written"):
+        save_checkpoint(path, state, 3, {}, "")
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

@@ -91,8 +91,8 @@ def a_canonical(**changed) -> Canonical:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"faces": np.array([[0, 1, 5]])}, "faces point at vertices"),
-        ({"faces": np.array([[0, 1, -1]])}, "faces point at vertices"),
+        ({"faces": np.array([[0, 1, 5]])}, "faces points outside 0 to 4"),
+        ({"faces": np.array([[0, 1, -1]])}, "faces points outside 0 to 4"),
         ({"parts": np.full(5, 9, np.uint8)}, "parts point at names"),
         ({"parents": np.arange(24)}, "do not form a tree"),
         ({"spacing": float("nan")}, "spacing is nan"),

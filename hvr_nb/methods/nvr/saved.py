@@ -10,27 +10,27 @@ import torch
 
 from hvr_nb.methods.nvr.network import AvatarField
 from hvr_nb.methods.nvr.occupancy import LiveGrid
-from hvr_nb.types import HvrError
+from hvr_nb.types import HvrError, shaped
 
 
 @dataclass(frozen=True)
 class SavedField:
     """What is on disk: the field's tensors and its live cells."""
 
-    tables: np.ndarray  # (N, 2) float16, the hash tables end to end
-    rest: np.ndarray  # (M,) float32, the field's other tensors by name, end to end
-    codes: np.ndarray  # (T, K) float32
-    low: np.ndarray  # (3,) float32 lower corner of the live cells, metres
+    tables: np.ndarray = shaped("float16 (N, 2)")  # the hash tables end to end
+    rest: np.ndarray = shaped("float (M,)")  # the field's other tensors by name, end to end
+    codes: np.ndarray = shaped("float (T, K)")
+    low: np.ndarray = shaped("float (3,)")  # lower corner of the live cells, metres
     cell: float  # their side, metres
-    state: np.ndarray  # (X, Y, Z) uint8
+    state: np.ndarray = shaped("uint8 (X, Y, Z)")
 
 
 @dataclass(frozen=True)
 class Cloth:
     """Body and loose clothes as one big-pose surface (``dress.py``), as kept on disk."""
 
-    vertices: np.ndarray  # (V, 3) float32 metres
-    faces: np.ndarray  # (F, 3) int32
+    vertices: np.ndarray = shaped("float (V, 3)")  # metres
+    faces: np.ndarray = shaped("index of V (F, 3)")
 
 
 def packed(field: AvatarField, codes: np.ndarray, grid: LiveGrid) -> SavedField:

@@ -23,7 +23,7 @@ from hvr_nb.store.arrays import read_npz, write_npz
 from hvr_nb.store.files import write_json
 from hvr_nb.surface.light import lobes
 from hvr_nb.surface.remesh import remeshed
-from hvr_nb.types import Body, Camera, Canonical, HvrError, Mesh, Render
+from hvr_nb.types import Body, Camera, Canonical, HvrError, Mesh, Render, shaped
 
 SCHEMA = 2
 FINER = 2  # samples along each side of a pixel against jagged outlines
@@ -33,12 +33,12 @@ FINER = 2  # samples along each side of a pixel against jagged outlines
 class Surface:
     """What the fit found, as kept on disk; V vertices."""
 
-    vertices: np.ndarray  # (V, 3) float32 big pose, metres
-    faces: np.ndarray  # (F, 3) int32
-    albedo: np.ndarray  # (V, 3) float16 colour under the mean light, 0..1
-    light: np.ndarray  # (LAMPS,) float32 strengths of the lamps of ``hvr_nb.surface.light``
-    centres: np.ndarray  # (P, 3) float32 big-pose centres of the bumps of ``motion``, metres
-    heights: np.ndarray  # (T, P) float16 metres, heights of the bumps in every frame
+    vertices: np.ndarray = shaped("float (V, 3)")  # big pose, metres
+    faces: np.ndarray = shaped("index of V (F, 3)")
+    albedo: np.ndarray = shaped("float (V, 3)")  # colour under the mean light, 0..1
+    light: np.ndarray = shaped("float (L,)")  # strengths of the lamps of ``hvr_nb.surface.light``
+    centres: np.ndarray = shaped("float (P, 3)")  # big-pose centres of the bumps of ``motion``, metres
+    heights: np.ndarray = shaped("float (T, P)")  # metres, heights of the bumps in every frame
 
 
 @dataclass(frozen=True)
