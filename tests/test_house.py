@@ -5,6 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -275,8 +276,8 @@ def test_pins_are_the_same_everywhere_and_explained():
     text = (ROOT / "environment.yml").read_text()
     conda = yaml.safe_load(text)["dependencies"]
     pip = set(next(d["pip"] for d in conda if isinstance(d, dict)))
-    project = set(re.findall(r'^  "([\w-]+==[\w.]+)",$', (ROOT / "pyproject.toml").read_text(), re.M))
-    project |= set(re.findall(r'"((?:pytest|ruff)==[\w.]+)"', (ROOT / "pyproject.toml").read_text()))
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = {*declared["dependencies"], *declared["optional-dependencies"]["test"]}
     torch = {p for p in project if p.startswith("torch==")}  # conda brings its own build
     assert pip == project - torch
     for line in text.splitlines():

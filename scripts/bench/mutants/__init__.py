@@ -1,0 +1,1 @@
+"""What notices a small fault: changes of the source, and the tests run on each."""
