@@ -53,3 +53,19 @@ def test_every_blas_of_numpy_and_scipy_is_held():
     ).stdout
     found = [line.split(" ", 1) for line in out.splitlines()]
     assert found and {count for count, _ in found} == {"1"}, out
+
+
+def test_compiled_loops_keep_to_the_threads_that_were_asked_for():
+    """numba's loops share torch's OpenMP: with more threads than it, they would change torch's sums."""
+    code = """
+import hvr_nb, numba, numpy, torch
+@numba.njit(parallel=True)
+def loop(x):
+    for i in numba.prange(len(x)):
+        x[i] += 1
+loop(numpy.zeros(9))
+print(torch.get_num_threads())
+"""
+    plain = {k: v for k, v in os.environ.items() if k != "NUMBA_NUM_THREADS"} | {"OMP_NUM_THREADS": "1"}
+    out = subprocess.run([sys.executable, "-c", code], env=plain, capture_output=True, text=True)
+    assert out.stdout.strip() == "1", out.stdout + out.stderr
