@@ -14,7 +14,7 @@ ARGS ?=
 # Jupyter refuses root unless told; in a container there is often nobody else
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 .PHONY: help env models demo test lint lab run batch pose3d body bench-demo bench-real bench-nvr bench-nvr-scaling \
-        bench-pose3d bench-surface train-lifter clean
+        bench-pose3d bench-surface bench-mutants train-lifter clean
 help:        ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 env: .venv/.ready  ## build .venv with the pinned packages
@@ -45,6 +45,8 @@ bench-nvr-scaling: env  ## the avatar's training and rendering against picture s
 	$(PY) -m scripts.bench.nvr_scaling $(ARGS)
 bench-pose3d: env models  ## the lifter on motion capture (HVR_SHARED_DATA) and on measured 2D joints
 	$(PY) -m scripts.bench.pose3d $(ARGS)
+bench-mutants: env models  ## small faults put into the source: how many a wing's own tests notice (slow)
+	$(PY) -m scripts.bench.mutants $(ARGS)
 train-lifter: env  ## learn the lifter's weights again from motion capture (HVR_SHARED_DATA, slow)
 	$(PY) -m scripts.train.lifter $(ARGS)
 bench-surface: env models  ## the clothed mesh against the true one, synthetic subjects (slow)
