@@ -293,3 +293,52 @@ def test_no_absolute_paths_or_registry_hosts():
         if path.suffix in (".py", ".md", ".yml", ".toml", ".ipynb", "") and path.name != "test_house.py":
             found = bad.search(path.read_text(errors="ignore"))
             assert not found, f"{name}: {found.group(0)}"
+
+
+# "docs/fit.md, 2 and 7", or "fit.md, 5" within docs/: a page and its numbered sections
+CITATION = re.compile(r"(?<![\w/-])(docs/)?(\w+)\.md(?:,? (\d+(?:\.\d+)?(?:(?:,| to| and) \d+(?:\.\d+)?)*))?")
+
+
+def faults_of_citations(text: str, *, within_docs: bool = False) -> list[str]:
+    """Citations in a text whose page, numbered section or titled decision does not exist."""
+    text, faults = re.sub(r"\s+(?:# )?", " ", text), []
+    faults += re.findall(r"specs/\w+\.md|DESIGN\s+section", text)
+    for match in CITATION.finditer(text):
+        folder, name, sections = match.groups()
+        pages = [ROOT / "docs" / f"{name}.md"] + [ROOT / f"{name}.md"] * (not folder)
+        page = next((p for p in pages if p.exists()), None)
+        if page is None and (folder or within_docs):
+            faults.append(match.group(0))
+        elif page and (folder or within_docs) and sections:
+            there = re.findall(r"^## (\d+)\. |\*\*(\d+\.\d+) ", page.read_text(), re.M)
+            there = {number for pair in there for number in pair if number}
+            faults += [match.group(0)] * (not set(re.findall(r"\d+(?:\.\d+)?", sections)) <= there)
+    titles = (ROOT / "docs" / "decisions.md").read_text()
+    for title in re.findall(r"decisions\.md, \"([^\"]+)\"", text):
+        faults += [title] * (f"### {title}\n" not in titles)
+    return faults
+
+
+def test_citations_exist():
+    """The pages cited are in the repository and have the sections named."""
+    files = subprocess.run(
+        ["git", "ls-files", "hvr_nb", "scripts", "tests", "notebooks", "docs", "README.md", "Makefile"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    for name in files:
+        path = ROOT / name
+        if path.suffix in (".py", ".md", ".ipynb", "") and path.name != "test_house.py" and path.exists():
+            faults = faults_of_citations(path.read_text(), within_docs=name.startswith("docs/"))
+            assert not faults, f"{name} cites {faults}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["see specs/body.md 2", "DESIGN section 7", "docs/nowhere.md", "docs/fit.md, 99", "docs/decisions.md 18",
+     "docs/fit.md, 1 and\n99", 'docs/decisions.md, "No such title"'],
+)  # fmt: skip
+def test_wrong_citations_are_found(text):
+    assert faults_of_citations(text)
+    assert not faults_of_citations('docs/fit.md, 1 to 3; docs/decisions.md, "Waiting threads sleep"')

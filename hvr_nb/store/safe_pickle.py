@@ -1,4 +1,4 @@
-"""Reading SMPL pickles without running what is in them (specs/perception.md 6).
+"""Reading SMPL pickles without running what is in them (docs/formats.md, 2).
 
 A pickle is a program; a user's model file is data. Every name a file asks for is answered from a
 closed table of stand-ins that can only hold values, anything else is refused. Chumpy and scipy

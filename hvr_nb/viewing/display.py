@@ -2,7 +2,7 @@
 
 In a live session the picture is interactive: a frame slider beside a k3d scene. In a batch run
 (``HVR_NB_BATCH=1``, set by ``hvr_nb.batch``) and outside Jupyter it is a JPEG strip and an iframe to
-an offline HTML snapshot, because widgets do not survive being saved (specs/notebooks.md 1b).
+an offline HTML snapshot, because widgets do not survive being saved (docs/formats.md, 14).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""k3d scenes: y up, smooth shading, a floor grid, no axes (specs/notebooks.md 1b).
+"""k3d scenes: y up, smooth shading, a floor grid, no axes (docs/formats.md, 14).
 
 A scene comes as ``(plot, keys)``: ``keys`` (T,) are the seconds of its key frames, empty for a still one.
 """

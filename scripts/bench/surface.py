@@ -117,7 +117,7 @@ def texture_psnr(avatar, clip, truth, subject, *, size: int = 1024) -> dict[str,
 
 
 def best_frames(meshes, texels, clip, camera) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) frame that shows a texel and in which it faces the camera most; (N,) bool: whether there is one."""
+    """(N,) frame that shows a texel and in which it faces the camera most; (N,) bool: if there is one."""
     best, shown = np.full(len(texels.flat), -1.0), np.zeros(len(texels.flat), bool)
     frame = np.zeros(len(best), int)
     for k, mesh in enumerate(meshes):

@@ -2,7 +2,7 @@
 
 ``check_inputs`` lays the body over the masks of frames spread over the clip and says in sentences what
 does not fit and what to do about it, with a picture; the errors are those that users of such data make
-(specs/surface.md A3, F1). It asks nothing of a method.
+(docs/formats.md, 12). It asks nothing of a method.
 """
 
 from __future__ import annotations

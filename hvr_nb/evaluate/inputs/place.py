@@ -1,7 +1,7 @@
 """Where a body stands against its silhouettes, and what is wrong where it does not: turned, scale, place, time.
 
-The usual errors of imported data each make a body that would fit if one thing were otherwise; that thing is
-tried (specs/surface.md A3, F1: the number-one cause of failures is the camera's convention).
+The usual errors of imported data each make a body that would fit if one thing were different; that change is
+tried (docs/formats.md, 12; the most frequent fault is the camera's convention).
 """
 
 from __future__ import annotations
