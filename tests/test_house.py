@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
 import nbformat
@@ -25,6 +26,20 @@ MAP = [
     )
 ]
 FLOOR = {wing: floor for floor, wing, _, _ in MAP}
+# optional modules, imported where they are used, and their distributions
+OPTIONAL = {
+    "h5py": "h5py",  # the extra people-snapshot
+    "pytorch3d": "pytorch3d",  # graphics cards, from conda
+    "tinycudann": "tiny-cuda-nn",  # graphics cards, from conda
+}
+CONDA_ONLY = {"pytorch3d", "tiny-cuda-nn"}  # not on the package index; environment.yml has them
+# declared, though no line imports them
+RUN_BY_NAME = {
+    "ipykernel": "the notebooks' kernel, which Jupyter starts by name",
+    "jupyterlab": "make lab",
+    "pytest-xdist": "pytest -n, as make test calls it",
+    "ruff": "make lint and test_ruff",
+}
 # what only one wing may import
 HOMES = {
     "k3d": "viewing",
@@ -276,13 +291,68 @@ def test_pins_are_the_same_everywhere_and_explained():
     text = (ROOT / "environment.yml").read_text()
     conda = yaml.safe_load(text)["dependencies"]
     pip = set(next(d["pip"] for d in conda if isinstance(d, dict)))
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    project = {*declared["dependencies"], *declared["optional-dependencies"]["test"]}
+    project = {f"{name}=={pin}" for name, pin in pins("dependencies", "test").items()}
     torch = {p for p in project if p.startswith("torch==")}  # conda brings its own build
     assert pip == project - torch
     for line in text.splitlines():
         if re.match(r"\s+- [\w-]+==?[\w.]+", line) and "python=" not in line:
             assert "#" in line, f"no reason beside {line.strip()}"
+
+
+def pins(*groups: str) -> dict[str, str]:
+    """Distribution -> version of the dependencies of pyproject.toml; "dependencies" or an extra's name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lists = project["optional-dependencies"] | {"dependencies": project["dependencies"]}
+    return dict(line.split("==") for group in groups or lists for line in lists[group])
+
+
+def third_parties() -> dict[str, set[str]]:
+    """Module -> files that import it, anywhere in a function too, of all that is not ours or Python's own."""
+    sources = {
+        path: path.read_text()
+        for folder in ("hvr_nb", "scripts", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    for path in NOTEBOOKS:
+        cells = nbformat.read(path, 4).cells
+        sources[path] = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    ours = {"hvr_nb", "scripts", *(path.stem for path in (ROOT / "tests/helpers").glob("*.py"))}
+    found = {}
+    for path, source in sources.items():
+        for node in ast.walk(ast.parse(source)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            for name in {name.split(".")[0] for name in names} - ours - sys.stdlib_module_names:
+                found.setdefault(name, set()).add(path.relative_to(ROOT).as_posix())
+    return found
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
+    """By distribution: the module ``cv2`` is what ``opencv-python`` declares."""
+    named = packages_distributions()
+    named |= {module: [name] for module, name in OPTIONAL.items() if module not in named}
+    declared = {re.sub(r"[-_.]+", "-", name).lower() for name in pins()}
+    imported = {}
+    for module, files in third_parties().items():
+        assert module in named, f"{module} is imported in {sorted(files)} and not installed"
+        imported[re.sub(r"[-_.]+", "-", named[module][0]).lower()] = files
+    missing = {name: sorted(files) for name, files in imported.items() if name not in declared | CONDA_ONLY}
+    assert not missing, f"imported, but not in pyproject.toml: {missing}"
+    unused = declared - set(imported) - set(RUN_BY_NAME)
+    assert not unused, f"in pyproject.toml, but imported nowhere: {unused}"
+    assert not set(RUN_BY_NAME) & set(imported) and set(RUN_BY_NAME) <= declared, "RUN_BY_NAME is out of date"
+
+
+@pytest.mark.parametrize("name", [name for name in pins() if name != "torch"])
+def test_pins_are_the_versions_that_are_tested(name):
+    """Of torch there are several builds of a version; an extra need not be installed."""
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        assert name not in pins("dependencies", "test")
+        return
+    assert found == pins()[name]
 
 
 def test_no_absolute_paths_or_registry_hosts():
