@@ -36,6 +36,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         # 01_keypoints
         "keypoints": ["follow_person"],
         "formats.joints2d": ["read_keypoints"],
+        "formats.bodies": ["body_skeleton", "read_body"],
         # 02_masks
         "masks": ["import_masks", "parse_person", "parse_with_schp", "segment_person"],
         # 03_body

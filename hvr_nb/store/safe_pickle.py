@@ -327,7 +327,7 @@ def _nested(value, left: list[int], depth: int = 0):
             return _nested(value.tolist(), left, depth + 1)
         return value if value.ndim else value.item()
     if isinstance(value, dict):
-        return {str(k): _nested(v, left, depth + 1) for k, v in value.items()}
+        return {str(_nested(k, left, depth + 1)): _nested(v, left, depth + 1) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_nested(v, left, depth + 1) for v in value]
     if value is None or isinstance(value, bool | int | float | str | bytes):
@@ -335,7 +335,7 @@ def _nested(value, left: list[int], depth: int = 0):
     return dense(value, {})
 
 
-def read_member(data: bytes):
+def read_member(data: bytes, *, unpickle: Callable = unpickle):
     """The array (...) of an .npy file's bytes, or what numpy pickled into it, by ``unpickle``."""
     stream = io.BytesIO(data)
     version = np.lib.format.read_magic(stream)
