@@ -80,11 +80,12 @@ def clip_report(
 
 def _stage(clip: Clip, stage: str, numbers: Mapping[str, object], method: str) -> Section:
     count, numbers = len(clip), {k: v for k, v in numbers.items() if k != "doubts"}
-    scalars = {k: v for k, v in numbers.items() if np.ndim(v) == 0}
+    texts = {k.replace("_", " "): v for k, v in numbers.items() if isinstance(v, str) and v}
+    scalars = {k: v for k, v in numbers.items() if np.ndim(v) == 0 and not isinstance(v, str)}
     series = {k: np.asarray(v, float) for k, v in numbers.items() if np.ndim(v) == 1 and len(v) == count}
     return Section(
         f"{stage[:2]}  {STAGE_TITLES.get(stage, stage)}",
-        facts=_given(method) if stage == "05_train" and method else {},
+        facts=texts | (_given(method) if stage == "05_train" and method else {}),
         numbers=scalars,
         series=series,
         pictures=_stage_pictures(clip, stage, method),

@@ -12,6 +12,7 @@ import io
 import lzma
 import math
 import pickle
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -56,12 +57,16 @@ def _tensor(storage, offset, size, stride, *_rest) -> np.ndarray:
     import torch
 
     size, stride = tuple(map(int, size)), tuple(map(int, stride))
-    if not isinstance(storage, torch.storage.TypedStorage | torch.UntypedStorage):
-        raise ValueError("a tensor without a storage")
+    if isinstance(storage, torch.storage.TypedStorage):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, about what its own files hold
+            dtype, count = storage.dtype, storage.size()
+            storage = storage.untyped()
+    else:
+        dtype, count = torch.uint8, len(storage) if isinstance(storage, torch.UntypedStorage) else -1
     last = int(offset) + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-    if min((*size, *stride, int(offset)), default=0) < 0 or (math.prod(size) and last >= len(storage)):
-        raise ValueError(f"a tensor of shape {size} in a storage of {len(storage)} values")
-    dtype = getattr(storage, "dtype", torch.uint8)
+    if min((*size, *stride, int(offset)), default=0) < 0 or (math.prod(size) and last >= count):
+        raise ValueError(f"a tensor of shape {size} in a storage of {count} values")
     return torch.empty(0, dtype=dtype).set_(storage, int(offset), size, stride).numpy().copy()
 
 

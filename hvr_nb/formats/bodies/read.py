@@ -51,6 +51,10 @@ class ImportedBody:
     source: str  # which system
     off: float  # median distance of its joints from the clip's 2D joints, share of the person's height
 
+    def by(self, *, refined: bool) -> str:
+        """Whose body it is, in words."""
+        return f"{self.source}, {'refined here' if refined else 'as it is'}"
+
     def __repr__(self) -> str:
         return f"ImportedBody({self.source}: {int(self.body.valid.sum())} frames, {100 * self.off:.1f} % off)"
 
