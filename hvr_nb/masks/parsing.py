@@ -2,7 +2,7 @@
 
 There are five kinds of surface: hair, skin, upper garment, lower garment, shoes. Each has one Gaussian
 mixture of colours for the whole clip, so labels are steady over time. The body part then tells the side.
-Numbers are CIHP's: 2 hair, 5 upper, 9 pants, 10 neck, 12 skirt, 13 face, 14 and 15 arms, 16 and 17 legs,
+Numbers are CIHP's: 2 hair, 5 upper, 6 dress, 9 pants, 10 neck, 12 skirt, 13 face, 14 and 15 arms, 16 and 17 legs,
 18 and 19 shoes.
 """
 
@@ -20,6 +20,7 @@ from hvr_nb.masks.colour_model import Mixture, colour_features, fit_mixture
 from hvr_nb.masks.crf import guided_filter
 from hvr_nb.masks.labels import from_atr, to_atr
 from hvr_nb.masks.silhouettes import body_size
+from hvr_nb.masks.skirts import covers_gap, same_cloth
 from hvr_nb.types import Keypoints, Masks
 
 __all__ = ["from_atr", "parse_person", "to_atr"]
@@ -80,8 +81,10 @@ def parse_person(frames: np.ndarray, masks: Masks, keypoints: Keypoints, *, seed
         for t in tqdm(seen, desc="parsing", unit="frame"):
             view = _view(frames[t], masks.alpha[t], keypoints, t, size[t])
             labels[t][view.box] = _label(view, mixtures, prior, masks.alpha[t][view.box] > 127)
-        if _is_skirt(labels, keypoints, size):
-            labels[labels == 9] = 12
+        if covers_gap(labels, keypoints, size, cloth=_LABEL[LOWER]):
+            one = same_cloth(frames[seen], labels[seen], _LABEL[UPPER], _LABEL[LOWER])
+            labels[labels == _LABEL[LOWER]] = 6 if one else 12
+            labels[(labels == _LABEL[UPPER]) & one] = 6
     return replace(
         masks, labels=labels, label_set="CIHP", parsing_source="colour model (weight-free, not SCHP)"
     )
@@ -227,33 +230,6 @@ def _smooth(view: _View, posterior: np.ndarray, *, rounds: int = 3, weight: floa
         q = np.exp(logits - logits.max(1, keepdims=True))
         belief[view.inside] = q / q.sum(1, keepdims=True)
     return belief
-
-
-def _is_skirt(labels: np.ndarray, keypoints: Keypoints, size: np.ndarray) -> bool:
-    """Whether the lower garment also covers the space between the legs, where they are apart.
-
-    Tested between the thighs and, where the shins are covered too (long skirts or trousers), between the
-    shins. Frames in which a leg points at the camera do not count.
-    """
-    votes = []
-    for a, b, places, apart in ((0, 1, (0.75, 0.85, 0.95), 0.15), (1, 2, (0.25, 0.5, 0.75), 0.11)):
-        ends = keypoints.points[:, [[9, 10, 11], [12, 13, 14]]][:, :, [a, b]]  # (T, right and left, 2, 3)
-        length = np.hypot(*np.moveaxis(ends[:, :, 1, :2] - ends[:, :, 0, :2], -1, 0)) / size[:, None]
-        known = keypoints.found & (ends[..., 2] > 0.2).all((1, 2))
-        known &= length.min(1) > 0.75 * np.max(length[known], initial=0.0)
-        for t in np.flatnonzero(known):
-            for u in places:
-                right, left = ends[t, :, 0, :2] * (1.0 - u) + ends[t, :, 1, :2] * u
-                on_leg = [_at(labels[t], p) == 9 for p in (right, left)]
-                if all(on_leg) and np.hypot(*(right - left)) > apart * size[t]:
-                    votes.append(_at(labels[t], 0.5 * (right + left)) == 9)
-    return len(votes) >= 6 and float(np.mean(votes)) > 0.65
-
-
-def _at(labels: np.ndarray, point: np.ndarray) -> int:
-    """The label at a point (x, y); 0 outside the picture."""
-    x, y = np.floor(point).astype(int)
-    return int(labels[y, x]) if 0 <= y < labels.shape[0] and 0 <= x < labels.shape[1] else 0
 
 
 def _label(view: _View, mixtures: list[Mixture | None], prior: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -6,11 +6,14 @@ import pytest
 
 from hvr_nb.masks.body_parts import PARTS, part_map
 from hvr_nb.masks.colour_model import colour_features, fit_mixture
+from hvr_nb.masks.labels import LABEL_NAMES, to_atr
 from hvr_nb.masks.parsing import parse_person
+from hvr_nb.masks.skirts import covers_gap, same_cloth
+from hvr_nb.subject import make_subject, render_subject, rotating_motion, subject_camera
 from hvr_nb.types import Keypoints, Masks
 
-HAIR, UPPER, PANTS, NECK, SKIRT, FACE, L_ARM, R_ARM, L_LEG, R_LEG, L_SHOE, R_SHOE = (
-    2, 5, 9, 10, 12, 13, 14, 15, 16, 17, 18, 19)  # fmt: skip
+HAIR, UPPER, DRESS, PANTS, NECK, SKIRT, FACE, L_ARM, R_ARM, L_LEG, R_LEG, L_SHOE, R_SHOE = (
+    2, 5, 6, 9, 10, 12, 13, 14, 15, 16, 17, 18, 19)  # fmt: skip
 JOINTS = {0: (130, 52), 1: (130, 82), 2: (108, 84), 3: (84, 122), 4: (62, 156), 5: (152, 84), 6: (176, 122),
           7: (198, 156), 8: (130, 164), 9: (117, 164), 10: (106, 222), 11: (98, 280), 12: (143, 164),
           13: (154, 222), 14: (162, 280), 15: (124, 46), 16: (136, 46), 17: (117, 50), 18: (143, 50),
@@ -30,8 +33,9 @@ def points(facing: bool, shift: int) -> np.ndarray:
 
 
 def paint(facing: bool, shift: int, legs: str) -> tuple[np.ndarray, np.ndarray]:
-    """A figure in T-shirt and ``legs`` ("trousers", "shorts", "skirt"): picture and CIHP labels."""
+    """A figure in T-shirt and ``legs`` ("trousers", "shorts", "skirt", or a "dress"): picture and CIHP labels."""
     p, labels = points(facing, shift)[:, :2], np.zeros(SHAPE, np.uint8)
+    one, legs = legs == "dress", "skirt" if legs == "dress" else legs
 
     def line(a, b, width, label, start=0.0, stop=1.0):
         ends = [np.rint(p[a] * (1 - u) + p[b] * u).astype(int).tolist() for u in (start, stop)]
@@ -73,10 +77,11 @@ def paint(facing: bool, shift: int, legs: str) -> tuple[np.ndarray, np.ndarray]:
     top[cy - 8 :] = 0
     labels[top > 0] = HAIR
     colours = np.zeros((20, 3), np.float32)
+    labels[np.isin(labels, (UPPER, SKIRT)) & one] = DRESS
     for group, colour in (
         ((FACE, NECK, L_ARM, R_ARM, L_LEG, R_LEG), SKIN),
         ((UPPER,), SHIRT),
-        ((PANTS, SKIRT), CLOTH),
+        ((PANTS, SKIRT, DRESS), CLOTH),
         ((L_SHOE, R_SHOE), LEATHER),
         ((HAIR,), HAIRS),
     ):
@@ -95,7 +100,7 @@ def figure(legs: str):
     return frames, labels, Keypoints(p, np.zeros(known.shape, bool), np.ones(4, bool), boxes)
 
 
-@pytest.mark.parametrize("legs", ["trousers", "shorts", "skirt"])
+@pytest.mark.parametrize("legs", ["trousers", "shorts", "skirt", "dress"])
 def test_labels_of_painted_figures(legs):
     frames, truth, keypoints = figure(legs)
     out = parse_person(frames, Masks(np.where(truth > 0, 255, 0).astype(np.uint8)), keypoints)
@@ -111,6 +116,61 @@ def test_labels_of_painted_figures(legs):
             a, b = out.labels == label, truth == label
             assert (a & b).sum() / (a | b).sum() > 0.7, label
     assert out.label_set == "CIHP" and "not SCHP" in out.parsing_source
+
+
+@pytest.mark.parametrize("outfit, seed", [("trousers", 43), ("shorts", 46), ("skirt", 43), ("skirt", 45)])
+def test_garments_of_synthetic_people(outfit, seed):
+    """A striped shirt over a dotted skirt of the same two colours (seed 43) is no dress."""
+    camera = subject_camera(160, seed=seed)
+    body = rotating_motion(8, seed=seed, camera=camera)
+    take = render_subject(make_subject(outfit, seed=seed), body, camera, seed=seed, geometry=False)
+    joints = np.concatenate([take.points25, np.ones((8, 25, 1))], -1)
+    keypoints = Keypoints(joints, np.zeros((8, 25), bool), np.ones(8, bool), np.zeros((8, 4)))
+    labels = parse_person(take.frames, Masks(take.alpha), keypoints).labels
+    names = {LABEL_NAMES["CIHP"][i] for i in np.unique(labels)}
+    lower = {"skirt"} if outfit == "skirt" else {"pants"}
+    assert names & {"upper clothes", "dress", "pants", "skirt"} == {"upper clothes"} | lower
+    seen = np.maximum(to_atr(labels), take.labels) > 0
+    assert (to_atr(labels) == take.labels)[seen].mean() > 0.9
+
+
+def legs_and_cloth(gap: int, hem: float, split: float):
+    """Two legs ``gap`` pixels apart under cloth that parts at ``split`` of the leg (0 hip, 2 ankle): 8 frames."""
+    p, labels = np.zeros((8, 25, 3)), np.zeros((8, 240, 200), np.uint8)
+    for side, joints in ((-1, (9, 10, 11)), (1, (12, 13, 14))):
+        for u, joint in enumerate(joints):
+            p[:, joint] = 100 + side * gap / 2, 40 + 80 * u, 1.0
+    bottom, part = (round(40 + 80 * u) for u in (hem, split))
+    for x in (100 - gap // 2, 100 + gap // 2):
+        labels[:, 40:bottom, x - 7 : x + 8] = PANTS
+        labels[:, bottom:200, x - 5 : x + 6] = L_LEG
+    labels[:, 40 : min(part, bottom), 100 - gap // 2 : 100 + gap // 2] = PANTS
+    return labels, Keypoints(p, np.zeros((8, 25), bool), np.ones(8, bool), np.zeros((8, 4)))
+
+
+@pytest.mark.parametrize(
+    "gap, hem, split, skirt",
+    [
+        (24, 0.9, 2.0, True),  # legs .12 of the size apart: less than where skirts were asked for before
+        (24, 1.9, 2.0, True),  # to the ankles
+        (24, 1.9, 1.0, False),  # trousers whose thighs touch down to the knees
+        (24, 0.9, 0.4, False),  # shorts
+        (6, 1.9, 2.0, False),  # legs never seen apart: nobody knows
+    ],
+)
+def test_cloth_that_covers_the_gap_down_to_its_hem_is_a_skirt(gap, hem, split, skirt):
+    labels, keypoints = legs_and_cloth(gap, hem, split)
+    assert covers_gap(labels, keypoints, np.full(8, 200.0), cloth=PANTS) is skirt
+
+
+def test_one_cloth_has_one_distribution_of_colours():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.uint8([UPPER, SKIRT]), 30)[None, :, None].repeat(40, 2).repeat(2, 0)
+    print_ = rng.choice([20, 120, 230], (2, 60, 40, 3)).astype(np.uint8)
+    assert same_cloth(print_, labels, UPPER, SKIRT)
+    shaded = np.where(labels[..., None] == SKIRT, print_ // 2, print_)
+    assert not same_cloth(shaded.astype(np.uint8), labels, UPPER, SKIRT)
+    assert not same_cloth(print_, labels, UPPER, PANTS)  # a label that is not there
 
 
 def test_same_seed_same_labels_and_frames_without_person_stay_empty():
