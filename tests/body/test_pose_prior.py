@@ -1,0 +1,113 @@
+"""The pose density and the joint limits: values, derivatives, and which way knees and elbows bend."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from hvr_nb.body import pose_prior
+from hvr_nb.body.pose_prior import PRIOR_JOINTS, STIFF_JOINTS, PosePrior, limits, load_pose_prior, six_d
+from hvr_nb.types import SMPL_JOINT_NAMES, HvrError
+
+
+def turns_of(**joints):
+    """(1, 24, 3, 3) local rotations: joint name -> rotation vector."""
+    poses = np.zeros((24, 3))
+    for name, rotvec in joints.items():
+        poses[SMPL_JOINT_NAMES.index(name)] = rotvec
+    return Rotation.from_rotvec(poses).as_matrix()[None]
+
+
+def some_turns(count=2):
+    rotvec = 0.6 * np.random.default_rng(0).standard_normal((count * 24, 3))
+    return Rotation.from_rotvec(rotvec).as_matrix().reshape(count, 24, 3, 3)
+
+
+def perturbed(turns, step):
+    return turns @ Rotation.from_rotvec(step.reshape(-1, 3)).as_matrix().reshape(turns.shape)
+
+
+def test_every_joint_has_a_density_or_a_limit():
+    assert sorted((0, *PRIOR_JOINTS, *STIFF_JOINTS)) == list(range(24))
+    stiff = {SMPL_JOINT_NAMES[j] for j in STIFF_JOINTS}
+    assert stiff == {f"{side}_{part}" for side in ("left", "right") for part in ("foot", "collar", "hand")}
+
+
+def test_the_density_is_students():
+    """Against scipy's, up to its constant; the weight is the energy's derivative."""
+    from scipy.stats import multivariate_t
+
+    prior = PosePrior(np.zeros(2), np.eye(2), 5.0)
+    x = np.array([[0.0, 0], [1, 2], [3, -4]])
+    squared = (x**2).sum(1)
+    want = multivariate_t([0, 0], np.eye(2), df=5.0).logpdf
+    np.testing.assert_allclose(
+        prior.energy(squared) - prior.energy(squared)[0], want(x[0]) - want(x), atol=1e-12
+    )
+    slope = (prior.energy(squared + 1e-6) - prior.energy(squared - 1e-6)) / 2e-6
+    np.testing.assert_allclose(slope, prior.weight(squared), rtol=1e-8)
+
+
+def test_the_density_is_about_the_first_two_columns_of_its_joints():
+    rng = np.random.default_rng(0)
+    prior, turns = PosePrior(rng.random(102), rng.random((102, 102)), 3.0), some_turns()
+    columns = [turns[:, j, :, c] for j in PRIOR_JOINTS for c in (0, 1)]
+    np.testing.assert_allclose(
+        prior.residual(turns), (np.concatenate(columns, 1) - prior.mean) @ prior.whiten
+    )
+    np.testing.assert_array_equal(six_d(np.arange(9.0).reshape(3, 3)), [0, 3, 6, 1, 4, 7])
+    step = 1e-6 * rng.standard_normal((2, 72))
+    moved = prior.residual(perturbed(turns, step)) - prior.residual(turns)
+    np.testing.assert_allclose(moved, np.einsum("nmd,nd->nm", prior.slopes(turns), step), atol=1e-9)
+
+
+def test_common_poses_are_likelier_than_rare_ones():
+    prior = load_pose_prior()
+    standing = turns_of(left_shoulder=(0, 0, -1.2), right_shoulder=(0, 0, 1.2))
+    knees = turns_of(left_knee=(-1.5, 0, 0), right_knee=(-1.5, 0, 0))  # bent forwards, as a bird's
+    energies = [prior.energy((prior.residual(t) ** 2).sum(1))[0] for t in (standing, turns_of(), knees)]
+    assert energies[0] < energies[1] < energies[2]
+    assert prior.weight(1e4) < 0.02 * prior.weight(0.0)  # heavy tails: far poses are hardly pulled
+
+
+@pytest.mark.parametrize(
+    ("column", "name", "bend"),
+    [
+        (0, "left_knee", (1.0, 0, 0)),
+        (1, "right_knee", (1.0, 0, 0)),
+        (2, "left_elbow", (0, -1.0, 0)),
+        (3, "right_elbow", (0, 1.0, 0)),
+    ],
+)
+def test_knees_and_elbows_bend_one_way(column, name, bend):
+    """Bent as people do costs nothing; the other way, the sine beyond the slack times the root of 50."""
+    others = [k for k in range(22) if k != column]
+    for share, cost in ((1.0, 0.0), (-0.1, 0.0), (-1.0, 50**0.5 * (np.sin(1.0) - 0.15))):
+        r, _ = limits(turns_of(**{name: share * np.array(bend)}))
+        assert r[0, column] == pytest.approx(cost)
+        assert not r[0, others].any()
+
+
+def test_stiff_joints_are_held_near_rest():
+    """Toes and collars within 0.15 radians, hands within 0.05."""
+    for k, name in enumerate(
+        ("left_foot", "right_foot", "left_collar", "right_collar", "left_hand", "right_hand")
+    ):
+        r, _ = limits(turns_of(**{name: (0.1, -0.2, 0.3)}))
+        want = np.zeros(22)
+        want[4 + 3 * k : 7 + 3 * k] = np.array([0.1, -0.2, 0.3]) / (0.05 if "hand" in name else 0.15)
+        np.testing.assert_allclose(r[0], want, atol=1e-12)
+
+
+def test_limits_have_the_right_derivatives():
+    turns, step = some_turns(), 1e-6 * np.random.default_rng(1).standard_normal((2, 72))
+    turns[:, STIFF_JOINTS] = np.eye(3)  # their derivative is exact at rest
+    (r0, J), (r1, _) = limits(turns), limits(perturbed(turns, step))
+    assert (r0[:, :4] > 0).any() and (r0[:, :4] == 0).any()
+    np.testing.assert_allclose(r1 - r0, np.einsum("nmd,nd->nm", J, step), atol=1e-9)
+
+
+def test_a_missing_prior_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(pose_prior, "PRIOR_FILE", tmp_path / "none.npz")
+    load_pose_prior.cache_clear()
+    with pytest.raises(HvrError, match="none.npz is missing"):
+        load_pose_prior()
