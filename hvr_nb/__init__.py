@@ -15,7 +15,7 @@ import lazy_loader
 # Read when torch's OpenMP starts, so this stands before any import of torch.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-# numba's loops run in the same OpenMP and set its thread count: torch's sums would change after the first loop.
+# numba's loops run in the same OpenMP and set its thread count: torch's sums would change after the first.
 if os.environ.get("OMP_NUM_THREADS", "").isdigit():
     os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
 

@@ -89,7 +89,7 @@ def test_the_map_shows_the_house():
     "path", sorted(PACKAGE.rglob("__init__.py")), ids=lambda p: str(p.parent.relative_to(ROOT))
 )
 def test_a_wing_describes_what_it_offers(path):
-    """What ``from hvr_nb.wing import ...`` gives is listed with a line each in the wing's docstring, and exists."""
+    """The names of ``from hvr_nb.wing import ...`` are listed in the wing's docstring, and they exist."""
     if path.parent == PACKAGE or PACKAGE / "methods" in path.parents:
         return
     module = importlib.import_module(".".join(path.parent.relative_to(ROOT).parts))
@@ -161,7 +161,7 @@ def test_third_parties_stay_in_their_wing():
 
 
 def test_no_public_name_twice():
-    """A class or function is found by its name alone; a method's folder repeats only the names of the contract."""
+    """Classes and functions are found by name alone; methods repeat only the names of the contract."""
     homes = {}
     for path in MODULES:
         for node in ast.parse(path.read_text()).body:
@@ -198,7 +198,7 @@ def test_ruff():
 
 
 def shapes_in(text: str, arguments: set[str]) -> list[str]:
-    """The shapes in a docstring: (T, 3), (..., 2), (len(which), V); words count only if they are arguments."""
+    """The shapes in a docstring: (T, 3), (..., 2), (len(which), V); words count if they are arguments."""
     words = "|".join([r"[a-z]\b", *arguments])
     size = rf"(?:\.\.\.|\d+|[A-Z]\w*|len\(\w+\)|{words})"
     entry = rf"{size}(?: ?[-+*/]+ ?{size})*"

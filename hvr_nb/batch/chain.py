@@ -162,7 +162,7 @@ def _or_damaged(state: Callable[..., str], folder: Path, key: str, method: str) 
 
 
 def _finished(out: Path, wanted: RunMarker) -> bool:
-    """Whether ``out`` was run to its end with exactly these parameters, notebook and inputs, and all it wrote is there.
+    """Whether ``out`` was run to its end with these parameters, notebook and inputs, and its outputs exist.
 
     Where the clip lies is no parameter of the result: a folder that was moved is not run again.
     """

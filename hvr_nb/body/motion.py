@@ -26,7 +26,7 @@ def unwrap_rotations(rotvec: np.ndarray) -> np.ndarray:
 
 
 def resample_rotations(rotvec: np.ndarray, at: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Rotation vectors (N, J, 3) known at times ``at`` (N,), interpolated (slerp) at ``wanted`` (M,): (M, J, 3)."""
+    """Rotation vectors (N, J, 3) at times ``at`` (N,), interpolated (slerp) at ``wanted`` (M,): (M, J, 3)."""
     turned = [Slerp(at, Rotation.from_rotvec(rotvec[:, j]))(wanted) for j in range(rotvec.shape[1])]
     return np.stack([turn.as_rotvec() for turn in turned], 1)
 

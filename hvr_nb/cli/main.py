@@ -1,4 +1,4 @@
-"""``python -m hvr_nb`` with ``demo``, ``run VIDEO``, ``batch VIDEO VIDEO ...``, ``import``, ``export``, ``pose3d``."""
+"""``python -m hvr_nb``: ``demo``, ``run VIDEO``, ``batch VIDEO ...``, ``import``, ``export``, ``pose3d``."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def _people(args: argparse.Namespace, video) -> list:
 
 
 def _chosen(who: str, people: list, *, size: tuple[int, int], fps: float) -> list:
-    """Those of ``people`` (Person3D) that ``--person`` asks for; size: width, height of the frames, pixels."""
+    """The ``people`` (Person3D) that ``--person`` asks for; size: width, height of the frames, pixels."""
     from hvr_nb.keypoints.identity import first_complete
 
     if who == "all":

@@ -1,7 +1,7 @@
 """Checks that colour a result instead of ending it: what to doubt, in words, and which stage began it.
 
-A doubt is one sentence. Notebooks keep theirs with the stage's numbers (``clip.record(..., doubts=...)``); the
-report shows them first, and a batch counts such videos apart.
+A doubt is one sentence. Notebooks keep theirs with the stage's numbers (``clip.record(..., doubts=...)``);
+the report shows them first, and a batch counts such videos apart.
 """
 
 from __future__ import annotations
@@ -59,13 +59,15 @@ def body_doubts(clip: Clip, body: Body, model: BodyModel, *, strict: bool = Fals
     beta = float(np.abs(body.betas).max())
     doubt(
         beta <= LARGEST_BETA,
-        f"the shape is one that hardly anybody has (a beta of {beta:.1f}); 03 may have taken clothes for the body",
+        f"the shape is one that hardly anybody has (a beta of {beta:.1f}); 03 may have taken clothes for "
+        f"the body",
     )
     up = joints[valid, 12] - joints[valid][:, [1, 2]].mean(1)
     lean = float(np.median(bend(np.zeros(3), np.array([0.0, 1.0, 0.0]), up + [0.0, 1.0, 0.0])))
     doubt(
         lean <= LEAN,
-        f"the trunk is {lean:.0f} degrees off upright in half of the frames; unless the person does lean, 03 has the "
+        f"the trunk is {lean:.0f} degrees off upright in half of the frames; unless the person does lean, "
+        f"03 has the "
         "world tilted",
     )
     if keypoints.world is not None:
@@ -74,7 +76,8 @@ def body_doubts(clip: Clip, body: Body, model: BodyModel, *, strict: bool = Fals
         )
         doubt(
             more.max(initial=0.0) <= BENT,
-            f"a knee is {more.max(initial=0.0):.0f} degrees more bent than the detector sees it; 03 is unsure in depth",
+            f"a knee is {more.max(initial=0.0):.0f} degrees more bent than the detector sees it; 03 is "
+            f"unsure in depth",
         )
     height, cut = _filming(clip)
     doubt(
@@ -97,7 +100,7 @@ def _knee_difference(joints: np.ndarray, world: np.ndarray, seen: np.ndarray, si
 
 
 def _filming(clip: Clip) -> tuple[float, float]:
-    """Median height of the silhouettes in pixels, and the share of frames in which they touch the picture's edge."""
+    """Median height of the silhouettes, pixels, and the share of frames in which they touch the border."""
     alpha = clip.masks.alpha[clip.keypoints.found] > 127
     rows = alpha.any(2)
     heights = [np.ptp(np.flatnonzero(row)) + 1 if row.any() else 0 for row in rows]

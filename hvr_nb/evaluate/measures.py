@@ -23,10 +23,10 @@ from hvr_nb.types import Body, Joints3D, Keypoints, Masks, Tracks
 
 
 def measure_keypoints(clip: Clip, keypoints: Keypoints, tracks: Tracks | None = None) -> dict[str, float]:
-    """Stage 01: found_pct and filled_pct of the frames, people in view; the joints' error where truth is known.
+    """Stage 01: found_pct and filled_pct of the frames, people in view; joint errors where truth is known.
 
     Args:
-        keypoints: of the clip's T frames. tracks: everybody who was followed; None where joints were imported.
+        keypoints: of the clip's T frames. tracks: all people who were tracked; None for imported joints.
     """
     truth = find_truth(clip)
     out = keypoint_quality(keypoints, truth) if truth else {"found_pct": float(100 * keypoints.found.mean())}
@@ -35,7 +35,7 @@ def measure_keypoints(clip: Clip, keypoints: Keypoints, tracks: Tracks | None = 
 
 
 def measure_masks(clip: Clip, masks: Masks) -> dict[str, float]:
-    """Stage 02: cover_pct, the share of the picture the person takes where it was found; IoU where truth is known."""
+    """Stage 02: cover_pct, the person's share of the picture where it was found; IoU where truth is known."""
     truth = find_truth(clip)
     cover = (masks.alpha[clip.keypoints.found] > 127).mean() if clip.keypoints.found.any() else 0.0
     return {"cover_pct": float(100 * np.nan_to_num(cover)), **(mask_quality(masks, truth) if truth else {})}
@@ -49,15 +49,15 @@ def measure_body(
     lifted: Joints3D | None = None,
     detected: Joints3D | None = None,
 ) -> dict[str, object]:
-    """Stage 03: what the body explains of joints and silhouettes; its error and both skeletons' where truth is known.
+    """Stage 03: how well the body explains joints and silhouettes; errors where truth is known.
 
     Args:
         body: of the clip's T frames. model: its body model.
         lifted: the lifted skeleton. detected: the detector's own; both are measured against truth only.
 
     Returns:
-        the figures of ``fit_report``, with truth also mpjpe_mm and pampjpe_mm, and the same with ``lift_`` and
-        ``detector_`` for the skeletons; millimetres.
+        the figures of ``fit_report``, with truth also mpjpe_mm and pampjpe_mm, and the same with ``lift_``
+        and ``detector_`` for the skeletons; millimetres.
     """
     out, truth = fit_report(body, clip.keypoints, clip.masks, model), find_truth(clip)
     if truth is None:
@@ -69,7 +69,7 @@ def measure_body(
 
 
 def measure_lift(clip: Clip, lifted: Joints3D, model: BodyModel) -> dict[str, float]:
-    """Stage 03: the fit of a few frames without the lifted skeleton (``plain_``) and with it (``lifted_``)."""
+    """Stage 03: the fit of a few frames without a lifted skeleton (``plain_``) and with it (``lifted_``)."""
     return lift_gain(clip, lifted, model, truth=find_truth(clip))
 
 

@@ -75,7 +75,7 @@ def body_quality(body: Body, truth: Truth, model: BodyModel) -> dict[str, float]
 
 
 def limb_quality(joints: Joints3D, truth: Truth, *, prefix: str = "") -> dict[str, float]:
-    """<prefix>mpjpe_mm (mid-hip aligned) and <prefix>pampjpe_mm of the limb joints a skeleton of any layout has."""
+    """<prefix>mpjpe_mm (mid-hip aligned) and <prefix>pampjpe_mm of the limb joints of any skeleton."""
     shared = [name for name in LIMBS if name in joints.names]
     mine = joints.points[:, [joints.names.index(name) for name in shared]]
     true = truth.joints[:, [SMPL_JOINT_NAMES.index(name) for name in shared]]

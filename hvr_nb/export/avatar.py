@@ -173,7 +173,7 @@ def _skin(canonical, weights: np.ndarray, vertex: np.ndarray) -> ExportedSkin:
 
 
 def _loss(avatar, path: Path, vertex: np.ndarray) -> dict[str, float]:
-    """Millimetres of the .glb (linear blend skinning, four weights a vertex) off the avatar in a few frames."""
+    """Distance of the .glb (linear blend skinning, four weights) from the avatar in a few frames, mm."""
     which = spread_indices(len(avatar.body), LOOKED_AT)
     return skinning_loss(
         read_skinned_glb(path), lambda k: avatar.surface(avatar.body.frame(k)).vertices[vertex], which

@@ -192,7 +192,7 @@ def about_hips(x: np.ndarray, evidence: Evidence) -> np.ndarray:
 
 
 def depth_spread(posed: Posed, evidence: Evidence, camera: Camera) -> float:
-    """Robust standard deviation of the detector's depths about a fit's, metres, clipped to ``SIGMA_DEPTH``."""
+    """Robust standard deviation of the detector's depths about a fit, metres, clipped to ``SIGMA_DEPTH``."""
     miss = np.abs(world_misses(posed, evidence, camera)[1][..., 2])
     used = (evidence.conf > 0) & np.isfinite(evidence.table.sigma)
     return float(np.clip(1.5 * 1.48 * np.median(miss[used]), *SIGMA_DEPTH))

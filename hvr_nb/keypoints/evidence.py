@@ -1,7 +1,7 @@
 """Whether a track is a person: three measures in frames spread over it, not how much of the body is visible.
 
-Things that are no person (feet, a vase, a chair) get landmarks too, and the network calls them visible. But the
-detector does not find a person there again, and the mirrored pass puts head and trunk elsewhere.
+Things that are no person (feet, a vase, a chair) get landmarks too, and the network calls them visible. But
+the detector does not find a person there again, and the mirrored pass puts head and trunk elsewhere.
 docs/perception.md, 2.
 """
 
@@ -25,8 +25,8 @@ def person_evidence(frames: np.ndarray, poses: dict[int, Detection]) -> np.ndarr
         frames: (T, H, W, 3) uint8 RGB. poses: frame -> what the landmark network saw there.
 
     Returns:
-        (N,) 0..1: score of the landmark network x score of the detector in a square around the person x how well
-        plain and mirrored pass agree on head and trunk.
+        (N,) 0..1: score of the landmark network x score of the detector in a square around the person x how
+        well plain and mirrored pass agree on head and trunk.
     """
     seen = sorted(poses)
     chosen = np.unique(np.linspace(0, len(seen) - 1, min(_LOOKS, len(seen))).round().astype(int))

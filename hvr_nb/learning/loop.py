@@ -96,7 +96,7 @@ def save_checkpoint(
         "identity": identity,
         "state": {name: part.state_dict() for name, part in state.items()},
     }
-    # Through Python's own file a full disk is an OSError, which ``atomic`` explains; torch's would say "enforce fail".
+    # Python's own file raises an OSError on a full disk, which ``atomic`` explains; torch's does not
     with atomic(Path(path)) as partial, open(partial, "wb") as file:
         torch.save(content, file)
 

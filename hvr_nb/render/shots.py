@@ -38,7 +38,7 @@ def shown_frame(avatar: Avatar) -> tuple[int, Body]:
 
 
 def render_turntable(avatar: Avatar, folder: str | Path, *, views: int) -> Pictures:
-    """``views`` pictures around the person's own axis, posed as in ``shown_frame``, in ``<folder>/turntable``."""
+    """``views`` pictures around the person's axis, posed as in ``shown_frame``, in ``<folder>/turntable``."""
     joints = posed(avatar.model, avatar.body)[1]
     start, body = shown_frame(avatar)
     cameras = turntable(portrait(body.camera, joints[start]), joints, views=views, frame=start)

@@ -1,7 +1,7 @@
 """Writing so that nothing is ever half there: beside the place, flushed to the disk, then renamed.
 
-What a killed run leaves behind is called ``.<name>.<machine>-<process>-<n>.partial<suffix>``; ``sweep`` removes
-it when the process that wrote it is gone. No reader takes a file whose name begins with a dot.
+What a killed run leaves behind is called ``.<name>.<machine>-<process>-<n>.partial<suffix>``; ``sweep``
+removes it when the process that wrote it is gone. No reader takes a file whose name begins with a dot.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Trained avatars in a clip's ``avatars/<method>/``: what each was made from, and whether its files are whole.
+"""Trained avatars in a clip's ``avatars/<method>/``: their inputs, and whether their files are complete.
 
 A method writes its own files there; ``made_from.json`` beside them holds the fingerprints of the artefacts
 it was trained on and the size and digest of every file.

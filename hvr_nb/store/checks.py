@@ -24,7 +24,7 @@ def check_layout(
     """Refuse an array of the wrong kind or shape.
 
     Args:
-        field: the field it is for; one without a declared layout takes numbers, truths and texts of any shape.
+        field: the field it is for; without a declared layout it takes numbers, bools and text of any shape.
         shape, dtype: what the array has, or states to have.
         sizes: lengths of the letters of the layout known so far; new ones are added.
 

@@ -197,7 +197,7 @@ class Clip:
         self._cache.pop(artefact, None)
 
     def _made_from(self, artefacts: Sequence[str]) -> dict[str, str]:
-        """Fingerprints of artefacts as they were when they were read here, or as they are where they were not."""
+        """Fingerprints of artefacts as they were read here; of those not read, as they are now."""
         read = {name: self._cache[name][0] for name in artefacts if name in self._cache}
         return {name: read.get(name) or self.fingerprint(name) for name in artefacts}
 
@@ -227,7 +227,7 @@ class Clip:
         self._check_made_from(path, meta.get("inputs", {}), remedy, STAGES[artefact][1])
 
     def _check_made_from(self, path: Path, inputs: object, remedy: str, known: Sequence[str]) -> None:
-        """Refuse what lies at ``path`` unless its recorded inputs are as they were; ``known`` may be among them."""
+        """Refuse the file at ``path`` if its recorded inputs have changed; ``known`` may be among them."""
         if not isinstance(inputs, dict) or not all(name in known for name in inputs):
             raise HvrError(f"{path} is damaged (what it was made from is unclear); {remedy}")
         for name, digest in inputs.items():
@@ -353,7 +353,7 @@ class Clip:
         return self.folder / kind / method
 
     def save_avatar(self, method: str, avatar, made_from: Sequence[str]) -> None:
-        """Write an avatar by its ``save(folder)``, with the fingerprints of the artefacts it was made from."""
+        """Write an avatar by its ``save(folder)``, with the fingerprints of the artefacts it is made from."""
         folder = self.avatar_folder(method)
         with self._writing():
             begin_avatar(folder)

@@ -109,7 +109,8 @@ def _pixel_aspect(ratio, path: Path) -> float:
     aspect = float(ratio or 1)
     if not 1 / WIDEST_PIXEL <= aspect <= WIDEST_PIXEL:
         raise HvrError(
-            f"{path} says that its pixels are {aspect:.3g} times as wide as high, which no film has; write it "
+            f"{path} says that its pixels are {aspect:.3g} times as wide as high, which no film has; write "
+            f"it "
             "again with square pixels (sample aspect ratio 1:1)"
         )
     return aspect

@@ -23,7 +23,7 @@ def tree_digest(files: Iterable[Path], top: Path) -> str:
 
 
 def pictures_digest(folders: Iterable[Path]) -> str:
-    """sha256 of the names and contents of the PNGs in some folders; kept while sizes and times stay the same."""
+    """sha256 of names and contents of the PNGs in some folders; cached while sizes and times are the same."""
     files = [p for folder in folders for p in results(folder, "*.png")]
     stamps = [(p.stat().st_size, p.stat().st_mtime_ns) for p in files]
     return _digest_files(tuple(files), tuple(stamps))

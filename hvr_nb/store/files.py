@@ -20,7 +20,7 @@ MAX_PIXELS = 40_000_000  # of one picture; 8K is 33 million
 
 
 def results(folder: str | Path, pattern: str) -> list[Path]:
-    """The finished files of a folder, by name; what is half-written lies behind a name that begins with a dot."""
+    """The finished files of a folder, by name; names of unfinished files begin with a dot."""
     found = [p for p in Path(folder).glob(pattern) if p.is_file()]
     return sorted(p for p in found if not any(part[0] == "." for part in p.relative_to(folder).parts))
 

@@ -119,7 +119,7 @@ def _holds(folder: Path, frames: np.ndarray, index: FrameIndex, digest: str) -> 
 def _replaceable(folder: Path, frames: np.ndarray, index: FrameIndex) -> set[str]:
     """Files of a folder that stage 00 wrote and may replace.
 
-    Where the index is lost these are the pictures that equal the new ones, or are what a power cut left of one.
+    Where the index is lost, these are pictures that equal the new ones, or rests of them after a power cut.
     """
     try:
         names = read_index(folder)[0].names
@@ -153,7 +153,8 @@ def read_frames(folder: Path, index: FrameIndex) -> np.ndarray:
         image = read_image(path, remedy=REMEDY)
         if image.shape != out.shape[1:] or image.dtype != np.uint8:
             raise HvrError(
-                f"{path} is {image.shape[1]}x{image.shape[0]} of {image.dtype}, not {index.width}x{index.height} "
+                f"{path} is {image.shape[1]}x{image.shape[0]} of {image.dtype}, not "
+                f"{index.width}x{index.height} "
                 f"in colour of uint8; {REMEDY}"
             )
         out[k] = image

@@ -45,7 +45,7 @@ def check_names(names: Iterable[object], where: object, remedy: str) -> list[str
 
 
 def refuse_escapes(folder: str | Path) -> None:
-    """Raise HvrError for a link below a clip's folder that leads out of it, or for what is no file (a pipe)."""
+    """Raise HvrError for a link below a clip's folder that leads out of it, or for a pipe or device."""
     top = os.path.realpath(folder)
     for root, folders, files in os.walk(top):  # follows no links
         for name in [*folders, *files]:

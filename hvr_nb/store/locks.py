@@ -1,4 +1,4 @@
-"""One writer at a time: a lock on a clip's folder, which the system lets go when its holder ends, however it ends.
+"""One writer at a time: a lock on a clip's folder, which the system releases when its holder ends.
 
 ``writing`` is held while an artefact is written and others wait for it; ``running`` is held through all
 notebooks of a clip, and a second run is refused. The lock files stay; what counts is who holds them.

@@ -1,4 +1,4 @@
-"""The masks of a clip as a folder of pictures, a folder a layer, so that people can look at them and retouch them."""
+"""The masks of a clip as folders of pictures, one for each layer, which people can view and retouch."""
 
 from __future__ import annotations
 

@@ -54,5 +54,6 @@ def check_fits(what: str, frames: range, size: tuple[int, int], most: float) -> 
     raise HvrError(
         f"{what}: {len(frames)} frames of {width}x{height} need {needed / 2**30:.1f} GiB, frames may take "
         f"{most / 2**30:.1f} GiB of the free memory; max_side = {side}, "
-        f"stride = {math.ceil(frames.step * needed / max(most, 1))} or a shorter range (start, stop) would fit"
+        f"stride = {math.ceil(frames.step * needed / max(most, 1))} or a shorter range (start, stop) would "
+        f"fit"
     )

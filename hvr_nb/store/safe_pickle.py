@@ -297,7 +297,7 @@ def read_values(path: str | Path):
 
 
 def read_npz_values(path: str | Path) -> dict:
-    """The members of an npz by name, arrays (...) or whatever values numpy pickled into them; as ``read_values``.
+    """The members of an npz by name: arrays (...), or values that numpy pickled; as ``read_values``.
 
     Raises:
         HvrError: as ``read_values``.

@@ -41,7 +41,7 @@ def read_smpl_pickle(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def read_smpl_npz(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays of an SMPL npz (v_template (V, 3), ...); members that numpy pickled go through the same closed table.
+    """The arrays of an SMPL npz (v_template (V, 3), ...); pickled members are read by the same closed table.
 
     Raises:
         HvrError: as ``read_smpl_pickle``.

@@ -31,5 +31,5 @@ def frame_seconds(count: int, *, fps: float, times: np.ndarray | None = None) ->
 
 
 def steady_seconds(seconds: np.ndarray, fps: float) -> np.ndarray:
-    """(M,) times of a steady rate from the first to the last of (T,); the same where they are steady already."""
+    """(M,) times at a constant rate from the first to the last of (T,); unchanged if they are constant."""
     return np.arange(round(seconds[-1] * fps) + 1) / fps

@@ -1,7 +1,8 @@
 """Videos and image folders in, videos out (docs/formats.md, 3).
 
-Display matrices are applied, interlaced film is deinterlaced, odd sizes and variable frame rates are kept as they
-are, damaged packets skipped and counted. Frames are RGB uint8; times are seconds since the first frame of the source.
+Display matrices are applied, interlaced film is deinterlaced, odd sizes and variable frame rates are kept
+as they are, damaged packets skipped and counted. Frames are RGB uint8; times are seconds since the first
+frame of the source.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Chains after kills, power cuts and hostile files: what is damaged is made again, one clip never stops another.
+"""Chains after kills, power cuts and hostile files: damage is repaired, one clip never stops another.
 
 The notebooks are run in this process, without a kernel; ``test_batch.py`` runs real ones.
 """

@@ -23,8 +23,8 @@ from hvr_nb.store.files import read_image
 from hvr_nb.subject import rotating_motion, subject_camera
 from hvr_nb.types import Body, HvrError, Masks, Mesh
 
-FILES = ["avatar.glb", "avatar.mtl", "avatar.obj", "avatar.png", "export.json", "mesh.ply", "skin_weights.npz",
-         "texture_seen.png"]  # fmt: skip
+FILES = ["avatar.glb", "avatar.mtl", "avatar.obj", "avatar.png", "export.json", "mesh.ply",
+         "skin_weights.npz", "texture_seen.png"]  # fmt: skip
 
 
 @dataclass

@@ -48,7 +48,8 @@ LIMBS = [
     (a, b) for s in (0, 1) for a, b in ((1 + s, 4 + s), (4 + s, 7 + s), (16 + s, 18 + s), (18 + s, 20 + s))
 ]
 MIXAMO = (
-    "Hips LeftUpLeg RightUpLeg Spine LeftLeg RightLeg Spine1 LeftFoot RightFoot Spine2 LeftToeBase RightToeBase "
+    "Hips LeftUpLeg RightUpLeg Spine LeftLeg RightLeg Spine1 LeftFoot RightFoot Spine2 LeftToeBase "
+    "RightToeBase "
     "Neck LeftShoulder RightShoulder Head LeftArm RightArm LeftForeArm RightForeArm LeftHand RightHand "
     "LeftHandMiddle1 RightHandMiddle1"
 ).split()
@@ -181,9 +182,9 @@ def test_a_world_with_z_up(model, tmp_path):
     np.testing.assert_allclose(posed(model, one)[1], posed(model, two)[1], atol=1e-5)
 
 
-CMU = """Hips LHipJoint LeftUpLeg LeftLeg LeftFoot LeftToeBase RHipJoint RightUpLeg RightLeg RightFoot RightToeBase
-    LowerBack Spine Spine1 Neck Neck1 Head LeftShoulder LeftArm LeftForeArm LeftHand LThumb RightShoulder RightArm
-    RightForeArm RightHand RThumb""".split()
+CMU = """Hips LHipJoint LeftUpLeg LeftLeg LeftFoot LeftToeBase RHipJoint RightUpLeg RightLeg RightFoot
+    RightToeBase LowerBack Spine Spine1 Neck Neck1 Head LeftShoulder LeftArm LeftForeArm LeftHand
+    LThumb RightShoulder RightArm RightForeArm RightHand RThumb""".split()
 CMU_PARENTS = (
     -1,
     0,
@@ -268,18 +269,21 @@ def test_old_names_without_arms_of_their_own():
 # the joints of one person, hips to hands, as other programs name them: middle, then a side with its mark
 _TREE = (-1, 0, 1, 2, 3, 4, 5, 4, 7, 8, 9, 10, 4, 12, 13, 14, 15, 0, 17, 18, 19, 0, 21, 22, 23)
 PROGRAMS = {
-    "VRoid": ("J_Bip_C_Hips J_Bip_C_Spine J_Bip_C_Chest J_Bip_C_UpperChest J_Bip_C_Chest2 J_Bip_C_Neck J_Bip_C_Head",
+    "VRoid": ("J_Bip_C_Hips J_Bip_C_Spine J_Bip_C_Chest J_Bip_C_UpperChest J_Bip_C_Chest2 J_Bip_C_Neck "
+              "J_Bip_C_Head",
               "J_Bip_@_Shoulder J_Bip_@_UpperArm J_Bip_@_LowerArm J_Bip_@_Hand J_Bip_@_Middle1",
               "J_Bip_@_UpperLeg J_Bip_@_LowerLeg J_Bip_@_Foot J_Bip_@_ToeBase", "LR"),
-    "Perception Neuron": ("Robot_Hips Robot_Spine Robot_Spine1 Robot_Spine2 Robot_Spine3 Robot_Neck Robot_Head",
+    "Perception Neuron": ("Robot_Hips Robot_Spine Robot_Spine1 Robot_Spine2 Robot_Spine3 Robot_Neck "
+                          "Robot_Head",
                           "Robot_@Shoulder Robot_@Arm Robot_@ForeArm Robot_@Hand Robot_@HandMiddle",
                           "Robot_@UpLeg Robot_@Leg Robot_@Foot Robot_@Toe", ("Left", "Right")),
-    "Character Creator": ("CC_Base_Hip CC_Base_Waist CC_Base_Spine01 CC_Base_Spine02 CC_Base_Ribs CC_Base_NeckTwist01 "
-                          "CC_Base_Head",
-                          "CC_Base_@_Clavicle CC_Base_@_Upperarm CC_Base_@_Forearm CC_Base_@_Hand CC_Base_@_Mid1",
+    "Character Creator": ("CC_Base_Hip CC_Base_Waist CC_Base_Spine01 CC_Base_Spine02 CC_Base_Ribs "
+                          "CC_Base_NeckTwist01 CC_Base_Head",
+                          "CC_Base_@_Clavicle CC_Base_@_Upperarm CC_Base_@_Forearm CC_Base_@_Hand "
+                          "CC_Base_@_Mid1",
                           "CC_Base_@_Thigh CC_Base_@_Calf CC_Base_@_Foot CC_Base_@_ToeBase", "LR"),
-    "OptiTrack": ("Skeleton1_Hip Skeleton1_Ab Skeleton1_Chest Skeleton1_Chest2 Skeleton1_Chest3 Skeleton1_Neck "
-                  "Skeleton1_Head",
+    "OptiTrack": ("Skeleton1_Hip Skeleton1_Ab Skeleton1_Chest Skeleton1_Chest2 Skeleton1_Chest3 "
+                  "Skeleton1_Neck Skeleton1_Head",
                   "Skeleton1_@Shoulder Skeleton1_@UArm Skeleton1_@FArm Skeleton1_@Hand Skeleton1_@Middle1",
                   "Skeleton1_@Thigh Skeleton1_@Shin Skeleton1_@Foot Skeleton1_@Toe", "LR"),
     "Genesis 8": ("pelvis abdomenLower abdomenUpper chestLower chestUpper neckLower head",

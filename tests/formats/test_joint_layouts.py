@@ -12,10 +12,11 @@ from hvr_nb.types import BODY25_NAMES, HvrError
 
 SIZE = (640, 480)
 NAMES = [f"{i:06d}" for i in range(6)]
-# a standing person, per mille of the height: nose, neck, right arm, left arm, mid-hip, right leg, left leg, face, feet
-_STANDING = [(0, 90), (0, 190), (-90, 190), (-130, 320), (-150, 440), (90, 190), (130, 320), (150, 440), (0, 500),
-             (-50, 500), (-55, 720), (-55, 930), (50, 500), (55, 720), (55, 930), (-20, 70), (20, 70), (-40, 80),
-             (40, 80), (80, 985), (95, 975), (45, 965), (-80, 985), (-95, 975), (-45, 965)]  # fmt: skip
+# a standing person, per mille of the height: nose, neck, arms, mid-hip, legs (right first), face, feet
+_STANDING = [(0, 90), (0, 190), (-90, 190), (-130, 320), (-150, 440), (90, 190), (130, 320), (150, 440),
+             (0, 500), (-50, 500), (-55, 720), (-55, 930), (50, 500), (55, 720), (55, 930), (-20, 70),
+             (20, 70), (-40, 80), (40, 80), (80, 985), (95, 975), (45, 965), (-80, 985), (-95, 975),
+             (-45, 965)]  # fmt: skip
 
 
 def standing(frames=6, *, x=300.0, height=400.0, step=6.0, top=40.0) -> np.ndarray:

@@ -29,7 +29,7 @@ def seen(coco: np.ndarray) -> Keypoints:
 
 @pytest.fixture(scope="module")
 def walk():
-    """Three people of one clip: one seen throughout, the same one aside for 20 frames, one of whom little is seen."""
+    """Three people of one clip: one always seen, the same one aside for 20 frames, one hardly seen."""
     points, _, camera = film()
     brief, scraps = points + [60.0, 0.0, 0.0], points.copy()
     brief[20:] = np.nan

@@ -57,7 +57,7 @@ def captured(shared_data, model, name: str) -> np.ndarray:
 
 
 def filmed(world: np.ndarray, *, pixels=0.0, metres=0.0, seed=0):
-    """Root-relative joints, points, camera as the pipeline knows it (level), true joints in camera axes, true up."""
+    """Root-relative joints, points, the pipeline's (level) camera, true joints in camera axes, true up."""
     rng = np.random.default_rng(seed)
     middle = world[:, 0].mean(0)
     true = look_at(middle + [1.0, 0.5, 5.5], middle, default_camera(1280, 720, focal=1100))

@@ -12,10 +12,10 @@ from hvr_nb.masks.matting import closed_form_alpha, edge_band, foreground_colour
 from hvr_nb.masks.silhouettes import person_region, refine_silhouettes, segment_person
 from hvr_nb.types import HvrError, Keypoints
 
-STICK = {0: (60, 22), 1: (60, 36), 2: (50, 38), 3: (36, 55), 4: (25, 70), 5: (70, 38), 6: (84, 55), 7: (95, 70),
-         8: (60, 72), 9: (54, 72), 10: (50, 98), 11: (48, 124), 12: (66, 72), 13: (70, 98), 14: (72, 124),
-         15: (57, 20), 16: (63, 20), 17: (54, 22), 18: (66, 22), 19: (76, 128), 21: (70, 128), 22: (44, 128),
-         24: (50, 128)}  # fmt: skip
+STICK = {0: (60, 22), 1: (60, 36), 2: (50, 38), 3: (36, 55), 4: (25, 70), 5: (70, 38), 6: (84, 55),
+         7: (95, 70), 8: (60, 72), 9: (54, 72), 10: (50, 98), 11: (48, 124), 12: (66, 72), 13: (70, 98),
+         14: (72, 124), 15: (57, 20), 16: (63, 20), 17: (54, 22), 18: (66, 22), 19: (76, 128), 21: (70, 128),
+         22: (44, 128), 24: (50, 128)}  # fmt: skip
 SHAPE = (144, 120)
 
 
@@ -216,8 +216,9 @@ def test_edge_free_band_is_left_alone():
 def test_palette_is_vocs():
     palette = voc_palette()
     known = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128), (128, 0, 128), (0, 128, 128),
-             (128, 128, 128), (64, 0, 0), (192, 0, 0), (64, 128, 0), (192, 128, 0), (64, 0, 128), (192, 0, 128),
-             (64, 128, 128), (192, 128, 128), (0, 64, 0), (128, 64, 0), (0, 192, 0), (128, 192, 0)]  # fmt: skip
+             (128, 128, 128), (64, 0, 0), (192, 0, 0), (64, 128, 0), (192, 128, 0), (64, 0, 128),
+             (192, 0, 128), (64, 128, 128), (192, 128, 128), (0, 64, 0), (128, 64, 0), (0, 192, 0),
+             (128, 192, 0)]  # fmt: skip
     np.testing.assert_array_equal(palette[:20], known)
 
 
@@ -301,7 +302,7 @@ def test_atr_tables():
 
 
 def test_the_region_follows_limbs_out_of_the_picture():
-    """Knees below the picture's edge: with the detector's guess of them, or without any as in imported joints."""
+    """Knees below the picture: with the detector's guess of them, or without one, as in imported joints."""
     points = np.zeros((25, 3))
     for joint, place in {
         1: (50, 20),

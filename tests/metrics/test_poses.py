@@ -68,9 +68,9 @@ def test_coverage_and_bad_input():
 def test_points_of_the_same_places_in_both_orders():
     coco = np.random.default_rng(0).uniform(1, 100, (5, 17, 3))
     points = h36m_points(coco)
-    names = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
-             "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee",
-             "left_ankle", "right_ankle")  # fmt: skip
+    names = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
+             "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
+             "right_knee", "left_ankle", "right_ankle")  # fmt: skip
     for i, name in enumerate(H36M17_NAMES):
         if name in names:
             np.testing.assert_array_equal(points[:, i], coco[:, names.index(name)])

@@ -1,4 +1,4 @@
-"""A clip from somebody else: nothing outside its folder is read or written, and it costs no memory or time."""
+"""A clip from somebody else: nothing outside its folder is read or written; no memory or time is lost."""
 
 import io
 import json

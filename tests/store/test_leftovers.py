@@ -1,4 +1,4 @@
-"""Half-written files: never read as results, removed by the next run, flushed before they take their place."""
+"""Half-written files: never read as results, removed by the next run, flushed before they are renamed."""
 
 import json
 import os
@@ -21,7 +21,8 @@ import os, signal, sys
 from pathlib import Path
 from hvr_nb.store.atomic_files import atomic, atomic_folder
 folder = Path(sys.argv[1])
-with atomic(folder / "metrics" / "05_train.json") as partial, atomic_folder(folder / "masks", ours={"a.png"}) as other:
+numbers, masks = folder / "metrics" / "05_train.json", folder / "masks"
+with atomic(numbers) as partial, atomic_folder(masks, ours={"a.png"}) as other:
     partial.write_text("")
     (other / "a.png").write_text("new")
     if sys.argv[2] == "between":  # the old folder set aside, the new one not yet in its place

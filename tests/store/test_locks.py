@@ -1,4 +1,4 @@
-"""Two writers of one clip: one after the other, never mixed; two runs of its notebooks: the second is refused."""
+"""Two writers of one clip take turns; of two runs of its notebooks the second one is refused."""
 
 import subprocess
 import sys

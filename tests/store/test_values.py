@@ -1,4 +1,4 @@
-"""Values are checked where they are built from files, and before they are written: kind, shape, finite numbers."""
+"""Values are checked when they are read from files and before they are written: kind, shape, finiteness."""
 
 from dataclasses import replace
 
@@ -19,7 +19,8 @@ def with_value(value, where, number):
 
 BODY, CAMERA, POINTS = a_body(), a_camera(), some_keypoints()
 BROKEN = [
-    ("camera", replace(CAMERA, K=with_value(CAMERA.K, (0, 0), np.inf)), "K holds numbers that are not finite"),
+    ("camera", replace(CAMERA, K=with_value(CAMERA.K, (0, 0), np.inf)),
+     "K holds numbers that are not finite"),
     ("camera", replace(CAMERA, K=with_value(CAMERA.K, (0, 0), -5.0)), "focal lengths"),
     ("camera", replace(CAMERA, K=np.eye(4)), "K has shape"),
     ("camera", replace(CAMERA, dist=np.full(5, np.nan)), "dist holds numbers"),
@@ -79,8 +80,10 @@ def test_an_artefact_of_another_kind_is_not_saved(tmp_path):
 def a_canonical(**changed) -> Canonical:
     rng, v, grid = np.random.default_rng(0), 5, (2, 3, 4)
     values = {
-        "rest_vertices": rng.normal(size=(v, 3)), "rest_joints": np.zeros((24, 3)), "vertices": rng.normal(size=(v, 3)),
-        "A_big": np.zeros((24, 3, 4)), "weights": np.full((v, 24), 1 / 24), "faces": np.array([[0, 1, 2], [2, 3, 4]]),
+        "rest_vertices": rng.normal(size=(v, 3)), "rest_joints": np.zeros((24, 3)),
+        "vertices": rng.normal(size=(v, 3)),
+        "A_big": np.zeros((24, 3, 4)), "weights": np.full((v, 24), 1 / 24),
+        "faces": np.array([[0, 1, 2], [2, 3, 4]]),
         "parts": np.zeros(v, np.uint8), "bounds": np.array([[0.0] * 3, [1.0] * 3]), "origin": np.zeros(3),
         "spacing": 0.025, "field_weights": np.full((*grid, 24), 1 / 24), "field_distance": np.zeros(grid),
         "parents": np.array([-1, *range(23)]),

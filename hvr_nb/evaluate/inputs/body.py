@@ -19,16 +19,17 @@ _WORLD = (
     "OpenCV camera axes, x right, y down, z forward"
 )
 _TURNED = {
-    "upside down": "the body hangs upside down: y and z of its world or of the camera are the wrong way round. "
-    f"Turn the root rotation (and the translation) by half a turn about x; {_WORLD}",
-    "head down": "the body stands on its head: pictures and masks, or the camera, are turned by half about the "
-    f"optical axis. Turn the pictures, or the camera by half a turn about z; {_WORLD}",
-    "behind": "the body stands behind the camera: the sign of z is wrong, as it is where y and z of the world are "
-    f"the wrong way round. Turn the root rotation and the translation by half a turn about x; {_WORLD}",
-    "left": "the body lies on its side: it would fit if it were turned a quarter to the left. Frames and masks were "
-    "turned upright and the body was not, or the other way round; use one of them for both",
-    "right": "the body lies on its side: it would fit if it were turned a quarter to the right. Frames and masks were "
-    "turned upright and the body was not, or the other way round; use one of them for both",
+    "upside down": "the body hangs upside down: y and z of its world or of the camera are the wrong way "
+    f"round. Turn the root rotation (and the translation) by half a turn about x; {_WORLD}",
+    "head down": "the body stands on its head: pictures and masks, or the camera, are turned by half about "
+    f"the optical axis. Turn the pictures, or the camera by half a turn about z; {_WORLD}",
+    "behind": "the body stands behind the camera: the sign of z is wrong, as it is where y and z of the "
+    f"world are the wrong way round. Turn the root rotation and the translation by half a turn about x; "
+    f"{_WORLD}",
+    "left": "the body lies on its side: it would fit if it were turned a quarter to the left. Frames and "
+    "masks were turned upright and the body was not, or the other way round; use one of them for both",
+    "right": "the body lies on its side: it would fit if it were turned a quarter to the right. Frames and "
+    "masks were turned upright and the body was not, or the other way round; use one of them for both",
 }
 
 

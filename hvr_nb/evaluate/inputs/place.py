@@ -1,4 +1,4 @@
-"""Where a body stands against its silhouettes, and what is wrong where it does not: turned, scale, place, time.
+"""A body against its silhouettes, and what is wrong where they do not fit: rotation, scale, place, time.
 
 The usual errors of imported data each make a body that would fit if one thing were different; that change is
 tried (docs/formats.md, 12; the most frequent fault is the camera's convention).

@@ -194,11 +194,11 @@ def normal_findings(sight: Sight, normals: np.ndarray | None, *, wanted: bool) -
     """Normal maps that are missing, or whose axes are not those of the body.
 
     Args:
-        normals: (N, h, w, 3) int8 of the sight's frames and pictures, see ``Normals``; None where there are none.
+        normals: (N, h, w, 3) int8 of the same frames and pictures, see ``Normals``; None if there are none.
         wanted: whether to remark that there are none.
     """
     if normals is None:
-        remark = "there are no normal maps; they are optional: without them the surface has its outlines alone to go by"
+        remark = "there are no normal maps; they are optional: without them the surface is made from outlines"
         return [Finding("remark", "no normals", remark)] if wanted else []
     pairs = []
     for vertices, given in zip(sight.vertices, normals, strict=True):

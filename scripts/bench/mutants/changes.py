@@ -13,7 +13,8 @@ from dataclasses import dataclass
 BINARY = {"+": "-", "-": "+", "*": "/", "/": "*", "//": "/", "%": "//", "**": "*", "@": "*", "<<": ">>",
           ">>": "<<", "&": "|", "|": "&", "^": "&"}  # fmt: skip
 COMPARE = {"<": ("<=", ">"), "<=": ("<", ">="), ">": (">=", "<"), ">=": (">", "<="), "==": ("!=",),
-           "!=": ("==",), "is": ("is not",), "is not": ("is",), "in": ("not in",), "not in": ("in",)}  # fmt: skip
+           "!=": ("==",), "is": ("is not",), "is not": ("is",), "in": ("not in",),
+           "not in": ("in",)}  # fmt: skip
 
 
 @dataclass(frozen=True)

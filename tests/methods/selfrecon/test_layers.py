@@ -111,7 +111,7 @@ def test_bare_cloth_and_few_frames_are_not_believed():
 
 @pytest.fixture(scope="module")
 def coat():
-    """A flat dark mesh with a white opening that ends above its lower edge, with a mark on it; the opening."""
+    """A flat dark mesh with a white opening that ends above its lower edge and has a mark; the opening."""
     x, y = (a.ravel() for a in np.meshgrid(np.arange(-0.1, 0.1001, SIDE), np.arange(-0.15, 0.1501, SIDE)))
     vertices = np.stack([x, y, np.zeros(len(x))], 1)
     wide, count = 51, len(x)

@@ -1,6 +1,6 @@
 """A third method, the least that one can be: the fitted body, painted with the colours that the film shows.
 
-It gives neither a mesh of a chosen resolution nor garments, so whoever reads ``GIVES`` has to leave these out.
+It gives neither a mesh of a chosen resolution nor garments, so readers of ``GIVES`` have to leave them out.
 """
 
 from __future__ import annotations
