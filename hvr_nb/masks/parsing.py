@@ -2,8 +2,8 @@
 
 There are five kinds of surface: hair, skin, upper garment, lower garment, shoes. Each has one Gaussian
 mixture of colours for the whole clip, so labels are steady over time. The body part then tells the side.
-Numbers are CIHP's: 2 hair, 5 upper, 6 dress, 9 pants, 10 neck, 12 skirt, 13 face, 14 and 15 arms, 16 and 17 legs,
-18 and 19 shoes.
+Numbers are CIHP's: 2 hair, 5 upper, 6 dress, 9 pants, 10 neck, 12 skirt, 13 face, 14 and 15 arms, 16 and 17
+legs, 18 and 19 shoes.
 """
 
 from __future__ import annotations

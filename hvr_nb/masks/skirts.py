@@ -1,4 +1,4 @@
-"""Trousers, skirt or dress: whether cloth covers the gap between the legs near the hem, and whether it is one.
+"""Trousers, skirt or dress: whether cloth covers the gap between the legs near the hem, in one piece.
 
 Legs of trousers part above the hem and show the background between them. A skirt does so in no view. Places
 where the legs are close together say little, so votes are weighted by the distance of the legs.

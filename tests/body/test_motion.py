@@ -11,9 +11,9 @@ from hvr_nb.body.motion import resample, resample_rotations, unwrap_rotations
 from hvr_nb.geometry.camera import default_camera, look_at
 from hvr_nb.types import SMPL_JOINT_NAMES, Body
 
-COCO = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
-        "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee",
-        "left_ankle", "right_ankle")  # fmt: skip
+COCO = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
+        "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
+        "right_knee", "left_ankle", "right_ankle")  # fmt: skip
 
 
 def facing(*degrees, camera=None, valid=None):

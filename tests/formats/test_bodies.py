@@ -163,7 +163,8 @@ def vibe(folder, model, body, other, monkeypatch, pare=False):
     for number, (poses, transl) in enumerate(two(model, body, other, lambda p, t: (p, t))):
         sx = 2 * focal / (W * transl[:, 2])
         out[number] = {
-            "pred_cam": np.zeros((T, 3)), "orig_cam": np.stack([sx, sx * W / H, transl[:, 0], transl[:, 1]], 1),
+            "pred_cam": np.zeros((T, 3)),
+            "orig_cam": np.stack([sx, sx * W / H, transl[:, 0], transl[:, 1]], 1),
             "pose": matrices(poses) if pare else poses, "betas": np.zeros((T, 10)), "frame_ids": np.arange(T),
         }  # fmt: skip
     return joblib_file(folder / "vibe_output.pkl", out, monkeypatch)
@@ -254,7 +255,7 @@ SYSTEMS = {
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_every_system_is_told_and_its_person_found(tmp_path, monkeypatch, model, truth, system):
-    """Made-up values in the system's layout: the person on the 2D joints comes back, with the system's camera."""
+    """Made-up values in the system's layout: the person on the 2D joints is found, with its camera."""
     write, focal = SYSTEMS[system]
     far = focal / 768.0 if focal > 5 * W else 1.0  # a parallel lens sees the same person from far away
     moved = replace(truth, transl=truth.transl * (1, 1, far), camera=lens(focal))

@@ -33,7 +33,7 @@ def points(facing: bool, shift: int) -> np.ndarray:
 
 
 def paint(facing: bool, shift: int, legs: str) -> tuple[np.ndarray, np.ndarray]:
-    """A figure in T-shirt and ``legs`` ("trousers", "shorts", "skirt", or a "dress"): picture and CIHP labels."""
+    """A figure in T-shirt and ``legs`` ("trousers", "shorts", "skirt" or "dress"): picture, CIHP labels."""
     p, labels = points(facing, shift)[:, :2], np.zeros(SHAPE, np.uint8)
     one, legs = legs == "dress", "skirt" if legs == "dress" else legs
 
@@ -135,7 +135,7 @@ def test_garments_of_synthetic_people(outfit, seed):
 
 
 def legs_and_cloth(gap: int, hem: float, split: float):
-    """Two legs ``gap`` pixels apart under cloth that parts at ``split`` of the leg (0 hip, 2 ankle): 8 frames."""
+    """Two legs ``gap`` pixels apart under cloth that parts at ``split`` (0 hip, 2 ankle): 8 frames."""
     p, labels = np.zeros((8, 25, 3)), np.zeros((8, 240, 200), np.uint8)
     for side, joints in ((-1, (9, 10, 11)), (1, (12, 13, 14))):
         for u, joint in enumerate(joints):

@@ -1,4 +1,4 @@
-"""Bodies in a world, without a camera: AMASS archives (SMPL, SMPL-H, SMPL-X) and `.smpl` files (smplcodec)."""
+"""Bodies in a world without a camera: AMASS archives (SMPL, SMPL-H, SMPL-X), `.smpl` files (smplcodec)."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ PELVIS = {"smpl": (-0.0018, -0.2233, 0.0282), "smplx": (0.0031, -0.3514, 0.0120)
 
 @dataclass(frozen=True)
 class FoundPerson:
-    """One person in N frames of the film; standard SMPL: rotations about the pelvis at rest, then ``transl``."""
+    """One person in N frames of the film; standard SMPL: rotation about the rest pelvis, then ``transl``."""
 
     frames: np.ndarray  # (N,) int, number in the film, or along the frames that were given to the system
     poses: np.ndarray  # (N, 72) axis-angle, camera axes (x right, y down, z away) for the root

@@ -40,7 +40,10 @@ _READERS = (
     (motions.is_smpl_codec, motions.read_smpl_codec),
     (motions.is_amass, motions.read_amass),
 )
-KNOWN = "GVHMR, GENMO, WHAM, TRAM, PromptHMR, 4D-Humans (PHALP), ROMP, VIBE, PARE, CoMotion, .smpl, EasyMocap, AMASS"
+KNOWN = (
+    "GVHMR, GENMO, WHAM, TRAM, PromptHMR, 4D-Humans (PHALP), ROMP, VIBE, PARE, CoMotion, .smpl, EasyMocap, "
+    "AMASS"
+)
 
 
 @dataclass(frozen=True)
@@ -70,13 +73,13 @@ def read_body(
 ) -> ImportedBody:
     """Read a body that another system fitted to the clip's film.
 
-    Poses carry over to any body of SMPL's skeleton; betas only from SMPL to a licensed SMPL model, otherwise the
-    mean shape is taken.
+    Poses carry over to any body of SMPL's skeleton; betas only from SMPL to a licensed SMPL model,
+    otherwise the mean shape is taken.
 
     Args:
         path: its result file; of TRAM the result folder, of EasyMocap the folder ``smpl``.
-        names: T frame names of the clip. camera: the clip's. keypoints: of the clip; of several people the one
-            nearest to them is taken.
+        names: T frame names of the clip. camera: the clip's. keypoints: of the clip; of several people the
+            one nearest to them is taken.
         model: the body model of the clip. film: what stage 00 noted, ``clip.info["source"]``.
 
     Returns:
@@ -204,7 +207,7 @@ def _placed(body: Body, at: np.ndarray, keypoints: Keypoints, camera: Camera, mo
 
 
 def _shift(joints: np.ndarray, seen: np.ndarray, camera: Camera) -> tuple[np.ndarray, float]:
-    """(N, 3) by which joints (N, J, 3), camera axes, lie on 2D joints (N, J, 3), and the median miss in pixels."""
+    """(N, 3) shift of joints (N, J, 3), camera axes, onto 2D joints (N, J, 3); the median error in pixels."""
     focal, centre = camera.K[[0, 1], [0, 1]], camera.K[:2, 2]
     shift, misses = np.full((len(joints), 3), np.nan), []
     for n, (x, p) in enumerate(zip(joints, seen, strict=True)):
@@ -231,7 +234,7 @@ def _shift(joints: np.ndarray, seen: np.ndarray, camera: Camera) -> tuple[np.nda
 
 
 def _off(body: Body, keypoints: Keypoints, model: BodyModel) -> float:
-    """Median distance of a body's joints from the 2D joints, share of the person's height; inf where none is seen."""
+    """Median distance of a body's joints from the 2D joints, in heights of the person; inf if none seen."""
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = project(posed(model, body)[1][:, _SMPL], body.camera)
     points = keypoints.points[:, _BODY25]
@@ -248,7 +251,7 @@ def _checked(body: Body, source: str, keypoints: Keypoints, model: BodyModel, pa
     off = _off(body, keypoints, model)
     if not off < 0.5:
         raise HvrError(
-            f"{path}: nobody in it is where the clip's person is (the nearest is {off:.0%} of a height away); make it "
-            "from the same film"
+            f"{path}: nobody in it is where the clip's person is (the nearest is {off:.0%} of a height "
+            "away); make it from the same film"
         )
     return ImportedBody(body, source, off)

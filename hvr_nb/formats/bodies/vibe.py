@@ -19,7 +19,7 @@ def is_vibe(content) -> bool:
 
 
 def read_vibe(content: dict, film: dict) -> tuple[str, list[FoundPerson]]:
-    """The system's name and its people: pixel = ((sx (X + tx) + 1) W / 2, ...), a far camera of the same size."""
+    """Name and people of the system: pixel = ((sx (X + tx) + 1) W / 2, ...), a far camera of that size."""
     if not film.get("size"):
         raise HvrError("the size of the film is needed")
     width, height = film["size"]
