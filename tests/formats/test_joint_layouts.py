@@ -63,6 +63,7 @@ EVERY = [
     ("body25b", 25),
     ("halpe26", 26),
     ("blazepose33", 33),
+    ("mhr70", 70),
     ("coco17 and feet", 133),
     ("halpe26", 136),
 ]
@@ -110,7 +111,9 @@ def test_people_with_different_numbers_of_joints_are_refused(tmp_path):
         read_keypoints(tmp_path, size=SIZE, names=NAMES)
     (tmp_path / "odd").mkdir()
     openpose_folder(tmp_path / "odd", np.ones((1, 19, 3)) * 5, ["0.json"])
-    with pytest.raises(HvrError, match="a person has 19 joints; layouts of 17, 18, 23, 25, 26, 33, 133, 136"):
+    with pytest.raises(
+        HvrError, match="a person has 19 joints; layouts of 17, 18, 23, 25, 26, 33, 70, 133, 136"
+    ):
         read_keypoints(tmp_path / "odd", size=SIZE, names=NAMES)
 
 

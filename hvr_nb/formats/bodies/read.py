@@ -144,8 +144,8 @@ def _refuse_others(content) -> None:
     first = content[0] if isinstance(content, list) and content else content
     if isinstance(first, dict) and "mhr_model_params" in first:
         raise HvrError(
-            "SAM 3D Body describes people by MHR, not SMPL; convert its meshes to SMPL first, or give its 2D "
-            "joints to 01_keypoints"
+            "SAM 3D Body describes people by MHR, not SMPL; convert its meshes to SMPL first, or give its "
+            "pred_keypoints_2d to 01_keypoints, as an npz with an array kpts (frames, 70, 2)"
         )
     if isinstance(first, dict) and "identity_coeffs" in str(
         list(first.get("body_params_global", first))[:12]

@@ -38,7 +38,7 @@ def read_keypoints(
     Folders with one JSON file for each picture (OpenPose, Pose2Sim, EasyMocap's ``annots/<sub>``, MMPose);
     JSON files of a film (AlphaPose, PoseFlow, MMPose, COCO); npz files of Detectron, VideoPose3D or with an
     array ``kpts`` (T, J, 2 or 3). The layout is recognised by the content, not by names; the order of the
-    joints by their number and the lengths of their bones (17, 18, 23, 25, 26, 33, 133 or 136 joints).
+    joints by their number and the lengths of their bones (17, 18, 23, 25, 26, 33, 70, 133 or 136).
 
     Args:
         path: the folder or file. size: width, height of the clip's frames, pixels.

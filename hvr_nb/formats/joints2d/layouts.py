@@ -19,6 +19,8 @@ LAYOUTS = {
     "halpe26": (*_COCO17, -1, 1, 8, 19, 22, 20, 23, 21, 24),
     "blazepose33": (0, -1, 16, -1, -1, 15, -1, 18, 17, -1, -1, 5, 2, 6, 3, 7, 4, -1, -1, -1, -1, -1, -1,
                     12, 9, 13, 10, 14, 11, 21, 24, 19, 22),
+    "mhr70": (0, 16, 15, 18, 17, 5, 2, 6, 3, 12, 9, 13, 10, 14, 11, 19, 20, 21, 22, 23, 24, *(-1,) * 20, 4, *(-1,) * 20, 7,
+              *(-1,) * 6, 1),
 }  # fmt: skip
 # number of joints -> the layouts with that number, the likelier first
 _BY_COUNT = {
@@ -28,6 +30,7 @@ _BY_COUNT = {
     25: ("body25", "body25b"),
     26: ("halpe26",),
     33: ("blazepose33",),
+    70: ("mhr70",),  # SAM 3D Body's
     133: ("coco17 and feet",),  # COCO-WholeBody; face and hands follow
     136: ("halpe26",),  # Halpe-136; face and hands follow
 }
