@@ -1,8 +1,7 @@
 """Posing with the package ``smplx`` in place of this project's own forward pass.
 
-For who compares with other programs or trusts the reference more. ``smplx`` never opens a file here: it is
-given the arrays that the restricted reader took from it. Its licence is for non-commercial research
-(docs/licences.md).
+For comparisons with other programs, or where the reference is preferred. ``smplx`` never opens a file here:
+it gets the arrays of the restricted reader. Its licence is for non-commercial research (docs/licences.md).
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Formats of other programs: `joints2d`, `motion`, `skeletons`, `models`, `datasets` (docs/formats.md)."""
+"""Formats of other programs: `joints2d`, `bodies`, `motion`, `skeletons`, `models`, `datasets`."""

@@ -12,7 +12,7 @@ def level_surface(field: np.ndarray, low: np.ndarray, cell: float) -> tuple[np.n
     Marching cubes (Lewiner et al. 2003, after Lorensen and Cline 1987).
 
     Args:
-        low: (3,) place of node (0, 0, 0). cell: distance of nodes.
+        low: (3,) position of node (0, 0, 0). cell: distance of nodes.
 
     Returns:
         vertices (V, 3); faces (F, 3) int64, seen counter-clockwise from outside.

@@ -1,4 +1,4 @@
-"""01: frames to 2D joints: the detector, tracks, test-time augmentation merged, who is who.
+"""01: frames to 2D joints: detector, tracks, test-time augmentation, identities (docs/perception.md, 1 to 4).
 
 - ``detect_keypoints``: the 2D joints of one person in all frames.
 - ``detect_people``: the 2D joints of all people in all frames.

@@ -1,8 +1,7 @@
-"""Whether a track is a person: three measures in frames spread over it, not how much of the body is visible.
+"""Whether a track is a person, by three measures in frames spread over it (docs/perception.md, 2).
 
-Things that are no person (feet, a vase, a chair) get landmarks too, and the network calls them visible. But
+Things that are not a person (feet, a vase, a chair) get landmarks too, which the network calls visible. But
 the detector does not find a person there again, and the mirrored pass puts head and trunk elsewhere.
-docs/perception.md, 2.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ _DETECTED = 0.25  # least score of the detector that counts
 
 
 def person_evidence(frames: np.ndarray, poses: dict[int, Detection]) -> np.ndarray:
-    """How far each of some frames spread over a track shows a person.
+    """Evidence of a person in some frames spread over a track.
 
     Args:
-        frames: (T, H, W, 3) uint8 RGB. poses: frame -> what the landmark network saw there.
+        frames: (T, H, W, 3) uint8 RGB. poses: frame -> result of the landmark network.
 
     Returns:
         (N,) 0..1: score of the landmark network x score of the detector in a square around the person x how

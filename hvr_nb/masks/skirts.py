@@ -16,11 +16,11 @@ from hvr_nb.masks.colour_model import colour_features
 from hvr_nb.types import Keypoints
 
 _PLACES = np.arange(0.3, 1.96, 0.05)  # along the leg: 0 hip, 1 knee, 2 ankle
-_REACH = 0.35  # of the leg: this much above the hem is asked
-_APART = 0.05  # of the person's extent: the axes of legs nearer than this are one in the picture
+_REACH = 0.35  # share of the leg above the hem that is tested
+_APART = 0.05  # extents of the person, least distance between the axes of two legs that are apart
 _SPAN = np.linspace(0.35, 0.65, 7)  # across the gap, 0 and 1 on the axes of the legs
 _COVERED = 0.65  # least share of the gap that a skirt covers
-_VOTES = 6  # least number of places
+_VOTES = 6  # least number of points with a vote
 _ALIKE = 0.9  # Bhattacharyya coefficient: dresses of one cloth 0.99, two garments of like colours to 0.85
 _FRAMES, _SIDE = 15, 256  # frames whose colours are compared, and their longer side
 

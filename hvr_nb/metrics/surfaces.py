@@ -44,7 +44,7 @@ def surface_samples(mesh: Mesh, count: int, *, seed: int = 0) -> tuple[np.ndarra
 
 
 def surface_quality(found: Mesh, true: Mesh, *, samples: int = 100_000, seed: int = 0) -> dict[str, float]:
-    """Compare the outer faces of two meshes in the same place.
+    """Distances and angles between the outer faces of two meshes in one coordinate frame.
 
     Args:
         found, true: metres, world axes. samples: number of points on each.

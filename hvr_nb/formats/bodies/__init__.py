@@ -1,7 +1,7 @@
-"""Bodies that other systems fitted.
+"""Bodies that other systems fitted to the film of a clip.
 
-- ``read_body``: Read a body that another system fitted to the clip's film.
-- ``body_skeleton``: The body's 17 joints of Human3.6M: the start of a fit (``fit_body(..., lifted=)``).
+- ``read_body``: the body of one person from the result file of another system.
+- ``body_skeleton``: its Human3.6M joints, with which a fit can start (``fit_body(..., lifted=)``).
 """
 
 import lazy_loader
