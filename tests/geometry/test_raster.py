@@ -106,6 +106,10 @@ def test_the_nearest_wins_and_ties_go_to_the_first(use_numba):
     z = np.repeat([2.0, 1.0, 3.0], 3)
     assert rasterize_pixels(xy, z, faces, 5, 5, use_numba=use_numba)[1].tolist() == [[1] * 5] * 5
     assert rasterize_pixels(xy, np.ones(9), faces, 5, 5, use_numba=use_numba)[1].max() == 0
+    large_first = np.array(
+        [[0, 0], [20, 0], [0, 20], [1, 1], [4, 1], [1, 4]], float
+    )  # numpy draws small ones first
+    assert rasterize_pixels(large_first, np.ones(6), faces[:2], 5, 5, use_numba=use_numba)[1].max() == 0
 
 
 @pytest.mark.parametrize("use_numba", PATHS)
