@@ -10,10 +10,12 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 MODELS := data/models/blazepose/pose_landmark_full.tflite
 ARGS ?=
+# A test file is one worker's; tests/conftest.py says which come first.
+TESTS := $(PY) -m pytest -n logical --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 
 # Jupyter refuses root unless told; in a container there is often nobody else
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
-.PHONY: help env models demo test lint lab run batch pose3d body bench-demo bench-real bench-nvr bench-nvr-scaling \
+.PHONY: help env models demo test test-all lint lab run batch pose3d body bench-demo bench-real bench-nvr bench-nvr-scaling \
         bench-pose3d bench-surface bench-mutants train-lifter clean
 help:        ## list the commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -21,8 +23,10 @@ env: .venv/.ready  ## build .venv with the pinned packages
 models: $(MODELS)  ## fetch the detector's two model files (7 MB, Apache-2.0)
 demo: env models   ## the whole chain on the synthetic subject, with a report and measured quality
 	$(PY) -m hvr_nb demo $(ARGS)
-test: env models   ## run the tests
-	$(PY) -m pytest $(ARGS)
+test: env models   ## run the tests, one process a core
+	$(TESTS) -m "not slow" $(ARGS)
+test-all: env models  ## the same and the slow, full-size checks
+	$(TESTS) $(ARGS)
 lint: env          ## check the style
 	.venv/bin/ruff check . && .venv/bin/ruff format --check hvr_nb scripts tests
 lab: env models    ## open the notebooks in JupyterLab

@@ -8,7 +8,22 @@ from types import ModuleType
 
 import pytest
 
-import hvr_nb  # noqa: F401  (before torch: it says how waiting threads behave)
+if "PYTEST_XDIST_WORKER" in os.environ:  # a process a core: more threads would only wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import hvr_nb  # noqa: E402, F401  (before torch: it says how waiting threads behave)
+
+# Files that take longest, the longest first. Each is one worker's, so that its fixtures are made once;
+# one that began last would keep a single worker busy at the end.
+LONGEST = ("batch/test_notebooks.py", "methods/nvr/test_nvr.py", "methods/selfrecon/test_selfrecon.py",
+           "fit/test_solve.py", "methods/selfrecon/test_normals.py", "methods/nvr/test_dress.py")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, the others as they come."""
+    tests = Path(__file__).parent
+    order = {tests / name: k for k, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
 @pytest.fixture(scope="session")
