@@ -21,7 +21,7 @@ from hvr_nb.geometry.mesh import face_normals, unique_edges
 from hvr_nb.geometry.outline_distance import FARTHEST, lookup, signed_distance
 from hvr_nb.methods import selfrecon
 from hvr_nb.methods.selfrecon import motion, pose
-from hvr_nb.methods.selfrecon.fit import Fit, footage
+from hvr_nb.methods.selfrecon.fit import footage
 from hvr_nb.metrics.images import iou
 from hvr_nb.metrics.surfaces import outer_faces, surface_quality
 from hvr_nb.store.clip import Clip
@@ -142,23 +142,6 @@ def test_saved_and_loaded_is_the_same(avatar, clip, tmp_path):
     (folder / "options.json").write_text(json.dumps(options | {"method": "nvr"}))
     with pytest.raises(HvrError, match="selfrecon"):
         selfrecon.load(folder)
-
-
-def test_a_stopped_run_ends_the_same(avatar, clip, monkeypatch):
-    whole = Fit.step
-
-    def stopped(self, k, rng):
-        if k == 2:
-            raise KeyboardInterrupt
-        return whole(self, k, rng)
-
-    monkeypatch.setattr(Fit, "step", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        selfrecon.reconstruct(clip, COARSE)
-    seen = []
-    monkeypatch.setattr(Fit, "step", lambda self, k, rng: seen.append(k) or whole(self, k, rng))
-    again = selfrecon.reconstruct(clip, COARSE)
-    assert seen == [2, 3, 4, 5] and again.fingerprint == avatar.fingerprint
 
 
 def test_bad_options_are_refused(clip, tmp_path):
