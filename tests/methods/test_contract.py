@@ -254,7 +254,8 @@ def test_a_broken_contract_is_named_in_one_sentence(written, old, new, sentence)
 def test_methods_are_folders(written):
     before = methods.method_names()
     assert {"nvr", "selfrecon"} <= set(before) and "contract" not in before, "contract.py is no folder"
-    assert methods.method_names() == sorted([*before, written(WHOLE)])
+    name = written(WHOLE)
+    assert methods.method_names() == sorted([*before, name])
     with pytest.raises(HvrError, match="no method 'contract'; known methods: made_up_0, nvr, .*selfrecon"):
         methods.method("contract")
 
