@@ -37,7 +37,7 @@ CONDA_ONLY = {"pytorch3d", "tiny-cuda-nn"}  # not on the package index; environm
 RUN_BY_NAME = {
     "ipykernel": "the notebooks' kernel, which Jupyter starts by name",
     "jupyterlab": "make lab",
-    "pytest-xdist": "pytest -n, as make test calls it",
+    "pytest-xdist": "a plugin of pytest: pytest -n",
     "ruff": "make lint and test_ruff",
 }
 # what only one wing may import

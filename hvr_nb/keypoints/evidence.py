@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.keypoints.blazepose import Detection, detect, find_pose
 
-_LOOKS = 8  # frames of a track that are examined
+_EXAMINED = 8  # frames of a track that are examined
 _TRUNK = np.r_[0:13, 23, 24]  # head, shoulders and hips: clothes never hide all of them
 _AGREE = 0.02  # of the person's height: the evidence is halved where the two passes differ by this
 _HEIGHT = 1.45  # side of a region in heights of the person
@@ -28,7 +29,7 @@ def person_evidence(frames: np.ndarray, poses: dict[int, Detection]) -> np.ndarr
         well plain and mirrored pass agree on head and trunk.
     """
     seen = sorted(poses)
-    chosen = np.unique(np.linspace(0, len(seen) - 1, min(_LOOKS, len(seen))).round().astype(int))
+    chosen = spread_indices(len(seen), _EXAMINED)
     return np.array([_frame_evidence(frames[seen[i]], poses[seen[i]]) for i in chosen])
 
 

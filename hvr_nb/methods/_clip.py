@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from hvr_nb.body.model import BodyModel, load_body_model
 from hvr_nb.canonical.big_pose import make_canonical
-from hvr_nb.geometry.camera import undistort_images
+from hvr_nb.geometry.camera import resized_images, undistort_images
 from hvr_nb.types import Body, Camera, Canonical, HvrError
 
 
@@ -54,15 +53,7 @@ def load_training_pictures(clip, camera: Camera, *, image_scale: float) -> Train
     frames, clean = undistort_images(frames, camera)
     alpha, _ = undistort_images(masks.alpha, camera)
     scaled = clean.scaled(image_scale)
-    return TrainingPictures(area_resized(frames, scaled), area_resized(alpha, scaled), scaled)
-
-
-def area_resized(images: np.ndarray, camera: Camera) -> np.ndarray:
-    """Images (T, H, W) or (T, H, W, 3) at the camera's size; each pixel is the mean over its area."""
-    size = (camera.width, camera.height)
-    if images.shape[2:0:-1] == size:
-        return images
-    return np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images])
+    return TrainingPictures(resized_images(frames, scaled), resized_images(alpha, scaled), scaled)
 
 
 def trained_frames(body: Body, hold_out: int) -> np.ndarray:

@@ -14,11 +14,11 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from hvr_nb.body.model import posed
-from hvr_nb.geometry.camera import undistort_images
+from hvr_nb.geometry.camera import resized_images, undistort_images
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.rays import outline_gaps
 from hvr_nb.learning.loop import train
-from hvr_nb.methods._clip import area_resized, fitted_body, load_training_pictures, trained_frames
+from hvr_nb.methods._clip import fitted_body, load_training_pictures, trained_frames
 from hvr_nb.methods.selfrecon.avatar import MeshAvatar, Surface, load
 from hvr_nb.methods.selfrecon.fit import ROUNDS, Fit, Footage, colours, footage
 from hvr_nb.methods.selfrecon.options import Options
@@ -82,7 +82,7 @@ def _film(clip, body: Body, options: Options) -> Footage:
     normals = None
     if clip.has("normals"):
         normals = undistort_images(as_picture(clip.normals.vectors), body.camera)[0]
-        normals = area_resized(normals, pictures.camera)
+        normals = resized_images(normals, pictures.camera)
     return footage(pictures.frames, pictures.alpha, pictures.camera, which, normals)
 
 
