@@ -1,12 +1,12 @@
 """Notebooks run by papermill: one notebook, the chain of one video, many videos.
 
-- ``run_chain``: Run the notebooks of one video.
-- ``NotebookFailed``: A notebook did not run to its end.
-- ``run_notebook``: Run a notebook and keep the executed copy.
-- ``check_parameters``: The values of ``params`` as the notebook's types.
-- ``read_parameters``: What the cell tagged ``parameters`` declares, by name, in order.
-- ``run_videos``: Run the chain on every video.
-- ``summary``: A table of what became of every video, one line each.
+- ``run_chain``: run the notebooks of one video; what has not changed is not run again.
+- ``run_videos``: run the chain on every video; a failing one does not stop the others.
+- ``summary``: a table with a line for every video: done, unchanged, or why it failed.
+- ``run_notebook``: run one notebook and keep the executed copy.
+- ``NotebookFailed``: the error of a notebook that did not run to its end.
+- ``read_parameters``: what a notebook's parameters cell declares.
+- ``check_parameters``: given values, checked against what the notebook declares.
 """
 
 import lazy_loader

@@ -1,14 +1,12 @@
 """What lies on disk: files, the clip folder, videos, other programs' pickles, and where data and assets are.
 
-- ``Clip``: One person in one video.
-- ``read_image``: Read a PNG or JPEG as RGB (H, W, 3) or grey (H, W) uint8 (uint16 where the file
-  has 16 bits).
-- ``write_image``: Write RGB (H, W, 3) or grey (H, W) uint8 or uint16 as PNG, atomically.
-- ``atomic``: Yield a temporary path beside ``path`` and move it into place when the block succeeds.
-- ``read_video``: Read frames ``start:stop:stride`` of a video file or of a folder of pictures.
-- ``write_video``: Write frames as H.264 (yuv420p), atomically.
-- ``read_values``: What a pickle, or an .npy file with a pickle in it, holds: dictionaries, lists,
-  numbers, text, arrays.
+- ``Clip``: the folder of one person in one video: opens, saves and checks every artefact.
+- ``atomic``: a path to write to that takes its place when it is whole.
+- ``read_image``: a PNG or JPEG as RGB or grey.
+- ``write_image``: RGB or grey as PNG.
+- ``read_video``: frames of a video file or of a folder of pictures.
+- ``write_video``: frames as H.264.
+- ``read_values``: what a pickle or an .npy file holds, read without running anything in it.
 """
 
 import lazy_loader

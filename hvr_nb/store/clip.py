@@ -5,7 +5,7 @@
 (03), ``canonical.npz`` (04), ``avatars/<method>/`` (05), ``renders/<method>/`` (06), ``metrics/`` and
 ``runs/``. Each is written by one stage, atomically, with a schema version and the fingerprints of what it was
 made from; reading one whose inputs have changed since is an error that names the notebook to run.
-docs/formats.md 1 describes the files.
+The files are described in docs/formats.md, 1.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Result files of other systems, whatever container they chose: torch, joblib, npy, npz or plain pickle.
 
 Nothing in them is run. Torch files go through ``weights_only``; the others through the closed table of
-``safe_pickle`` with the few names added that results need: joblib's arrays, whose bytes follow in the stream,
+``unpickler`` with the few names added that results need: joblib's arrays, whose bytes follow in the stream,
 tensors inside pickles, and defaultdict.
 """
 
@@ -19,26 +19,24 @@ from pathlib import Path
 
 import numpy as np
 
-from hvr_nb.store.safe_pickle import (
+from hvr_nb.store.safe_pickle import MAX_ITEMS, nested_values, read_npz_values
+from hvr_nb.store.unpickler import (
     MAX_FILE,
-    MAX_ITEMS,
-    _Array,
-    _Call,
-    _dtype_of,
-    _fill,
-    _nested,
-    _Reader,
-    _Record,
-    _Token,
+    ClosedUnpickler,
+    InertArray,
+    InertObject,
+    TableFunction,
+    TableName,
+    dtype_of,
+    fill_array,
     read_member,
-    read_npz_values,
 )
 from hvr_nb.types import HvrError
 
 _PADDED = "numpy_array_alignment_bytes"
 
 
-class _Wrapper(_Record):
+class _Wrapper(InertObject):
     """joblib's stand-in of an array; the bytes follow it in the stream."""
 
 
@@ -73,17 +71,17 @@ def _tensor(storage, offset, size, stride, *_rest) -> np.ndarray:
 _MORE = {
     ("joblib.numpy_pickle", "NumpyArrayWrapper"): _Wrapper,
     ("joblib.numpy_pickle_utils", "NumpyArrayWrapper"): _Wrapper,
-    ("collections", "defaultdict"): _Call(_defaultdict),
-    **{(m, n): _Token(n) for m in ("builtins", "__builtin__") for n in ("dict", "list", "int", "float")},
-    ("torch.storage", "_load_from_bytes"): _Call(_storage),
-    ("torch._utils", "_rebuild_tensor_v2"): _Call(_tensor),
+    ("collections", "defaultdict"): TableFunction(_defaultdict),
+    **{(m, n): TableName(n) for m in ("builtins", "__builtin__") for n in ("dict", "list", "int", "float")},
+    ("torch.storage", "_load_from_bytes"): TableFunction(_storage),
+    ("torch._utils", "_rebuild_tensor_v2"): TableFunction(_tensor),
 }
 
 
-class _ResultReader(_Reader):
+class _ResultReader(ClosedUnpickler):
     """The restricted unpickler with the names that results need."""
 
-    dispatch = dict(_Reader.dispatch)
+    dispatch = dict(ClosedUnpickler.dispatch)
 
     def __init__(self, stream: io.BytesIO):
         super().__init__(stream, encoding="latin1", fix_imports=False)
@@ -101,14 +99,14 @@ class _ResultReader(_Reader):
     dispatch[pickle.BUILD[0]] = _load_build
 
     def _array(self, state: dict):
-        dtype, shape = _dtype_of(state["dtype"]), tuple(int(n) for n in state["shape"])
+        dtype, shape = dtype_of(state["dtype"]), tuple(int(n) for n in state["shape"])
         if dtype.hasobject:
             return _ResultReader(self._stream).load()
         if state.get(_PADDED) is not None:
             self._stream.read(self._stream.read(1)[0])
         raw = self._stream.read(min(math.prod(shape) * dtype.itemsize, MAX_FILE))
-        out = _Array()
-        out.value = _fill(dtype, shape, raw, "F" if state.get("order") == "F" else "C")
+        out = InertArray()
+        out.value = fill_array(dtype, shape, raw, "F" if state.get("order") == "F" else "C")
         return out
 
 
@@ -133,7 +131,7 @@ def read_results(path: str | Path):
         if not is_torch:
             return read_npz_values(path)
     try:
-        return _nested(_content(path, zipped=size and zipfile.is_zipfile(path)), [MAX_ITEMS])
+        return nested_values(_content(path, zipped=size and zipfile.is_zipfile(path)), [MAX_ITEMS])
     except HvrError as error:
         raise HvrError(f"{path} was refused: {error}; write the results again") from None
     except Exception as error:  # noqa: BLE001  a hostile or damaged file can fail in any way

