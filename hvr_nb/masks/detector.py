@@ -27,8 +27,8 @@ def person_masks(frames: np.ndarray, keypoints: Keypoints) -> np.ndarray:
     seen = np.flatnonzero(keypoints.found)
     for t in tqdm(seen, desc="silhouettes", unit="frame", leave=False):
         roi = _roi_around(points[t], hips, shoulders, ignore_unknown=keypoints.landmarks is None)
-        looks = [find_pose(frames[t], roi, mirrored=mirrored) for mirrored in (False, True)]
-        mask = (looks[0].mask + looks[1].mask) / 2
+        passes = [find_pose(frames[t], roi, mirrored=mirrored) for mirrored in (False, True)]
+        mask = (passes[0].mask + passes[1].mask) / 2
         masks[t] = mask_to_image(mask, roi, *frames.shape[1:3])
     return masks
 
