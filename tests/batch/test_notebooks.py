@@ -1,6 +1,7 @@
 """Every notebook through the batch runner on a small synthetic clip; killed, resumed, refused."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -75,6 +77,29 @@ def test_the_whole_chain(chain):
     for name in ("frames.mp4", "turntable.mp4", "novel_poses.mp4", "canonical.glb"):
         assert (folder / "renders" / "nvr" / name).stat().st_size > 1000
     assert len(list((folder / "runs").glob("0*.ipynb"))) == 8
+
+
+def with_solutions(folder: Path) -> Path:
+    """The notebooks with the solution of every exercise as a cell at their end."""
+    folder.mkdir()
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        notebook = nbformat.read(path, 4)
+        solutions = re.findall(r"```python\n(.*?)```", notebook.cells[-1].source, re.S)
+        assert len(solutions) == notebook.cells[-1].source.count("<summary>Solution</summary>") >= 2, (
+            path.name
+        )
+        notebook.cells += [nbformat.v4.new_code_cell(text) for text in solutions]
+        nbformat.write(notebook, folder / path.name)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_solutions_of_all_exercises_run(chain, tmp_path):
+    folder, video, _ = chain
+    copy = tmp_path / "clip"
+    shutil.copytree(folder, copy)
+    stages = run_chain(video, copy, notebooks_dir=with_solutions(tmp_path / "notebooks"), overrides=SMALL)
+    assert [s.skipped for s in stages] == [False] * 8
 
 
 def test_nothing_is_run_twice_and_a_changed_parameter_runs_what_follows(chain, tmp_path):
