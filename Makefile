@@ -18,7 +18,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 .PHONY: help env models demo test test-all lint lab run batch pose3d body bench-demo bench-real bench-nvr bench-nvr-scaling \
         bench-pose3d bench-surface bench-mutants train-lifter clean
 help:        ## list the commands
-	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/'
 env: .venv/.ready  ## build .venv with the pinned packages
 models: $(MODELS)  ## fetch the detector's two model files (7 MB, Apache-2.0)
 demo: env models   ## the whole chain on the synthetic subject, with a report and measured quality
@@ -29,13 +29,18 @@ test-all: env models  ## the same and the slow, full-size checks
 	$(TESTS) $(ARGS)
 lint: env          ## check the style
 	.venv/bin/ruff check . && .venv/bin/ruff format --check hvr_nb scripts tests
-lab: env models    ## open the notebooks in JupyterLab
-	cd notebooks && ../.venv/bin/jupyter lab --LabApp.news_url=None $(AS_ROOT) $(ARGS)
+lab: env models    ## open copies of the notebooks (workbook/) in JupyterLab
+	$(PY) -m hvr_nb workbook
+	.venv/bin/jupyter lab --LabApp.news_url=None --LabApp.default_url=/lab/tree/workbook/00_video.ipynb \
+	    $(AS_ROOT) $(ARGS)
 run: env models    ## one video:  make run VIDEO=path [ARGS="-p 05_train.iters 3000"]
+	$(if $(VIDEO),,$(error give a video: make run VIDEO=path  (make demo runs the synthetic person)))
 	$(PY) -m hvr_nb run "$(VIDEO)" $(ARGS)
 batch: env models  ## several videos:  make batch VIDEOS="a.mp4 b.mp4"
+	$(if $(VIDEOS),,$(error give videos: make batch VIDEOS="a.mp4 b.mp4"))
 	$(PY) -m hvr_nb batch $(VIDEOS) $(ARGS)
 pose3d: env models ## the people of a video as 3D skeletons only:  make pose3d VIDEO=path [ARGS="--person 0"]
+	$(if $(VIDEO),,$(error give a video: make pose3d VIDEO=path))
 	$(PY) -m hvr_nb pose3d "$(VIDEO)" $(ARGS)
 body: env          ## build the open body again from the CC0 data
 	$(PY) -m scripts.assets.open_body

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """``python -m hvr_nb``: ``demo``, ``run VIDEO``, ``batch VIDEO ...``, ``import``, ``export``, ``pose3d``."""
+=======
+"""``python -m hvr_nb``: ``demo``, ``run``, ``batch``, ``import``, ``export``, ``pose3d`` and ``workbook``."""
+>>>>>>> 127249e (Lab works on copies of the notebooks, rooted where data and reports are; make names what it needs)
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from pathlib import Path
 
 from hvr_nb.cli.formats import add_export, add_import
 from hvr_nb.cli.pose3d import add_pose3d
+from hvr_nb.cli.workbook import add_workbook
 from hvr_nb.store.places import CLIPS, NOTEBOOKS
 from hvr_nb.types import HvrError
 
@@ -51,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     add_import(commands)
     add_export(commands)
     add_pose3d(commands)
+    add_workbook(commands)
     return top
 
 
