@@ -149,6 +149,20 @@ def views(mesh: Mesh, *, angles=(0.0, np.pi / 2, np.pi, -np.pi / 2), height: int
     return out
 
 
+def body_from_sides(body: Body, model, *, frame: int | None = None, height: int = 320) -> np.ndarray:
+    """(H, W, 3) uint8 picture of the body in one frame from four sides: it shows what an overlay hides.
+
+    Args:
+        body: T frames. model: the ``BodyModel`` it was fitted with. frame: None takes the middle one.
+    """
+    from hvr_nb.body.model import posed
+
+    at = np.flatnonzero(body.valid) if body.valid.any() else np.arange(len(body))
+    chosen = int(at[len(at) // 2]) if frame is None else frame
+    vertices = posed(model, body.frame(chosen))[0][0]
+    return np.concatenate(views(Mesh(vertices, model.faces), height=height), axis=1)
+
+
 def distinct_colours(count: int) -> np.ndarray:
     """(count, 3) uint8 colours far apart in hue; neighbours differ in brightness too."""
     hue = (np.arange(count) * 0.61803399) % 1.0 * 180

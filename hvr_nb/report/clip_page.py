@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from hvr_nb import __version__, methods
+from hvr_nb.body.model import load_body_model
 from hvr_nb.drawing.pictures import contact_sheet
+from hvr_nb.drawing.shading import body_from_sides
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.report.pages import Section, write_report
 from hvr_nb.store.clip import Clip
@@ -106,6 +108,9 @@ def _stage_pictures(clip: Clip, stage: str, method: str) -> dict[str, np.ndarray
         return {"": strip(as_view(clip.keypoints, over=clip.frames))}
     if stage == "02_masks" and clip.has("masks"):
         return {"": strip(as_view(clip.masks, over=clip.frames))}
+    if stage == "03_body" and clip.has("body") and clip.body.model_hash == load_body_model().hash:
+        sides = body_from_sides(clip.body, load_body_model())
+        return {"": strip(as_view(clip.body, over=clip.frames)), "from four sides": sides}
     if stage == "04_canonical" and clip.has("canonical"):
         return {"": strip(as_view(clip.canonical))}
     if stage == "06_render" and method:

@@ -1,11 +1,16 @@
 """Pictures: sheets, overlays, colours, shading; each checked on pixels whose value is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from hvr_nb.body.model import load_body_model
 from hvr_nb.drawing import pictures, plots, shading, skeletons
+from hvr_nb.drawing.shading import body_from_sides
 from hvr_nb.geometry.camera import default_camera, project
 from hvr_nb.masks.labels import LABEL_NAMES
+from hvr_nb.subject import rotating_motion, subject_camera
 from hvr_nb.types import BODY25_NAMES, SMPL_JOINT_NAMES, HvrError, Joints3D, Keypoints, Mesh
 
 
@@ -165,3 +170,16 @@ def test_plots_have_the_size_asked_for():
         "dB",
         "",
     ]
+
+
+def test_a_body_from_four_sides_shows_its_depth_from_the_side():
+    model = load_body_model()
+    body = rotating_motion(3, fps=30.0, seed=2, camera=subject_camera(64))
+    front = replace(body, global_orient=np.zeros((3, 3)), body_pose=np.zeros((3, 69)))
+    sheet = body_from_sides(front, model, height=120)
+    quarters = np.array_split((sheet < 250).any(2), 4, axis=1)
+    widths = [np.ptp(np.flatnonzero(q.any(0))) for q in quarters]
+    assert sheet.shape[0] == 120 and sheet.dtype == np.uint8
+    assert widths[0] > 3 * widths[1] and widths[2] > 3 * widths[3], (
+        "T-pose: wide from the front, narrow from aside"
+    )
