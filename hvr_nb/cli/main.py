@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""``python -m hvr_nb``: ``demo``, ``run VIDEO``, ``batch VIDEO ...``, ``import``, ``export``, ``pose3d``."""
-=======
 """``python -m hvr_nb``: ``demo``, ``run``, ``batch``, ``import``, ``export``, ``pose3d`` and ``workbook``."""
->>>>>>> 127249e (Lab works on copies of the notebooks, rooted where data and reports are; make names what it needs)
 
 from __future__ import annotations
 
