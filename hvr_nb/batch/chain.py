@@ -15,6 +15,7 @@ from hvr_nb import __version__
 from hvr_nb.batch.notebook import run_notebook
 from hvr_nb.batch.parameters import check_parameters, known, read_parameters
 from hvr_nb.store.atomic_files import sweep
+from hvr_nb.store.avatars import RECORD, avatar_inputs
 from hvr_nb.store.clip import STAGES, Clip
 from hvr_nb.store.digests import file_digest, tree_digest
 from hvr_nb.store.files import results
@@ -22,6 +23,7 @@ from hvr_nb.store.inside import refuse_escapes
 from hvr_nb.store.locks import running
 from hvr_nb.store.markers import RunMarker, marker_path, read_marker
 from hvr_nb.store.mask_pictures import is_whole, read_manifest
+from hvr_nb.store.measured import read_numbers
 from hvr_nb.store.places import ASSETS, MODELS
 from hvr_nb.types import HvrError
 
@@ -33,7 +35,7 @@ LATER = {
     "07_visualize": ((*ARTEFACTS, "avatars", "renders", "metrics"), ("player.html", "report.html")),
 }
 OPEN_BODY = ASSETS / "open_body.npz"
-DAMAGED = "damaged"  # state of what cannot be read
+DAMAGED, WHOLE = "damaged", "whole"  # states of what has no fingerprint
 
 
 @dataclass(frozen=True)
@@ -205,19 +207,24 @@ def fingerprint(folder: Path, key: str, *, method: str = "") -> str:
         return tree_digest([p for p in [OPEN_BODY] if p.exists()], OPEN_BODY.parent) + _stamps(found)
     if key == "renders":
         return tree_digest(results(folder / key / method, "**/manifest.json"), folder)
+    if key == "avatars":
+        return tree_digest(results(folder / key / method, "*"), folder)
     if key == "metrics":
         return tree_digest([p for p in results(folder / key, "*.json") if p.stem < "07"], folder)
     return content(folder, key, method=method)
 
 
 def content(folder: Path, key: str, *, method: str = "") -> str:
-    """sha256 of the content of one thing a stage wrote; "" where it is missing.
+    """State of one thing a stage wrote: sha256 of its content; "" where it is missing.
+
+    Masks that were retouched and an avatar that was trained by hand count as what the stage wrote: they are
+    somebody's work. So the state of an avatar and of the numbers of a stage is only whether they are whole.
 
     Args:
         folder: the clip. key: an artefact, "avatars" or "renders" (of ``method``) or a file name.
 
     Raises:
-        HvrError: it is damaged. Masks may have been retouched by hand, which is no damage.
+        HvrError: it is damaged.
     """
     clip = Clip(folder)
     if key == "masks" and clip.has(key):
@@ -229,10 +236,16 @@ def content(folder: Path, key: str, *, method: str = "") -> str:
         return clip.fingerprint(key) + tree_digest(results(folder / key, "*.png"), folder)
     if key in STAGES:
         return clip.fingerprint(key)
-    if key == "avatars":
+    if key == "avatars" and (folder / key / method / RECORD).is_file():
+        avatar_inputs(folder / key / method)
+        return WHOLE
+    if key == "avatars":  # of an earlier version
         return tree_digest(results(folder / key / method, "*"), folder)
     if key == "renders":
         return tree_digest(results(folder / key / method, "**/*"), folder)
+    if key.startswith("metrics/") and (folder / key).is_file():
+        read_numbers(folder / key)
+        return WHOLE
     return tree_digest([p for p in [folder / key] if p.is_file()], folder)
 
 

@@ -50,7 +50,10 @@ def refuse_escapes(folder: str | Path) -> None:
     for root, folders, files in os.walk(top):  # follows no links
         for name in [*folders, *files]:
             path = os.path.join(root, name)
-            mode = os.lstat(path).st_mode
+            try:
+                mode = os.lstat(path).st_mode
+            except FileNotFoundError:  # another writer has just moved it into its place
+                continue
             if stat.S_ISLNK(mode):
                 target = os.path.realpath(path)
                 if os.path.commonpath([top, target]) != top:

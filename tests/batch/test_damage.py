@@ -49,8 +49,8 @@ class Doll:
         np.savez(folder / "weights.npz", a=np.arange(1000))
         write_json(folder / "options.json", {"method": method})
 c = Clip.open(clip)
-c.metrics
 c.save_avatar(method, Doll(), made_from=("masks",))
+c.record("05_train", seconds=1)
 """
 RENDER = """
 from hvr_nb.store.clip import Clip
@@ -72,7 +72,8 @@ DAMAGES = {
     "frames/a.png": "00_video", "frames/manifest.json": "00_video", "camera.npz": "00_video",
     "metrics/00_video.json": "00_video", "masks/alpha/b.png": "02_masks", "masks/labels/a.png": "02_masks",
     "metrics/02_masks.json": "02_masks", "avatars/doll/weights.npz": "05_train",
-    "avatars/doll/options.json": "05_train", "avatars/doll/made_from.json": "05_train",
+    "avatars/doll/options.json": "05_train", "metrics/05_train.json": "05_train",
+    "avatars/doll/made_from.json": "05_train",
     "renders/doll/frames/rgb/a.png": "06_render", "renders/doll/frames.mp4": "06_render",
 }  # fmt: skip
 
@@ -154,6 +155,24 @@ def test_retouched_masks_are_kept_and_what_follows_them_runs(tmp_path, run):
     cv2.imwrite(str(picture), np.full((8, 8), 255, np.uint8))
     assert run()[0] == "05_train"
     assert (Clip.open(tmp_path / "clip").masks.alpha[0] == 255).all()
+
+
+def test_an_avatar_trained_by_hand_is_kept_and_shown(tmp_path, run):
+    """With other settings than the chain's, from the same masks: the chain does not replace it."""
+    clip = Clip.open(tmp_path / "clip")
+
+    class Doll:
+        """Trained for longer."""
+
+        def save(self, folder):
+            np.savez(folder / "weights.npz", a=np.arange(2000))
+            (folder / "options.json").write_text('{"method": "doll", "longer": true}')
+
+    clip.save_avatar("doll", Doll(), made_from=("masks",))
+    clip.record("05_train", seconds=99)
+    assert run() == ["06_render"]
+    with np.load(clip.avatar_folder("doll") / "weights.npz") as file:
+        assert len(file["a"]) == 2000
 
 
 def test_a_moved_clip_is_not_run_again(tmp_path, run):
