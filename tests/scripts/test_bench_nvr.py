@@ -132,6 +132,7 @@ def test_time_to_a_level_lies_between_two_looks():
     assert (drawn[0, 0] == 255).all() and (drawn < 128).any()
 
 
+@pytest.mark.slow
 def test_the_quick_benchmark_runs_and_writes_its_table(data):
     out = subprocess.run(
         [sys.executable, "-m", "scripts.bench.nvr", "--quick", "--data", str(data)],

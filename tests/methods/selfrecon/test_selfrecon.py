@@ -153,6 +153,7 @@ def test_bad_options_are_refused(clip, tmp_path):
         selfrecon.reconstruct(Clip(tmp_path))
 
 
+@pytest.mark.slow  # 05 to 07 with a small method: tests/methods/test_contract.py
 def test_the_notebooks_know_it(clip):
     given = {
         "05_train": {"method": "selfrecon", "hold_out": 4, "image_scale": 0.5},
