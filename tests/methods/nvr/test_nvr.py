@@ -304,8 +304,8 @@ def test_poses_that_fit_are_left_alone_and_wrong_ones_mended(avatar, clip, tmp_p
 
 def test_a_wrong_focal_length_is_mended(clip, tmp_path, model, colours):
     copy = make_clip(tmp_path / "long", model, colours)
-    K = clip.camera.K * [[1.04, 1, 1], [1, 1.04, 1], [1, 1, 1]] + np.array(
-        [[0, 0, 1.0], [0, 0, 0], [0, 0, 0]]
+    K = clip.camera.K * [[1.06, 1, 1], [1, 1.06, 1], [1, 1, 1]] + np.array(
+        [[0, 0, 2.0], [0, 0, 0], [0, 0, 0]]
     )
     copy.save("body", replace(copy.body, camera=replace(copy.camera, K=K)))
     mended = train(copy, refine_pose=False, refine_camera=True, iters=300, lens_lr=3e-3).body
