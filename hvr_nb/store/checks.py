@@ -90,7 +90,12 @@ def _camera(camera: Camera, sizes: Mapping[str, int]) -> str:
         return f"K has focal lengths {camera.K[0, 0]:.4g} and {camera.K[1, 1]:.4g}; they must be positive"
     width, height = sizes.get("W", camera.width), sizes.get("H", camera.height)
     if (camera.width, camera.height) != (width, height) or min(width, height) < 1:
-        return f"the camera's picture is {camera.width}x{camera.height}, the frames are {width}x{height}"
+        if min(camera.width, camera.height) < 1:
+            return f"the camera's picture is {camera.width}x{camera.height} pixels"
+        return (
+            f"the camera's picture is {camera.width}x{camera.height}, the frames are {width}x{height}: "
+            f"multiply fx, cx by {width / camera.width:.3g} and fy, cy by {height / camera.height:.3g}"
+        )
     return ""
 
 

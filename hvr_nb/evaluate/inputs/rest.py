@@ -72,18 +72,6 @@ def frame_findings(names: list[str], masks: np.ndarray, valid: np.ndarray) -> li
 def camera_findings(camera: Camera, width: int, height: int) -> list[Finding]:
     """Intrinsics that cannot be those of pictures of ``width`` x ``height`` pixels."""
     K, found = camera.K, []
-    if (camera.width, camera.height) != (width, height):
-        found.append(
-            Finding(
-                "fault",
-                "image size",
-                "the camera is for pictures of "
-                f"{camera.width}x{camera.height}, the frames are {width}x{height}: "
-                f"multiply fx, cx by {width / camera.width:.3g} and fy, cy by "
-                f"{height / camera.height:.3g}",
-            )
-        )
-        return found
     off = np.array([K[0, 2] / width, K[1, 2] / height]) - 0.5
     if np.abs(off).max() > OFF_CENTRE:
         found.append(

@@ -310,4 +310,4 @@ def test_an_avatar_says_what_was_measured():
     made = SimpleNamespace(vertices=np.zeros((7, 3)))
     avatar = MeshAvatar(made, None, range(3), None, np.zeros(0, int), {}, {"layers": found}, "")
     assert repr(avatar) == "MeshAvatar(7 vertices, 3 frames, 0 of them held out, cloth over cloth by 6.0 mm)"
-    assert repr(replace(avatar, options={})).endswith("0 held out)")  # of layers=False
+    assert repr(replace(avatar, options={})).endswith("0 of them held out)")  # of layers=False
