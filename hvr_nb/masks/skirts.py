@@ -58,7 +58,7 @@ def _legs(keypoints: Keypoints, size: np.ndarray) -> tuple[np.ndarray, np.ndarra
     sure = (joints[..., 2] > 0.2).all(1) & keypoints.found[:, None]  # (T, 3)
     length = np.linalg.norm(np.diff(joints[..., :2], axis=2), axis=-1).min(1) / size[:, None]  # (T, 2)
     straight = length > 0.75 * np.max(np.where(sure[:, 1:], length, 0), axis=0)  # not towards the camera
-    known = (sure[:, 0, None] & sure[:, 1:] & straight)[:, bone]
+    known = (sure[:, :2] & sure[:, 1:] & straight)[:, bone]
     return legs[:, 0], legs[:, 1], known
 
 
