@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hvr_nb.body.model import BodyModel
+from hvr_nb.evaluate.cross_view import view_figures
 from hvr_nb.evaluate.stages import (
     body_quality,
     find_truth,
@@ -56,10 +57,11 @@ def measure_body(
         lifted: the lifted skeleton. detected: the detector's own; both are measured against truth only.
 
     Returns:
-        the figures of ``fit_report``, with truth also mpjpe_mm and pampjpe_mm, and the same with ``lift_``
-        and ``detector_`` for the skeletons; millimetres.
+        the figures of ``fit_report`` and ``view_figures``; with truth also mpjpe_mm and pampjpe_mm, and the
+        same with ``lift_`` and ``detector_`` for the skeletons; millimetres.
     """
     out, truth = fit_report(body, clip.keypoints, clip.masks, model), find_truth(clip)
+    out |= view_figures(body, clip.masks, model)
     if truth is None:
         return out
     out |= body_quality(body, truth, model)
