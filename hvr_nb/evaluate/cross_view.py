@@ -97,13 +97,19 @@ def skin_iou(body: Body, masks: Masks, model: BodyModel) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
+def bend(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """(...,) degrees by which the chain of points a, b, c (..., 3) is bent at b; 0 is straight."""
+    upper, lower = b - a, c - b
+    size = np.linalg.norm(upper, axis=-1) * np.linalg.norm(lower, axis=-1)
+    cosine = (upper * lower).sum(-1) / np.maximum(size, 1e-12)
+    return np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+
+
 def knee_bends(body: Body, model: BodyModel) -> np.ndarray:
     """(T, 2) degrees by which left and right knee are bent; the rest pose has straight legs."""
     joints = np.concatenate([posed(model, body)[1], posed(model, at_rest(body))[1]])
-    thigh, shank = joints[:, [1, 2]] - joints[:, [4, 5]], joints[:, [7, 8]] - joints[:, [4, 5]]
-    lengths = np.linalg.norm(thigh, axis=-1) * np.linalg.norm(shank, axis=-1)
-    angle = np.degrees(np.arccos(np.clip((thigh * shank).sum(-1) / lengths, -1, 1)))
-    return angle[-1] - angle[:-1]
+    bends = bend(joints[:, [1, 2]], joints[:, [4, 5]], joints[:, [7, 8]])
+    return bends[:-1] - bends[-1]
 
 
 def at_rest(body: Body) -> Body:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from hvr_nb.body.model import BodyModel, posed
+from hvr_nb.evaluate.cross_view import bend
 from hvr_nb.store.clip import Clip
 from hvr_nb.types import Body, HvrError
 
@@ -33,14 +34,6 @@ def doubt_unless(holds: bool, text: str, *, strict: bool = False) -> list[str]:
         raise HvrError(text)
     print(f"DOUBT: {text}")
     return [text]
-
-
-def bend(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """(...,) degrees by which the chain of points a, b, c (..., 3) is bent at b; 0 is straight."""
-    upper, lower = b - a, c - b
-    size = np.linalg.norm(upper, axis=-1) * np.linalg.norm(lower, axis=-1)
-    cosine = (upper * lower).sum(-1) / np.maximum(size, 1e-12)
-    return np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
 
 
 def body_doubts(clip: Clip, body: Body, model: BodyModel, *, strict: bool = False) -> list[str]:

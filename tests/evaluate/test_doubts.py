@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hvr_nb.body.model import load_body_model
-from hvr_nb.evaluate.doubts import bend, body_doubts, doubt_unless
+from hvr_nb.evaluate.cross_view import bend
+from hvr_nb.evaluate.doubts import body_doubts, doubt_unless
 from hvr_nb.subject import rotating_motion, subject_camera
 from hvr_nb.types import HvrError, Keypoints, Masks
 
