@@ -122,6 +122,31 @@ def test_complete_means_limbs_inside_the_picture_and_sure():
     assert not identity.is_complete(cut, SIZE)[0]
 
 
+def test_ten_of_the_twelve_limb_joints_make_a_pose_complete():
+    limbs = [2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14]
+    for missing in limbs:
+        points = np.repeat(walker(1, 240, 0.0), 2, 0)
+        others = [j for j in (4, 7, 11, 14) if j != missing][:2]
+        points[:, others, 2] = 0.1
+        points[1, missing, 2] = 0.1
+        assert identity.is_complete(points, SIZE).tolist() == [True, False], missing
+    points = walker(2, 240, 0.0)
+    points[:, [0, 1, 8, *range(15, 25)], 2] = 0.1  # the others are not asked for
+    points[1, [2, 5], 2] = 0.1  # nor is it complete without any shoulder
+    assert identity.is_complete(points, SIZE).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("trunk, complete", [(6.1, True), (5.9, False)])
+def test_a_trunk_must_be_a_fiftieth_of_the_picture(trunk, complete):
+    points = walker(1, 240, 0.0)
+    points[0, [2, 5], :2], points[0, [9, 12], :2] = (
+        [(230, 100), (250, 100)],
+        [(235, 100 + trunk), (245, 100 + trunk)],
+    )
+    points[0, [3, 4, 6, 7, 10, 11, 13, 14], :2] = 240, 220
+    assert identity.is_complete(points, SIZE)[0] == complete
+
+
 def test_the_first_complete_person_of_the_largest_area_is_followed():
     small, large, late = (
         walker(30, 100, 0.0, scale=0.6),
@@ -133,6 +158,8 @@ def test_the_first_complete_person_of_the_largest_area_is_followed():
     assert identity.first_complete(people, size=SIZE, fps=30) == 2
     assert identity.first_complete(people[:2], size=SIZE, fps=30) == 1
     unsure = [replace(p, points=p.points * (1, 1, 0.2)) for p in people]
+    assert identity.first_complete([unsure[0], people[1], unsure[2]], size=SIZE, fps=30) == 1
+    assert identity.first_complete([unsure[0], people[0]], size=SIZE, fps=30) == 1  # complete only later
     assert identity.first_complete(unsure, size=SIZE, fps=30) == 0
     with pytest.raises(HvrError, match="nobody to choose"):
         identity.first_complete([], size=SIZE, fps=30)

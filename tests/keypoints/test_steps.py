@@ -303,6 +303,15 @@ def test_a_new_pose_may_be_somebody_who_is_tracked_already():
     assert not tracking._same(detection(140, 110, side=40, spread=10, seed=2), person)
 
 
+def test_small_people_are_searched_only_where_nobody_is(monkeypatch):
+    depths = []
+    monkeypatch.setattr(tracking, "detect", lambda image, depth: depths.append(depth) or [])
+    image = np.zeros((99, 99, 3), np.uint8)
+    for tracks, search, asked in (([], True, [1, 3]), ([], False, [0]), ([track_of([(9, 9)])], True, [1])):
+        depths.clear()
+        assert tracking._new(image, tracks, 0, search=search) == [] and depths == asked
+
+
 def test_the_expected_place_goes_on_at_the_latest_speed():
     track = track_of([(0, 0), (50, 0), (100, 0), (103, 1), (106, 2), (109, 3), (112, 4), (115, 5)])
     assert tracking._expected(track, 9, until=7) == pytest.approx([121, 7])
@@ -453,6 +462,12 @@ def test_how_long_a_swap_may_last(agreed, seconds, swap):
     points[15 : 15 + n] = merge_passes.swapped(points[15 : 15 + n], merge_passes.GROUPS[2])
     found = merge_passes.choose_passes(points, merge_passes.GROUPS[2], fps=10.0)[1]
     assert found[15 : 15 + n].all() == swap and not found[:15].any() and not found[15 + n :].any()
+
+
+def test_confidence_falls_with_the_spread():
+    seen = np.array([0.5, 1.0, 1.7, -0.1, 0.8])
+    found = merge_passes.confidence(seen, np.array([0, 0, 0, 0, 0.03]))
+    assert found == pytest.approx([0.5, 1, 1, 0, 0.16])
 
 
 def test_filters_keep_their_numbers():

@@ -109,6 +109,16 @@ def test_an_undecided_pixel_is_in_the_band():
     assert not matting.edge_band(np.ones((9, 9), np.float32), 3).any()  # the border is no edge
 
 
+def test_foreground_colours_stay_in_range():
+    """White on black and black on white: what is left over at the edge is neither beyond 255 nor under 0."""
+    alpha = np.tile(np.uint8([0, 0, 60, 120, 180, 255, 255]), (9, 6))
+    for person in (255, 0):
+        image = np.full((9, 42, 3), 255 - person, np.uint8)
+        image[alpha > 0] = person
+        found = matting.foreground_colours(image, alpha)
+        assert (found[alpha > 0] == person).all() and not found[alpha == 0].any()
+
+
 def test_warped_neighbours_keep_their_numbers():
     image, moved = smooth_picture(3, 64, 56), np.roll(smooth_picture(3, 64, 56), 2, axis=1)
     masks = [soft_disc(64, 56), np.roll(soft_disc(64, 56), 2, axis=1), soft_disc(64, 56, 9.0)]
@@ -183,6 +193,10 @@ def test_the_region_and_the_crop_around_the_person():
     head = np.flatnonzero(region[:, 58])[0]
     assert 21 - head == pytest.approx(0.2 * 110, abs=1.5)
     GOLDEN.check("region", region, abs=1e-3)
+    whole = {f"j{k}": (30 + 13 * (k % 5) + k, 15 + 5 * k) for k in range(25)}
+    GOLDEN.check(
+        "region of all bones", silhouettes.person_region(points_of(**whole), (160, 130), size=60), abs=1e-3
+    )
     raw = np.zeros((144, 120), np.uint8)
     raw[30:100, 55:66], raw[5, 5] = 26, 255
     assert silhouettes._crop(raw, region, margin=11.4) == (slice(19, 111), slice(44, 77))
@@ -199,6 +213,16 @@ def test_pieces_that_the_skeleton_does_not_touch_are_dropped():
     assert (kept[5:35, 5:15] == np.float32(0.9)).all() and not kept[:, 26:44].any()
     assert (kept[20, 20:26] == np.float32(0.4)).all()  # the fringe of what is dropped is four pixels wide
     np.testing.assert_array_equal(silhouettes._followed(prob, bones & False), prob)
+
+
+def test_a_piece_in_reach_that_no_bone_touches_is_dropped():
+    frames, prob = np.full((1, 120, 90, 3), 60, np.uint8), np.zeros((1, 120, 90), np.uint8)
+    for column in (slice(30, 46), slice(56, 64)):
+        frames[:, 20:100, column], prob[:, 20:100, column] = (200, 60, 40), 255
+    keypoints = as_keypoints(points_of(j1=(38, 25), j8=(38, 60), j9=(36, 60), j10=(36, 80), j11=(36, 98)))
+    alpha = silhouettes.refine_silhouettes(frames, keypoints, prob, quality="quick").alpha[0]
+    assert silhouettes.person_region(keypoints.points[0], (120, 90), size=73)[50, 48] == 1
+    assert alpha[40:80, 32:44].min() > 200 and alpha[:, 57:].max() < 20
 
 
 def test_the_window_of_a_frame_holds_its_neighbours():
@@ -255,7 +279,7 @@ def test_the_detectors_masks_are_means_of_two_passes_about_the_right_joints(monk
     keypoints.found[1] = False
     masks = detector.person_masks(np.zeros((2, 100, 100, 3), np.uint8), keypoints)
     assert [m for _, m in calls] == [False, True] and calls[0][0][:2] == pytest.approx((50, 60))
-    assert calls[0][0][2] == pytest.approx(2.8 * np.hypot(5, 30))
+    assert calls[0][0][2] == pytest.approx(2.8 * np.hypot(5, 30)) and calls[0][0][3] == pytest.approx(0)
     assert masks[0, 60, 50] == pytest.approx(0.4) and not masks[1].any() and masks.dtype == np.float32
 
 
@@ -298,6 +322,53 @@ def test_learning_keeps_its_numbers():
     GOLDEN.check("learned prior", table, rel=1e-3, abs=1e-4)
     for c in (HAIR, SKIN, UPPER, LOWER, SHOE):
         GOLDEN.check(f"learned colours {c}", mixtures[c].density(colours[:300]), rel=0.02, abs=1e-9)
+
+
+def test_people_are_parsed_at_a_limited_size():
+    keypoints = as_keypoints(points_of(j1=(30, 30), j8=(30, 90)))
+    for factor, shape in ((1, (70, 40)), (8, (256, 146))):
+        alpha = np.zeros((100 * factor, 60 * factor), np.uint8)
+        alpha[20 * factor : 90 * factor, 10 * factor : 50 * factor] = 255
+        view = parsing._view(np.zeros((*alpha.shape, 3), np.uint8), alpha, keypoints, 0, 60.0)
+        assert view.inside.shape == shape and view.box == (
+            slice(20 * factor, 90 * factor),
+            slice(10 * factor, 50 * factor),
+        )
+        assert len(view.colours) == view.inside.sum() == len(view.parts.face)
+
+
+@pytest.mark.parametrize(
+    ("picture", "values", "coloured"),
+    [
+        (np.uint8([[[9, 9, 9], [200, 200, 200]]]), [[9, 200]], False),  # grey
+        (np.uint8([[[128, 0, 0], [0, 0, 0]]]), [[1, 0]], True),
+        (np.uint8([[[128, 0, 1], [0, 0, 0]]]), [[128, 0]], False),  # no colour of the palette
+        (np.uint8([[7, 8]]), [[7, 8]], False),
+    ],
+)
+def test_colours_of_the_palette_are_labels(picture, values, coloured):
+    found, flag = labels._from_rgb(picture)
+    assert found.tolist() == values and flag is coloured
+
+
+def test_opaque_pictures_and_labels_of_one_number(tmp_path):
+    from PIL import Image
+
+    image = np.zeros((2, 3, 4), np.uint8)
+    image[..., 3], image[0, 0, :3] = 255, 200
+    Image.fromarray(image).save(tmp_path / "a.png")
+    assert labels._open(tmp_path / "a.png")[0].tolist() == [[200, 0, 0], [0, 0, 0]]
+    image[1, 1, 3] = 254
+    Image.fromarray(image).save(tmp_path / "a.png")
+    assert labels._open(tmp_path / "a.png")[0].tolist() == [[255, 255, 255], [255, 254, 255]]
+    empty, ones = np.zeros((2, 2, 2), np.uint8), np.ones((2, 2, 2), np.uint8)
+    yes, no = np.ones(2, bool), np.zeros(2, bool)
+    assert labels._are_labels(ones, yes) and not labels._are_labels(empty, yes)
+    assert not labels._are_labels(ones, no) and labels._are_labels(
+        np.stack([ones[0], 5 * np.eye(2, dtype=np.uint8)]), no
+    )
+    half = np.stack([ones[0], empty[0]])
+    assert labels._are_labels(half, np.array([True, False])) and not labels._are_labels(ones * 30, no)
 
 
 def test_numbers_tell_the_side_and_the_bare_part():

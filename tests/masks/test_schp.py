@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hvr_nb.masks.schp import AugmentCE2P, InPlaceABN, _affine, load_schp, parse_with_schp
+from hvr_nb.masks.schp import AugmentCE2P, InPlaceABN, _affine, _boxes, load_schp, parse_with_schp
 from hvr_nb.types import HvrError, Masks
 
 ABN = ("weight", "bias", "running_mean", "running_var")
@@ -149,3 +149,11 @@ def test_wrong_files_are_named(tmp_path):
     torch.save({"fushion.3.weight": torch.zeros(20, 256, 1, 1)}, part)
     with pytest.raises(HvrError, match="does not fit"):
         load_schp(part)
+
+
+def test_the_persons_box_is_a_tenth_wider_on_each_side():
+    alpha = np.zeros((100, 80), np.uint8)
+    alpha[30:71, 20:41], alpha[0, 0] = 128, 127
+    assert list(_boxes(alpha)) == [(slice(None), slice(None)), (slice(26, 75), slice(18, 43))]
+    alpha[0:95, 0:80] = 255
+    assert list(_boxes(alpha))[1] == (slice(0, 104), slice(0, 88))  # slices may reach over the end
