@@ -260,6 +260,23 @@ class Mesh:
 
 
 @dataclass(frozen=True)
+class Garment:
+    """One garment: an open mesh and the curves along which it ends (its feature curves).
+
+    A curve is closed and does not repeat its first point; ``opening``, the front of an open jacket, is open.
+    """
+
+    name: str  # what it is: "shirt", "jacket", "trousers", "skirt", "dress", "tube", "shoes", "hair"
+    mesh: Mesh  # open where it has curves; closed for shoes and hair
+    # (N, 3) metres, in the mesh's pose, by name: neck, left_cuff, right_cuff, hem, waist, left_ankle,
+    # right_ankle, opening
+    curves: dict[str, np.ndarray]
+
+    def __repr__(self) -> str:
+        return f"Garment({self.name}, {len(self.mesh.faces)} faces, {', '.join(self.curves) or 'closed'})"
+
+
+@dataclass(frozen=True)
 class Render:
     """What an avatar's ``render`` gives: one picture."""
 
