@@ -3,6 +3,9 @@
 - ``train``: runs training steps with logging and checkpoints; a killed run can be resumed.
 - ``save_checkpoint``: writes the state of a training.
 - ``load_checkpoint``: reads the state of a training.
+- ``read_torch``: the dictionary in another program's torch file, nothing in it executed.
+- ``write_tensors``: writes a network as npz with a few facts.
+- ``read_tensors``: reads it.
 - ``lpips_missing``: why LPIPS cannot be measured here, and what would help.
 """
 
@@ -13,5 +16,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "loop": ["train", "save_checkpoint", "load_checkpoint"],
         "lpips": ["lpips_missing"],
+        "tensor_files": ["read_torch", "write_tensors", "read_tensors"],
     },
 )

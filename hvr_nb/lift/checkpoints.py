@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from hvr_nb.learning.tensor_files import fill_network, plain_state, read_torch
 from hvr_nb.lift.network import Lifter
 from hvr_nb.lift.stmo import Stmo
 from hvr_nb.lift.temporal import TemporalModel
@@ -31,33 +31,6 @@ _FORMAT = "hvr-lifter-2"
 _HALVED = 1024  # tensors with more values are stored as float16
 _STRIDES = {243: (3, 3, 3, 3, 3), 81: (3, 3, 3, 3), 27: (3, 3, 3), 9: (1, 3, 3), 351: (3, 9, 13)}
 _OTHER_INPUT = re.compile(r"cpn-ft|h36m_cpn|h36m_gt|3dhp|humaneva", re.I)  # names of files for other joints
-_RANDOM_STATE = [
-    f"numpy.{name}"
-    for name in (
-        "random.__RandomState_ctor",
-        "random._pickle.__randomstate_ctor",
-        "random._pickle.__bit_generator_ctor",
-        "random._pickle.__generator_ctor",
-        "random.mtrand.__randomstate_ctor",
-        "random._mt19937.MT19937",
-        "ndarray",
-        "dtype",
-        "core.multiarray._reconstruct",
-        "_core.multiarray._reconstruct",
-        "core.multiarray.scalar",
-        "_core.multiarray.scalar",
-    )
-] + ["_codecs.encode"]
-
-
-class _Ignored:
-    """Takes the place of anything in a file that is not a tensor."""
-
-    def __init__(self, *_args, **_kwargs):
-        pass
-
-    def __setstate__(self, _state):
-        pass
 
 
 def save_lifter(path: str | Path, model: Lifter) -> Path:
@@ -97,9 +70,8 @@ def load_lifter(path: str | Path = LIFTER_FILE) -> Lifter:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise HvrError(f"{path} is an npz, but no lifter ({error}); {WANTED}") from error
-    return _fill(
-        model, {key: torch.from_numpy(value.astype(np.float32)) for key, value in arrays.items()}, path
-    )
+    state = {key: torch.from_numpy(value.astype(np.float32)) for key, value in arrays.items()}
+    return fill_network(model, state, path, WANTED)
 
 
 def load_lifter_checkpoint(
@@ -122,39 +94,18 @@ def load_lifter_checkpoint(
         return load_lifter(path)
     if _OTHER_INPUT.search(path.name):
         raise HvrError(f"{path.name} takes other joints than COCO's 17 (its name says so); {WANTED}")
-    content = _tensors(path)
+    content = read_torch(path, WANTED)
     if "model_pos" in content or "model_traj" in content:
         state = content.get("model_pos" if part == "pose" else "model_traj")
         if not isinstance(state, dict):
             raise HvrError(f"{path} has no {part} network; {WANTED}")
-        return _temporal(_plain(state, path), path, causal=causal)
-    state = _plain(content, path)
+        return _temporal(plain_state(state, path, WANTED), path, causal=causal)
+    state = plain_state(content, path, WANTED)
     if "expand_conv.weight" in state:
         return _temporal(state, path, causal=causal)
     if part == "trajectory":
         raise HvrError(f"{path} has no trajectory network; a semi-supervised VideoPose3D file has one")
     return _stmo(state, path)
-
-
-def _tensors(path: Path) -> dict:
-    """The dictionary in a torch file, read without executing anything in it."""
-    if not path.is_file():
-        raise HvrError(f"{path} is missing; {WANTED}")
-    try:
-        with torch.serialization.safe_globals([(_Ignored, name) for name in _RANDOM_STATE]):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many types for a wrong file
-        raise HvrError(f"{path} is no checkpoint of tensors ({type(error).__name__}); {WANTED}") from error
-    if not isinstance(content, dict):
-        raise HvrError(f"{path} holds a {type(content).__name__}, not a network; {WANTED}")
-    return content
-
-
-def _plain(state: dict, path: Path) -> dict[str, Tensor]:
-    """The tensors of a state dict without prefixes and counters."""
-    if not state or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
-        raise HvrError(f"{path} holds no state dict; {WANTED}")
-    return {k.removeprefix("module."): v for k, v in state.items() if not k.endswith("num_batches_tracked")}
 
 
 def _temporal(state: dict, path: Path, *, causal: bool) -> TemporalModel:
@@ -170,7 +121,7 @@ def _temporal(state: dict, path: Path, *, causal: bool) -> TemporalModel:
     if values != 34:
         raise HvrError(f"{path} takes {values} values a frame, not those of 17 COCO joints; {WANTED}")
     model = TemporalModel(17, 2, joints_out, widths=widths, channels=channels, causal=causal)
-    return _fill(model, state, path)
+    return fill_network(model, state, path, WANTED)
 
 
 def _stmo(state: dict, path: Path) -> Stmo:
@@ -190,15 +141,4 @@ def _stmo(state: dict, path: Path) -> Stmo:
     model = Stmo(
         frames, layers, channels=channels, hidden=hidden, strides=_STRIDES[frames], joints_out=joints_out
     )
-    return _fill(model, state, path)
-
-
-def _fill(model, state: dict, path: Path):
-    counters = {k: v for k, v in model.state_dict().items() if k.endswith("num_batches_tracked")}
-    try:
-        model.load_state_dict(state | counters, strict=True)
-    except RuntimeError as error:
-        raise HvrError(
-            f"{path}: its tensors do not fit together ({' '.join(str(error).split())[:300]}); {WANTED}"
-        ) from error
-    return model.eval().requires_grad_(False)
+    return fill_network(model, state, path, WANTED)

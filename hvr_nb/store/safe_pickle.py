@@ -105,8 +105,11 @@ def read_values(path: str | Path):
         raise HvrError(f"{path} cannot be read ({error!r}); get it again") from error
 
 
-def read_npz_values(path: str | Path) -> dict:
+def read_npz_values(path: str | Path, only: tuple[str, ...] = ()) -> dict:
     """The members of an npz by name: arrays (...), or values that numpy pickled; as ``read_values``.
+
+    Args:
+        only: members that are read, the others are left unread; () reads all.
 
     Raises:
         HvrError: as ``read_values``.
@@ -116,7 +119,8 @@ def read_npz_values(path: str | Path) -> dict:
         with zipfile.ZipFile(path) as file:
             if sum(info.file_size for info in file.infolist()) > MAX_FILE:
                 raise HvrError(f"its arrays have more than {MAX_FILE} bytes")
-            members = {name.removesuffix(".npy"): read_member(file.read(name)) for name in file.namelist()}
+            names = {name.removesuffix(".npy"): name for name in file.namelist()}
+            members = {key: read_member(file.read(names[key])) for key in only or names}
         return {name: nested_values(value, left) for name, value in members.items()}
     except HvrError as error:
         raise HvrError(f"{path} was refused: {error}; get the file again from its makers") from None
