@@ -9,7 +9,7 @@ LAYERS = (3, 4, 6, 3)
 WIDEN = 4
 
 
-class Bottleneck(nn.Module):
+class _Bottleneck(nn.Module):
     """1x1, 3x3 and 1x1 convolutions; the stride is the middle one's."""
 
     def __init__(self, inputs: int, width: int, stride: int):
@@ -41,9 +41,9 @@ class ResNet50(nn.Module):
         inputs = 64
         for k, count in enumerate(LAYERS):
             width = 64 * 2**k
-            blocks = [Bottleneck(inputs, width, 2 if k else 1)]
+            blocks = [_Bottleneck(inputs, width, 2 if k else 1)]
             inputs = WIDEN * width
-            blocks += [Bottleneck(inputs, width, 1) for _ in range(count - 1)]
+            blocks += [_Bottleneck(inputs, width, 1) for _ in range(count - 1)]
             setattr(self, f"layer{k + 1}", nn.Sequential(*blocks))
         self.fc = nn.Linear(inputs, 1000)
 
