@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-import cv2
 import numpy as np
 
 from hvr_nb.body.model import BodyModel, single_pose
@@ -16,29 +15,16 @@ from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.canonical.binding import Binding, bind_mesh, carried, pose_skin, skin_weights
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.nearest import nearest_surface, on_surface
-from hvr_nb.geometry.raster import interpolate, rasterize
 from hvr_nb.methods._files import read_avatar
-from hvr_nb.methods.selfrecon.motion import bumps
 from hvr_nb.store.arrays import read_npz, write_npz
 from hvr_nb.store.files import write_json
-from hvr_nb.surface.light import lobes
+from hvr_nb.surface.clothed.finish import ClothedSurface
+from hvr_nb.surface.clothed.motion import bumps
+from hvr_nb.surface.clothed.picture import draw_surface, lit
 from hvr_nb.surface.remesh import remeshed
-from hvr_nb.types import Body, Camera, Canonical, HvrError, Mesh, Render, shaped
+from hvr_nb.types import Body, Camera, Canonical, HvrError, Mesh, Render
 
 SCHEMA = 2
-FINER = 2  # samples along each side of a pixel against jagged outlines
-
-
-@dataclass(frozen=True)
-class Surface:
-    """What the fit found, as kept on disk; V vertices."""
-
-    vertices: np.ndarray = shaped("float (V, 3)")  # big pose, metres
-    faces: np.ndarray = shaped("index of V (F, 3)")
-    albedo: np.ndarray = shaped("float (V, 3)")  # colour under the mean light, 0..1
-    light: np.ndarray = shaped("float (L,)")  # strengths of the lamps of ``hvr_nb.surface.light``
-    centres: np.ndarray = shaped("float (P, 3)")  # big-pose centres of the bumps of ``motion``, metres
-    heights: np.ndarray = shaped("float (T, P)")  # metres, heights of the bumps in every frame
 
 
 @dataclass(frozen=True)
@@ -46,7 +32,7 @@ class MeshAvatar:
     """A person as a mesh in the big pose; made by ``reconstruct``, read by ``load``."""
 
     GIVES: ClassVar[frozenset[str]] = frozenset({"render", "surface", "skin_weights", "mesh", "layers"})
-    made: Surface
+    made: ClothedSurface
     canonical: Canonical
     body: Body  # the clip's body with the refined poses, T frames
     model: BodyModel
@@ -65,16 +51,8 @@ class MeshAvatar:
             antialias: every pixel is the mean of four samples.
         """
         vertices = self._posed(pose, frame)
-        depth, face, bary = rasterize(vertices, self.made.faces, camera)
-        depth = np.where(face >= 0, depth, 0).astype(np.float32)
-        colour = self._lit(vertices)
-        if antialias:
-            _, face, bary = rasterize(vertices, self.made.faces, camera.scaled(FINER))
-        rgb, alpha = interpolate(colour, self.made.faces, face, bary), (face >= 0).astype(np.float32)
-        if antialias:
-            size = (camera.width, camera.height)
-            rgb, alpha = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (rgb, alpha))
-        return Render(rgb, alpha, depth)
+        colour = lit(self.made.albedo, vertices, self.made.faces, self.made.light)
+        return draw_surface(vertices, self.made.faces, colour, camera, antialias=antialias)
 
     def render_fast(self, camera: Camera, pose) -> Render:
         """A picture of the mean shape with a hard outline."""
@@ -159,11 +137,6 @@ class MeshAvatar:
         along = self._bumps @ self.made.heights[frame].astype(np.float64)
         return vertices + vertex_normals(vertices, self.made.faces) * along[:, None]
 
-    def _lit(self, vertices: np.ndarray) -> np.ndarray:
-        """(V, 3) float32 colours 0..1 of posed vertices (V, 3) under the clip's light."""
-        shade = lobes(vertex_normals(vertices, self.made.faces)) @ self.made.light
-        return np.clip(self.made.albedo.astype(np.float32) * shade[:, None], 0, 1).astype(np.float32)
-
     @property
     def fingerprint(self) -> str:
         """sha256 of everything a picture depends on."""
@@ -212,7 +185,7 @@ def load(folder: str | Path, *, device: str = "auto") -> MeshAvatar:
     """
     folder, remedy = Path(folder), "run 05_train again"
     options, model, body = read_avatar(folder, "selfrecon", schema=SCHEMA, remedy=remedy)
-    made, _ = read_npz(folder / "surface.npz", Surface, remedy=remedy)
+    made, _ = read_npz(folder / "surface.npz", ClothedSurface, remedy=remedy)
     if made.faces.max(initial=-1) >= len(made.vertices) or len(made.heights) != len(body):
         raise HvrError(f"{folder / 'surface.npz'} does not fit body.npz; {remedy}")
     return MeshAvatar(

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,8 +21,7 @@ from hvr_nb.geometry.camera import default_camera
 from hvr_nb.geometry.mesh import face_normals, unique_edges
 from hvr_nb.geometry.outline_distance import FARTHEST, lookup, signed_distance
 from hvr_nb.methods import selfrecon
-from hvr_nb.methods.selfrecon import motion, pose
-from hvr_nb.methods.selfrecon.fit import footage
+from hvr_nb.methods.selfrecon.avatar import MeshAvatar
 from hvr_nb.metrics.images import iou
 from hvr_nb.metrics.surfaces import outer_faces, surface_quality
 from hvr_nb.store.clip import Clip
@@ -29,6 +29,8 @@ from hvr_nb.subject import load_truth, write_synthetic
 from hvr_nb.subject.person import pose_subject
 from hvr_nb.surface import carving
 from hvr_nb.surface.albedo import Sightings, albedo_and_light, filled
+from hvr_nb.surface.clothed import motion, pose
+from hvr_nb.surface.clothed.fit import footage
 from hvr_nb.surface.displace import consensus, unfolded
 from hvr_nb.surface.light import lobes
 from hvr_nb.surface.remesh import remeshed, subdivision
@@ -353,3 +355,11 @@ def test_outer_faces_leave_out_what_is_inside():
     assert seen[: len(faces)].mean() > 0.8 and not seen[len(faces) :].any()
     row = surface_quality(both, Mesh(1.02 * vertices, faces), samples=5000)
     assert 9 < row["chamfer_mm"] < 20 and row["normal_deg"] < 15
+
+
+def test_an_avatar_says_what_was_measured():
+    found = [{"depth": 0.00598, "error": 0.001, "measured": measured} for measured in (True, False)]
+    made = SimpleNamespace(vertices=np.zeros((7, 3)))
+    avatar = MeshAvatar(made, None, range(3), None, np.zeros(0, int), {}, {"layers": found}, "")
+    assert repr(avatar) == "MeshAvatar(7 vertices, 3 frames, 0 of them held out, cloth over cloth by 6.0 mm)"
+    assert repr(replace(avatar, options={})).endswith("0 of them held out)")  # of layers=False

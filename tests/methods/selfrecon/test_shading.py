@@ -5,8 +5,8 @@ import pytest
 import trimesh
 
 from hvr_nb.geometry.mesh import face_normals, vertex_normals
-from hvr_nb.methods.selfrecon.fit import Fit
-from hvr_nb.methods.selfrecon.options import Options
+from hvr_nb.surface.clothed.fit import Fit
+from hvr_nb.surface.clothed.options import ShapeOptions as Options
 from hvr_nb.surface.light import LAMPS, lobes
 from hvr_nb.surface.shading_normals import shaded_directions
 
@@ -100,7 +100,7 @@ def test_what_following_normals_folds_is_smoothed(ball, monkeypatch):
         v[100] + 1.5 * (v[faces[(faces == 100).any(1)][0]].mean(0) - v[100]) * 2
     )  # beyond its neighbours
     assert folded(v, crumpled, faces) > 0
-    monkeypatch.setattr("hvr_nb.methods.selfrecon.fit.detailed", lambda *_args, **_options: crumpled)
+    monkeypatch.setattr("hvr_nb.surface.clothed.fit.detailed", lambda *_args, **_options: crumpled)
     fit._follow(None, own, np.ones(len(v)), 1.0)
     assert folded(v, fit.vertices, faces) == 0
     assert np.abs(fit.vertices - v).max() < 0.02

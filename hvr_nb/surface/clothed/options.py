@@ -1,4 +1,4 @@
-"""What can be set when a clothed mesh is reconstructed by ``selfrecon``."""
+"""What can be set when a clothed surface is shaped."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Options:
-    """Options of ``reconstruct``. It always takes ``fit.ROUNDS`` rounds and uses all pixels."""
+class ShapeOptions:
+    """Options of the shape. It always takes ``fit.ROUNDS`` rounds and uses all pixels."""
 
     image_scale: float = 1.0  # work on frames resized by this, above 0 and at most 1
     hold_out: int = 0  # every n-th frame is kept out, to measure on; 0: none

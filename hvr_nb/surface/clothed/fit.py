@@ -18,14 +18,14 @@ from hvr_nb.geometry.mesh import neighbour_mean, vertex_normals
 from hvr_nb.geometry.nearest import on_surface
 from hvr_nb.geometry.outline_distance import lookup, pixels_of, signed_distance
 from hvr_nb.geometry.raster import interpolate, rasterize
-from hvr_nb.methods.selfrecon import layers
-from hvr_nb.methods.selfrecon import pose as pose_step
-from hvr_nb.methods.selfrecon.motion import bumps, heights, middles
-from hvr_nb.methods.selfrecon.options import Options
-from hvr_nb.methods.selfrecon.parallax import find_step
 from hvr_nb.metrics.images import iou, psnr
 from hvr_nb.surface.albedo import Sightings, albedo_and_light, filled, sighting
 from hvr_nb.surface.carving import first_template, loose_volume
+from hvr_nb.surface.clothed import layers
+from hvr_nb.surface.clothed import pose as pose_step
+from hvr_nb.surface.clothed.motion import bumps, heights, middles
+from hvr_nb.surface.clothed.options import ShapeOptions
+from hvr_nb.surface.clothed.parallax import find_step
 from hvr_nb.surface.displace import consensus, relaxed, unfolded
 from hvr_nb.surface.light import lobes
 from hvr_nb.surface.normal_maps import detailed, directions
@@ -79,7 +79,9 @@ def footage(
 class Fit:
     """Everything a round changes; ``train.train`` keeps and restores it."""
 
-    def __init__(self, body: Body, film: Footage, canonical: Canonical, model: BodyModel, options: Options):
+    def __init__(
+        self, body: Body, film: Footage, canonical: Canonical, model: BodyModel, options: ShapeOptions
+    ):
         self.film, self.canonical, self.model, self.options = film, canonical, model, options
         self.betas = body.betas
         self.poses, self.transl = body.poses.astype(np.float64), body.transl.astype(np.float64)

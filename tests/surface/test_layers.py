@@ -1,6 +1,5 @@
 """Cloth beneath other cloth is found by its parallax when the person turns; the surface gets the step."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
@@ -10,9 +9,9 @@ import trimesh
 from scipy import sparse
 
 from hvr_nb.geometry.outline_distance import pixels_of
-from hvr_nb.methods.selfrecon.avatar import MeshAvatar
-from hvr_nb.methods.selfrecon.fit import Fit
-from hvr_nb.methods.selfrecon.layers import (
+from hvr_nb.surface.albedo import Sightings
+from hvr_nb.surface.clothed.fit import Fit
+from hvr_nb.surface.clothed.layers import (
     SHADES,
     WIDE,
     Step,
@@ -24,8 +23,7 @@ from hvr_nb.methods.selfrecon.layers import (
     straightened,
     tints,
 )
-from hvr_nb.methods.selfrecon.parallax import FEW, find_step
-from hvr_nb.surface.albedo import Sightings
+from hvr_nb.surface.clothed.parallax import FEW, find_step
 from hvr_nb.types import Camera
 
 DEEP, HALF, SIDE = 0.006, 0.04, 0.004  # metres: how deep the panel lies, its half width, the mesh's sides
@@ -303,11 +301,3 @@ def test_only_certain_steps_of_cloth_are_believed(coat, step, error, beneath):
     border = borders(part := parts(colour, vertices, faces), vertices, faces, tints(part, colour))[0]
     wanted = None if beneath is None else Step(border, beneath, abs(step), error)
     assert believed(border, step, error) == wanted
-
-
-def test_an_avatar_says_what_was_measured():
-    found = [{"depth": 0.00598, "error": 0.001, "measured": measured} for measured in (True, False)]
-    made = SimpleNamespace(vertices=np.zeros((7, 3)))
-    avatar = MeshAvatar(made, None, range(3), None, np.zeros(0, int), {}, {"layers": found}, "")
-    assert repr(avatar) == "MeshAvatar(7 vertices, 3 frames, 0 of them held out, cloth over cloth by 6.0 mm)"
-    assert repr(replace(avatar, options={})).endswith("0 of them held out)")  # of layers=False
