@@ -20,7 +20,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 help:        ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/'
 env: .venv/.ready  ## build .venv with the pinned packages
-models: $(MODELS)  ## fetch the detector's two model files (7 MB, Apache-2.0)
+models: $(MODELS)  ## fetch the detector's model files (7 MB; with npm installed 28 MB more; Apache-2.0)
 demo: env models   ## the whole chain on the synthetic subject, with a report and measured quality
 	$(PY) -m hvr_nb demo $(ARGS)
 test: env models   ## run the tests, one process a core
@@ -71,4 +71,4 @@ clean:             ## remove the environment and caches; data/ stays
 	.venv/bin/jupyter labextension disable "@jupyterlab/apputils-extension:announcements"
 	touch $@
 $(MODELS): | .venv/.ready
-	$(PY) -m scripts.assets.detector
+	$(PY) -m scripts.assets.detector --heavy

@@ -24,7 +24,7 @@ from hvr_nb.store.locks import running
 from hvr_nb.store.markers import RunMarker, marker_path, read_marker
 from hvr_nb.store.mask_pictures import is_whole, read_manifest
 from hvr_nb.store.measured import read_numbers
-from hvr_nb.store.places import ASSETS, MODELS
+from hvr_nb.store.places import ASSETS, DETECTOR, MODELS
 from hvr_nb.types import HvrError
 
 ARTEFACTS = tuple(STAGES)
@@ -190,6 +190,8 @@ def reads_and_writes(stage: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return (*reads, "models"), writes
     writes = tuple(name for name, (maker, _) in STAGES.items() if maker == stage)
     reads = {name: None for made in writes for name in STAGES[made][1] if name not in writes}
+    if stage == "01_keypoints":
+        return (*reads, "detector"), writes
     return (*reads, "models") if stage >= "03" else tuple(reads), writes
 
 
@@ -198,13 +200,15 @@ def fingerprint(folder: Path, key: str, *, method: str = "") -> str:
 
     Args:
         folder: the clip. key: an artefact, "avatars", "renders" (of ``method``), "metrics",
-            "models" or a file name.
+            "models", "detector" (its network files) or a file name.
     """
     if key in STAGES:
         return Clip(folder).fingerprint(key)
     if key == "models":
         found = sorted([*results(MODELS, "**/*.pkl"), *results(MODELS, "**/*.npz")])
         return tree_digest([p for p in [OPEN_BODY] if p.exists()], OPEN_BODY.parent) + _stamps(found)
+    if key == "detector":
+        return _stamps(sorted(results(DETECTOR, "*.tflite")))
     if key == "renders":
         return tree_digest(results(folder / key / method, "**/manifest.json"), folder)
     if key == "avatars":

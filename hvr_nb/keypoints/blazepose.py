@@ -30,6 +30,14 @@ MODELS = {
         "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
     ),
 }
+FULL, HEAVY = "pose_landmark_full.tflite", "pose_landmark_heavy.tflite"
+# the larger landmark network, which may be absent: (member of npm's @mediapipe/pose 0.5.1675469404, sha256)
+OPTIONAL = {
+    HEAVY: (
+        "package/pose_landmark_heavy.tflite",
+        "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe",
+    ),
+}
 LANDMARKS = 33
 MIRROR = (0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15, 18, 17, 20, 19, 22, 21,
           24, 23, 26, 25, 28, 27, 30, 29, 32, 31)  # fmt: skip  # left <-> right
@@ -201,16 +209,24 @@ def box_iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return inside / np.maximum(area - inside, 1e-9)
 
 
-def find_pose(image: np.ndarray, roi: np.ndarray, *, mirrored: bool = False) -> Detection:
+def has_heavy() -> bool:
+    """Whether the larger landmark network is there (`make models` fetches it where npm is installed)."""
+    return (DETECTOR / HEAVY).exists()
+
+
+def find_pose(
+    image: np.ndarray, roi: np.ndarray, *, mirrored: bool = False, network: str = FULL
+) -> Detection:
     """Landmarks and silhouette of the person in a ROI.
 
     Args:
         image: (H, W, 3) uint8 RGB. roi: (4,).
         mirrored: run the network on the mirrored crop and mirror the result back. Its difference from
             the plain result measures the network's error.
+        network: file of the landmark network, ``FULL`` or ``HEAVY``.
     """
     view = crop(image, roi)
-    values, flag, mask, heat, world = _network("pose_landmark_full.tflite")(
+    values, flag, mask, heat, world = _network(network)(
         (view[:, ::-1] if mirrored else view) / np.float32(255)
     )
     points = values.reshape(39, 5).astype(np.float64)
@@ -244,13 +260,15 @@ def _mask_box(mask: np.ndarray, to_image: np.ndarray) -> np.ndarray:
     return np.concatenate([points.min(0), points.max(0)])
 
 
-def follow_pose(image: np.ndarray, roi: np.ndarray, *, mirrored: bool = False) -> Detection:
+def follow_pose(
+    image: np.ndarray, roi: np.ndarray, *, mirrored: bool = False, network: str = FULL
+) -> Detection:
     """``find_pose``, run a second time where the person is not in the middle of ``roi`` (4,)."""
-    pose = find_pose(image, roi, mirrored=mirrored)
+    pose = find_pose(image, roi, mirrored=mirrored, network=network)
     moved = np.linalg.norm(pose.next_roi[:2] - roi[:2]) / roi[2]
     grown = abs(np.log(pose.next_roi[2] / roi[2]))
     if pose.score > 0.5 and (moved > _MOVED or grown > _GROWN):
-        return find_pose(image, pose.next_roi, mirrored=mirrored)
+        return find_pose(image, pose.next_roi, mirrored=mirrored, network=network)
     return pose
 
 

@@ -1,7 +1,8 @@
 """Frames to the 2D joints of one person, or of all people (docs/perception.md, 3).
 
-Test-time augmentation: four passes over every frame (forwards and backwards in time, plain and mirrored)
-are repaired and merged. How far they differ gives the confidence.
+Test-time augmentation: four passes over every frame are repaired and merged. With both landmark networks
+they are the full and the heavy one, plain and mirrored; with the full one alone, forwards and backwards in
+time, plain and mirrored. How far they differ gives the confidence.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from tqdm import tqdm
 
-from hvr_nb.keypoints.blazepose import LANDMARKS, Detection, find_pose, follow_pose
+from hvr_nb.keypoints.blazepose import FULL, HEAVY, LANDMARKS, Detection, find_pose, follow_pose, has_heavy
 from hvr_nb.keypoints.merge_passes import confidence, fill_gaps, low_pass, merge_passes, runs
 from hvr_nb.keypoints.tracking import MIN_SCORE, Track, follow_people, inside, near
 from hvr_nb.types import HvrError, Keypoints, Tracks
@@ -121,15 +122,17 @@ def track_keypoints(frames: np.ndarray, track: Track, *, fps: float) -> Keypoint
         landmarks, world = _smooth(landmarks, world, found, fps)
     points = landmarks_to_body25(landmarks)
     boxes = _boxes(landmarks, track, found, frames.shape[1:3])
-    return Keypoints(points, _filled25(filled), found, boxes, landmarks, world)
+    source = "blazepose, full and heavy" if has_heavy() else "blazepose"
+    return Keypoints(points, _filled25(filled), found, boxes, landmarks, world, source=source)
 
 
 def _clean_run(frames: np.ndarray, track: Track, order: range, fps: float, bar):
     """Landmarks (n, 33, 3) and world (n, 33, 3) of a run of frames in which the person was tracked."""
-    passes = [[track.poses[t] for t in order]]
-    passes.append(_one_pass(frames, track, order, bar, mirrored=True))
-    passes.append(_one_pass(frames, track, order[::-1], bar, mirrored=False)[::-1])
-    passes.append(_one_pass(frames, track, order[::-1], bar, mirrored=True)[::-1])
+    passes = [[track.poses[t] for t in order], _one_pass(frames, track, order, bar, mirrored=True)]
+    if has_heavy():  # its errors differ from the full network's, which the time's direction hardly changes
+        passes += [_one_pass(frames, track, order, bar, mirrored=m, network=HEAVY) for m in (False, True)]
+    else:
+        passes += [_one_pass(frames, track, order[::-1], bar, mirrored=m)[::-1] for m in (False, True)]
     points = np.stack([[pose.landmarks for pose in poses] for poses in passes], axis=1)  # (n, 4, 33, 5)
     world = np.stack([[pose.world for pose in poses] for poses in passes], axis=1)
     height = person_height(track)
@@ -138,13 +141,15 @@ def _clean_run(frames: np.ndarray, track: Track, order: range, fps: float, bar):
     return np.concatenate([merged * height, sure[..., None]], axis=-1), world
 
 
-def _one_pass(frames: np.ndarray, track: Track, order: range, bar, *, mirrored: bool) -> list[Detection]:
+def _one_pass(
+    frames: np.ndarray, track: Track, order: range, bar, *, mirrored: bool, network: str = FULL
+) -> list[Detection]:
     """Track the person once more along ``order``; where it is lost, the region of ``track`` is used."""
     poses, roi = [], track.poses[order[0]].roi
     for t in order:
-        pose = follow_pose(frames[t], roi, mirrored=mirrored)
+        pose = follow_pose(frames[t], roi, mirrored=mirrored, network=network)
         if pose.score < MIN_SCORE or not near(pose.next_roi, track.poses[t].next_roi):
-            pose = find_pose(frames[t], track.poses[t].roi, mirrored=mirrored)
+            pose = find_pose(frames[t], track.poses[t].roi, mirrored=mirrored, network=network)
         poses.append(pose)
         roi = pose.next_roi if near(pose.next_roi, track.poses[t].next_roi) else track.poses[t].next_roi
         bar.update()

