@@ -1,4 +1,4 @@
-"""Do the views of a turn agree? Figures of a body that need no truth.
+"""Do the views of a turn agree? Figures of a body or an avatar that need no truth.
 
 Every view can bend a body its own way until the overlays look right. Turned to another heading, the pose
 of one frame meets the mask of another, and what the frame's own view hides shows.
@@ -6,6 +6,7 @@ of one frame meets the mask of another, and what the frame's own view hides show
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import cv2
@@ -16,7 +17,9 @@ from hvr_nb.body.headings import FULL_TURN, turn_shown
 from hvr_nb.body.model import BodyModel, posed
 from hvr_nb.fit.outlines import body_silhouettes
 from hvr_nb.geometry.camera import resized_images
+from hvr_nb.geometry.raster import rasterize
 from hvr_nb.masks.labels import LABEL_NAMES
+from hvr_nb.methods import Avatar
 from hvr_nb.metrics.images import iou
 from hvr_nb.types import Body, Masks
 
@@ -126,3 +129,28 @@ def view_figures(body: Body, masks: Masks, model: BodyModel) -> dict[str, float]
         "knee_deg": float(np.median(knees)) if len(knees) else float("nan"),
     }
     return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
+def surface_silhouettes(avatar: Avatar, body: Body) -> np.ndarray:
+    """(T, H, W) bool silhouettes of an avatar's ``surface`` in T poses, seen by their own camera."""
+    meshes = (avatar.surface(body.frame(t)) for t in range(len(body)))
+    return np.stack([rasterize(mesh.vertices, mesh.faces, body.camera)[1] >= 0 for mesh in meshes])
+
+
+def avatar_figures(avatar: Avatar, masks: Masks, alpha: np.ndarray) -> dict[str, float]:
+    """How well an avatar's outline meets the silhouettes of the clip.
+
+    Args:
+        masks: of the T frames of the clip. alpha: (T, H, W) uint8 coverage of the training views.
+
+    Returns:
+        render_iou: mean IoU of the training views with the masks; cross_view_avatar_iou: that of
+        ``cross_view_iou`` for the avatar's surface, left out where it is not known.
+    """
+    valid = np.flatnonzero(avatar.body.valid)
+    out = {"render_iou": float(np.mean(iou(alpha[valid], masks.alpha[valid])))}
+    if "surface" in avatar.GIVES:
+        draw = functools.partial(surface_silhouettes, avatar)
+        crossing = cross_view_iou(avatar.body, masks, avatar.model, draw=draw)
+        out |= {"cross_view_avatar_iou": crossing} if np.isfinite(crossing) else {}
+    return out

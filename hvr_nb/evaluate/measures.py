@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hvr_nb.body.model import BodyModel
-from hvr_nb.evaluate.cross_view import view_figures
+from hvr_nb.evaluate.cross_view import avatar_figures, view_figures
 from hvr_nb.evaluate.stages import (
     body_quality,
     find_truth,
@@ -81,7 +81,8 @@ def held_out_frames(avatar: Avatar) -> np.ndarray:
 
 
 def measure_avatar(clip: Clip, avatar: Avatar, pictures: Pictures) -> dict[str, float]:
-    """Stage 06: ``frame_quality`` of the frames kept out of training, each with ``heldout_`` before it.
+    """Stage 06: ``frame_quality`` of the frames kept out of training, each with ``heldout_`` before it, and
+    the outline of the avatar against the silhouettes (``avatar_figures``).
 
     Args:
         pictures: the training views, one a frame of the clip.
@@ -89,6 +90,7 @@ def measure_avatar(clip: Clip, avatar: Avatar, pictures: Pictures) -> dict[str, 
     which = held_out_frames(avatar)
     found = frame_quality(pictures, clip.frames, clip.masks, which)
     out = {f"heldout_{key.replace('psnr_body', 'body_psnr')}": value for key, value in found.items()}
+    out |= avatar_figures(avatar, clip.masks, pictures.alpha)
     return out | {"held_out_frames": len(avatar.held_out)}
 
 

@@ -13,6 +13,7 @@ MEANINGS = {
     "mask_iou_min": "silhouettes against the true ones, worst frame",
     "label_accuracy": "share of person pixels with the true label",
     "cross_view_iou": "pose of one frame against the silhouettes of other sides of a turn, mean IoU",
+    "cross_view_avatar_iou": "the same for the avatar's surface",
     "skin_iou": "body against the silhouettes where skin is seen, mean IoU",
     "knee_deg": "how far the knees are bent, median over the frames",
     "iou_mean": "body's outline against the silhouettes, intersection over union, mean",

@@ -1,16 +1,25 @@
 """Figures of a body that need no truth: views that agree, skin that is filled, knees in degrees."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from hvr_nb.body.model import load_body_model
-from hvr_nb.evaluate.cross_view import APART, cross_view_iou, crossed, knee_bends, skin_iou, view_figures
+from hvr_nb.body.model import load_body_model, posed
+from hvr_nb.evaluate.cross_view import (
+    APART,
+    avatar_figures,
+    cross_view_iou,
+    crossed,
+    knee_bends,
+    skin_iou,
+    view_figures,
+)
 from hvr_nb.fit.outlines import body_silhouettes
 from hvr_nb.masks.labels import LABEL_NAMES
 from hvr_nb.subject import rotating_motion, subject_camera
-from hvr_nb.types import Masks
+from hvr_nb.types import Masks, Mesh
 
 FRAMES = 24
 
@@ -74,3 +83,23 @@ def test_knees_are_measured_against_straight_legs(turn, model):
     bends = knee_bends(two, model)
     assert bends[0] == pytest.approx([0, 0], abs=0.1)
     assert abs(bends[1, 0]) > 20 and bends[1, 1] == pytest.approx(0, abs=0.1)
+
+
+def test_an_avatars_surface_is_asked_like_the_body(turn, model):
+    """The bare body as an avatar has the body's own figures; a larger one fills the masks less well."""
+    body, masks = turn
+
+    def avatar(size, gives=("surface",)):
+        def surface(pose):
+            vertices = posed(model, pose)[0][0]
+            return Mesh(vertices.mean(0) + size * (vertices - vertices.mean(0)), model.faces)
+
+        return SimpleNamespace(GIVES=set(gives), body=body, model=model, surface=surface)
+
+    same, larger = (avatar_figures(avatar(size), masks, masks.alpha) for size in (1.0, 1.1))
+    assert same == {
+        "render_iou": 1.0, "cross_view_avatar_iou": pytest.approx(cross_view_iou(body, masks, model))
+    }  # fmt: skip
+    assert larger["cross_view_avatar_iou"] < same["cross_view_avatar_iou"] - 0.05
+    half = masks.alpha * (np.arange(FRAMES) % 2 == 0)[:, None, None].astype(np.uint8)
+    assert avatar_figures(avatar(1.0, gives=()), masks, half) == {"render_iou": pytest.approx(0.5)}
