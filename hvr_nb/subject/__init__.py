@@ -9,6 +9,7 @@
 - ``make_subject``: dresses a body in clothes, texture and hair drawn from a seed.
 - ``pose_subject``: clothed vertices of every frame of a motion.
 - ``clothed_mesh``: the textured clothed mesh of one frame.
+- ``true_garments``: its clothes as open meshes with their feature curves.
 - ``subject_betas``: a moderate shape drawn from a seed.
 - ``Take``: a synthetic clip with its ground truth.
 - ``render_subject``: renders a subject in motion, with the truth for every pixel.
@@ -25,8 +26,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "motion": ["clip_motion", "rotating_motion", "subject_camera", "walking_motion"],
-        "person": ["OUTFITS", "Subject", "clothed_mesh", "make_subject", "pose_subject", "subject_betas"],
+        "outfits": ["OUTFITS"],
+        "person": ["Subject", "clothed_mesh", "make_subject", "pose_subject", "subject_betas"],
         "render": ["Take", "render_subject"],
         "take": ["HiddenView", "Truth", "hidden_cameras", "load_truth", "write_synthetic"],
+        "truth_garments": ["true_garments"],
     },
 )

@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage, sparse
-from scipy.spatial import cKDTree
+from scipy import sparse
 
 from hvr_nb.body.model import BodyModel
 from hvr_nb.geometry.functions import smoothstep
-from hvr_nb.subject.layers import ClothLayer, clip_layer, compact, inflate, layer_normals, smoother
+from hvr_nb.subject.layers import ClothLayer, clip_layer, inflate, layer_normals, smoother
 
-ATR_HAIR, ATR_UPPER, ATR_SKIRT, ATR_PANTS = 2, 4, 5, 6
+ATR_HAIR, ATR_UPPER, ATR_SKIRT, ATR_PANTS, ATR_DRESS = 2, 4, 5, 6, 7
 ATR_LEFT_SHOE, ATR_RIGHT_SHOE, ATR_FACE = 9, 10, 11
 _LIMBS = {12: (1, 4, 7, 10), 13: (2, 5, 8, 11), 14: (16, 18, 20, 22), 15: (17, 19, 21, 23)}
-SKIRT_AROUND, SKIRT_DOWN = 96, 28  # vertices of the skirt around and from waist to hem
+NECK = 0.078  # metres, radius of the neck hole of a shirt
+ARMHOLE = 0.35  # how far the armhole of a sleeveless top leans outwards, metres a metre downwards
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,39 @@ def skin_layer(model: BodyModel, vertices: np.ndarray) -> ClothLayer:
 # -- outlines ------------------------------------------------------------------------------------
 
 
-def shirt_field(p: np.ndarray, marks: Marks, *, sleeve: str, hem: float) -> np.ndarray:
-    """(N,) field of a shirt with "short" or "long" sleeves down to height ``hem``, at p (N, 3) metres."""
-    reach = marks.joints[18, 0] - 0.05 if sleeve == "short" else marks.joints[20, 0] - 0.02
+def _reach(p: np.ndarray, marks: Marks, sleeve: str) -> np.ndarray | float:
+    """How far from the middle sleeves end, metres; (N,) at p (N, 3) where there are none."""
+    if sleeve == "none":
+        return marks.joints[16, 0] - 0.012 + ARMHOLE * (marks.joints[16, 1] - p[:, 1])
+    return marks.joints[18, 0] - 0.05 if sleeve == "short" else marks.joints[20, 0] - 0.02
+
+
+def shirt_field(p: np.ndarray, marks: Marks, *, sleeve: str, hem: float, collar: float = NECK) -> np.ndarray:
+    """(N,) field of a shirt down to height ``hem``, at p (N, 3) metres.
+
+    Args:
+        sleeve: "short", "long" or "none". collar: radius of the neck hole, metres; a wider one is deeper too.
+    """
     neck = marks.joints[12]
-    around_neck = np.hypot(p[:, 0], p[:, 2] - neck[2] - 0.005) - 0.078
+    around_neck = np.hypot(p[:, 0], p[:, 2] - neck[2] - 0.005) - collar
     ahead = p[:, 2] - neck[2]
-    around_neck = np.maximum(around_neck, neck[1] - 0.07 - 0.3 * ahead - p[:, 1])
+    around_neck = np.maximum(around_neck, neck[1] - 0.07 - (collar - NECK) - 0.3 * ahead - p[:, 1])
     below_chin = neck[1] + 0.03 - 0.6 * np.maximum(ahead, 0) - p[:, 1]
-    return np.minimum.reduce([p[:, 1] - hem, reach - np.abs(p[:, 0]), below_chin, around_neck])
+    return np.minimum.reduce(
+        [p[:, 1] - hem, _reach(p, marks, sleeve) - np.abs(p[:, 0]), below_chin, around_neck]
+    )
+
+
+def jacket_field(p: np.ndarray, marks: Marks, *, hem: float) -> np.ndarray:
+    """(N,) field of a jacket with long sleeves, open in front: wider below than at the collar."""
+    wide = np.interp(p[:, 1], [hem, marks.y(16)], [0.075, 0.045])
+    beside = np.maximum(np.abs(p[:, 0]) - wide, marks.joints[16, 2] - p[:, 2])
+    return np.minimum(shirt_field(p, marks, sleeve="long", hem=hem, collar=0.1), beside)
+
+
+def tube_field(p: np.ndarray, marks: Marks, *, hem: float) -> np.ndarray:
+    """(N,) field of a strapless bodice from below the armpits down to height ``hem``."""
+    return np.minimum(marks.y(16) - 0.15 - p[:, 1], p[:, 1] - hem)
 
 
 def trouser_field(p: np.ndarray, marks: Marks, *, end: float) -> np.ndarray:
@@ -109,30 +133,71 @@ def _sheet(skin: ClothLayer, field, offset, name: str, tile: int, label: int | N
     return inflate(replace(sheet, labels=labels), offset(sheet.positions), along, **relax)
 
 
-def make_shirt(skin: ClothLayer, marks: Marks, *, sleeve: str, hem: float, tucked: bool) -> ClothLayer:
-    """A shirt 12 mm off the body, wider towards the cuffs and, unless tucked in, towards the hem."""
+def make_shirt(
+    skin: ClothLayer,
+    marks: Marks,
+    *,
+    sleeve: str,
+    hem: float,
+    flare: bool,
+    collar: float = NECK,
+    cuff: float | None = None,
+    name: str = "shirt",
+) -> ClothLayer:
+    """A shirt 12 mm off the body, wider towards the cuffs and, with ``flare``, towards the hem.
+
+    Args:
+        collar: see ``shirt_field``. cuff: how much wider at the cuffs, metres; None: as is usual.
+    """
+    wide = {"short": 0.011, "long": 0.003, "none": 0.0}[sleeve] if cuff is None else cuff
 
     def offset(p):
-        reach = marks.joints[18, 0] - 0.05 if sleeve == "short" else marks.joints[20, 0] - 0.02
-        wide = 0.011 if sleeve == "short" else 0.003
-        end = np.exp(-(reach - np.abs(p[:, 0])) / 0.07) * wide
-        low = 0.0 if tucked else np.exp(-(p[:, 1] - hem) / 0.12) * 0.012
-        close = np.exp(-(np.hypot(p[:, 0], p[:, 2] - marks.joints[12, 2]) - 0.078) / 0.02) * 0.006
+        end = np.exp(-(_reach(p, marks, sleeve) - np.abs(p[:, 0])) / 0.07) * wide
+        low = np.exp(-(p[:, 1] - hem) / 0.12) * 0.012 if flare else 0.0
+        close = np.exp(-(np.hypot(p[:, 0], p[:, 2] - marks.joints[12, 2]) - collar) / 0.02) * 0.006
         return 0.012 + end + low - np.where(p[:, 1] > marks.y(9) + 0.1, close, 0)
 
+    def field(p):
+        return shirt_field(p, marks, sleeve=sleeve, hem=hem, collar=collar)
+
+    return _sheet(skin, field, offset, name, 1, ATR_UPPER, steps=10)
+
+
+def make_jacket(skin: ClothLayer, marks: Marks, *, hem: float) -> ClothLayer:
+    """An open jacket, 27 mm off the body: over a shirt without ``flare``."""
     return _sheet(
-        skin, lambda p: shirt_field(p, marks, sleeve=sleeve, hem=hem), offset, "shirt", 1, ATR_UPPER, steps=10
+        skin,
+        lambda p: jacket_field(p, marks, hem=hem),
+        lambda p: np.full(len(p), 0.027),
+        "jacket",
+        2,
+        ATR_UPPER,
+        steps=10,
+        floor=lambda p: 0.85,
     )
 
 
-def make_trousers(skin: ClothLayer, marks: Marks, *, end: float) -> ClothLayer:
+def make_tube_top(skin: ClothLayer, marks: Marks, *, hem: float) -> ClothLayer:
+    """The bodice of a strapless dress, 9 mm off the body."""
+    return _sheet(
+        skin,
+        lambda p: tube_field(p, marks, hem=hem),
+        lambda p: np.full(len(p), 0.009),
+        "tube",
+        1,
+        ATR_DRESS,
+        steps=10,
+    )
+
+
+def make_trousers(skin: ClothLayer, marks: Marks, *, end: float, tile: int = 2) -> ClothLayer:
     """Trousers or shorts, 8 mm off the hips and up to 20 mm at the hem ``end``."""
 
     def offset(p):
         return 0.008 + 0.012 * smoothstep(-p[:, 1], -marks.y(1), -end)
 
     return _sheet(
-        skin, lambda p: trouser_field(p, marks, end=end), offset, "trousers", 2, ATR_PANTS, steps=10
+        skin, lambda p: trouser_field(p, marks, end=end), offset, "trousers", tile, ATR_PANTS, steps=10
     )
 
 
@@ -195,98 +260,3 @@ def make_hair(skin: ClothLayer, marks: Marks, *, nape: float, volume: float) -> 
         steps=12,
         floor=lambda p: 0.5,
     )
-
-
-def make_skirt(skin: ClothLayer, marks: Marks, *, hem: float) -> ClothLayer:
-    """A flared skirt: rings around the hips from the waist to height ``hem``, with weights of the hips."""
-    arms = skin.weights[:, [13, 14, 16, 17, 18, 19, 20, 21, 22, 23]].sum(1) > 0.3
-    p = skin.positions[~arms]
-    top = marks.y(3) + 0.012
-    heights = np.linspace(top, hem, SKIRT_DOWN)
-    angle = np.linspace(0, 2 * np.pi, SKIRT_AROUND, endpoint=False)
-    ray = np.stack([np.sin(angle), np.cos(angle)], 1)
-    centre = np.array([0.0, marks.joints[[1, 2], 2].mean()])
-    flat = p[:, [0, 2]] - centre
-    radius = np.stack([(flat[np.abs(p[:, 1] - y) < 0.02] @ ray.T).max(0) for y in heights])
-    radius = np.maximum.accumulate(radius, 0)
-    radius = ndimage.gaussian_filter(radius, (1.5, 2), mode=("nearest", "wrap"))
-    down = ((top - heights) / (top - hem))[:, None]
-    radius += 0.020 + 0.055 * down + 0.012 * smoothstep(down, 0.15, 1) * np.cos(9 * angle)
-    x = np.empty((SKIRT_DOWN, SKIRT_AROUND, 3))
-    x[..., [0, 2]] = radius[..., None] * ray + centre
-    x[..., 1] = heights[:, None]
-    weights = np.zeros((*x.shape[:2], 24))
-    swing = 0.8 * smoothstep(down, 0.1, 1.0)
-    left = smoothstep(x[..., 0], -0.12, 0.12)
-    weights[..., 0], weights[..., 1], weights[..., 2] = 1 - swing, swing * left, swing * (1 - left)
-    # the waistband has the weights of the waist under it, as the shirt does
-    band = (1 - smoothstep(down, 0.05, 0.35))[..., None]
-    _, near = cKDTree(p).query(x)
-    weights += band * (skin.weights[~arms][near] - weights)
-    faces, uv = _grid(SKIRT_DOWN, SKIRT_AROUND)
-    return ClothLayer(
-        name="skirt",
-        positions=x.reshape(-1, 3),
-        faces=faces,
-        uv=uv,
-        weights=weights.reshape(-1, 24),
-        labels=np.full(len(faces), ATR_SKIRT, np.uint8),
-        tile=2,
-        carry=sparse.csr_array((SKIRT_DOWN * SKIRT_AROUND, len(skin.positions))),
-    )
-
-
-def _grid(down: int, around: int) -> tuple[np.ndarray, np.ndarray]:
-    """Faces (F, 3) and corner uv (F, 3, 2) of a tube of ``down`` rings of ``around`` vertices."""
-    i, j = np.meshgrid(np.arange(down - 1), np.arange(around), indexing="ij")
-    i, j = i.ravel(), j.ravel()
-    corner = np.stack([i, i + 1, i + 1, i, i + 1, i], 1), np.stack([j, j, j + 1, j, j + 1, j + 1], 1)
-    faces = (corner[0] * around + corner[1] % around).reshape(-1, 3)
-    uv = np.stack([0.01 + 0.98 * corner[1] / around, 0.99 - 0.6 * corner[0] / (down - 1)], -1)
-    return faces, uv.reshape(-1, 3, 2)
-
-
-# -- outfits -------------------------------------------------------------------------------------
-
-
-def dress(
-    model: BodyModel,
-    vertices: np.ndarray,
-    marks: Marks,
-    outfit: str,
-    *,
-    sleeve: str,
-    nape: float,
-    volume: float,
-) -> list[ClothLayer]:
-    """All layers of an outfit, without the parts that are hidden under another layer.
-
-    Args:
-        vertices: (V, 3) shaped rest body. outfit: "trousers", "shorts" or "skirt".
-        sleeve: "short" or "long". nape, volume: see ``make_hair``; metres.
-    """
-    skin = skin_layer(model, vertices)
-    tucked = outfit == "skirt"
-    hem = marks.y(3) - 0.05 if tucked else marks.y(1) + 0.02
-    end = {"trousers": marks.y(7) + 0.055, "shorts": marks.y(4) + 0.07, "skirt": marks.y(4) + 0.05}[outfit]
-    shirt = make_shirt(skin, marks, sleeve=sleeve, hem=hem, tucked=tucked)
-    shoes, hair = make_shoes(skin, marks), make_hair(skin, marks, nape=nape, volume=volume)
-    lower = make_skirt(skin, marks, hem=end) if tucked else make_trousers(skin, marks, end=end)
-
-    def covered(p):
-        """Depth of points of the body under clothes and hair; metres."""
-        leg = trouser_field(p, marks, end=end + (0.06 if tucked else 0.0))
-        fields = [
-            shirt_field(p, marks, sleeve=sleeve, hem=hem),
-            leg,
-            shoe_field(p, marks),
-            hair_field(p, marks, nape=nape) - 0.005,
-        ]
-        return np.maximum.reduce(fields)
-
-    hidden = covered(vertices) > 0.02
-    skin = compact(skin, ~hidden[skin.faces].all(1))
-    if not tucked:
-        under = shirt_field(lower.carry @ vertices, marks, sleeve=sleeve, hem=hem) > 0.035
-        lower = compact(lower, ~under[lower.faces].all(1))
-    return [skin, shirt, lower, shoes, hair]

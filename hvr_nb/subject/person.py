@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
@@ -11,14 +10,17 @@ from scipy import sparse
 
 from hvr_nb.body import skinning
 from hvr_nb.body.model import OPEN_BODY, BodyModel, load_body_model
-from hvr_nb.subject.garments import Marks, dress, make_marks
+from hvr_nb.subject.garments import Marks, make_marks
 from hvr_nb.subject.layers import ClothLayer
+from hvr_nb.subject.outfits import OUTFITS, Dressed, Outfit, Worn, dress
 from hvr_nb.subject.texture import (
     atlas_uv,
     bake,
     finish_tile,
     join_tiles,
+    paint_dress,
     paint_hair,
+    paint_jacket,
     paint_shirt,
     paint_shoes,
     paint_skin,
@@ -27,8 +29,6 @@ from hvr_nb.subject.texture import (
 )
 from hvr_nb.types import Body, HvrError, Mesh
 
-Outfit = Literal["trousers", "shorts", "skirt"]
-OUTFITS = ("trousers", "shorts", "skirt")
 TILE = 1024  # texels along a tile of the atlas
 FINER = 2  # textures are painted at this multiple of the resolution, so that edges are smooth
 
@@ -51,6 +51,7 @@ _LOWERS = np.array(
         [[0.26, 0.30, 0.28], [0.85, 0.40, 0.30]],
     ]
 )
+_JACKETS = np.array([[0.34, 0.36, 0.22], [0.20, 0.24, 0.34], [0.46, 0.26, 0.18], [0.72, 0.66, 0.54]])
 _SHOES = np.array([[0.60, 0.16, 0.14], [0.16, 0.18, 0.22], [0.18, 0.36, 0.56]])
 
 
@@ -62,7 +63,8 @@ class Subject:
     seed: int
     model: BodyModel = field(repr=False)
     betas: np.ndarray = field(repr=False)  # (10,) shape of the body under the clothes
-    layers: tuple[ClothLayer, ...] = field(repr=False)  # skin, shirt, lower garment, shoes, hair
+    layers: tuple[ClothLayer, ...] = field(repr=False)  # skin, garments, shoes, hair
+    worn: tuple[Worn, ...] = field(repr=False)  # the garments, whole
     positions: np.ndarray = field(repr=False)  # (V, 3) metres, rest pose
     faces: np.ndarray = field(repr=False)  # (F, 3)
     weights: np.ndarray = field(repr=False)  # (V, 24)
@@ -88,7 +90,9 @@ def make_subject(
     """Dress a body in clothes, hair and texture drawn from a seed.
 
     Args:
-        outfit: "trousers", "shorts" or "skirt", each with shirt, shoes and hair.
+        outfit: one of ``OUTFITS``, each with shoes and hair: a shirt with "trousers", "shorts", "skirt" or
+            "long_skirt"; "long_sleeves", a shirt with trousers; "top", one without sleeves, with shorts;
+            "dress"; "tube", a strapless dress; "jacket", open over a shirt, with trousers.
         seed: draws shape, colours, patterns and haircut.
         model: a body model with texture coordinates; None takes the open body.
         betas: (10,) shape; None draws one.
@@ -106,7 +110,7 @@ def make_subject(
     vertices, joints = (a.numpy().astype(np.float64) for a in model.shaped(torch.as_tensor(shape).float()))
     marks = make_marks(model, vertices, joints)
     sleeve = "long" if (seed + OUTFITS.index(outfit)) % 3 == 2 else "short"
-    layers = dress(
+    dressed = dress(
         model,
         vertices,
         marks,
@@ -115,7 +119,7 @@ def make_subject(
         nape=float(rng.uniform(0.05, 0.09)),
         volume=float(rng.uniform(0.014, 0.024)),
     )
-    return _merge(layers, model, shape, outfit, seed, _paint(layers, marks, outfit, seed))
+    return _merge(dressed, model, shape, outfit, seed, _paint(dressed.layers, marks, outfit, seed))
 
 
 def subject_betas(seed: int) -> np.ndarray:
@@ -123,14 +127,16 @@ def subject_betas(seed: int) -> np.ndarray:
     return np.clip(np.random.default_rng([seed, 77]).normal(0, 0.6, 10), -1.2, 1.2)
 
 
-def _merge(layers: list[ClothLayer], model, betas, outfit, seed, texture) -> Subject:
+def _merge(dressed: Dressed, model, betas, outfit, seed, texture) -> Subject:
+    layers = dressed.layers
     starts = np.cumsum([0, *(len(layer.positions) for layer in layers)])
     return Subject(
         outfit=outfit,
         seed=seed,
         model=model,
         betas=betas,
-        layers=tuple(layers),
+        layers=layers,
+        worn=dressed.worn,
         texture=texture,
         positions=np.concatenate([layer.positions for layer in layers]),
         faces=np.concatenate([layer.faces + s for layer, s in zip(layers, starts[:-1], strict=True)]),
@@ -141,7 +147,7 @@ def _merge(layers: list[ClothLayer], model, betas, outfit, seed, texture) -> Sub
     )
 
 
-def _paint(layers: list[ClothLayer], marks: Marks, outfit: str, seed: int) -> np.ndarray:
+def _paint(layers: tuple[ClothLayer, ...], marks: Marks, outfit: str, seed: int) -> np.ndarray:
     """The texture atlas of an outfit, with colours drawn from the seed."""
     rng = np.random.default_rng([seed, OUTFITS.index(outfit), 5])
 
@@ -152,12 +158,17 @@ def _paint(layers: list[ClothLayer], marks: Marks, outfit: str, seed: int) -> np
     shirt, lower = draw(_SHIRTS), draw(_LOWERS)
     pattern = (seed + OUTFITS.index(outfit)) % 3
     grain = 1000 * seed
-    low = float(layers[2].positions[:, 1].min())
+    jacket = draw(_JACKETS)
+    lowest = min(layers[1:-2], key=lambda layer: layer.positions[:, 1].min())  # of the garments
+    low = float(lowest.positions[:, 1].min())
     painters = {
         "skin": lambda p: paint_skin(p, marks, tone, iris, grain),
         "shirt": lambda p: paint_shirt(p, marks, shirt[0], shirt[1], pattern, grain + 10),
         "trousers": lambda p: paint_trousers(p, marks, lower[0], low, grain + 20),
         "skirt": lambda p: paint_skirt(p, marks, lower[0], lower[1], low, grain + 30),
+        "dress": lambda p: paint_dress(p, marks, lower[0], lower[1], pattern, low, grain + 30),
+        "tube": lambda p: paint_dress(p, marks, lower[0], lower[1], pattern, low, grain + 30),
+        "jacket": lambda p: paint_jacket(p, marks, jacket, grain + 60),
         "shoes": lambda p: paint_shoes(p, marks, shoe, grain + 40),
         "hair": lambda p: paint_hair(p, marks, hair, grain + 50),
     }

@@ -17,7 +17,8 @@ from hvr_nb.store.digests import file_digest
 from hvr_nb.store.files import SCHEMA, read_json, write_json
 from hvr_nb.store.video import write_video
 from hvr_nb.subject.motion import clip_motion, rotating_motion, subject_camera, walking_motion
-from hvr_nb.subject.person import OUTFITS, Outfit, Subject, make_subject, subject_betas
+from hvr_nb.subject.outfits import OUTFITS, Outfit
+from hvr_nb.subject.person import Subject, make_subject, subject_betas
 from hvr_nb.subject.render import render_subject
 from hvr_nb.subject.room import paint_room, room_place
 from hvr_nb.types import Body, Camera, HvrError
@@ -141,7 +142,7 @@ def write_synthetic(
     Nothing is done where the folder already holds the complete result of the same parameters.
 
     Args:
-        folder: created if it does not exist. outfit: "trousers", "shorts" or "skirt".
+        folder: created if it does not exist. outfit: one of ``OUTFITS``, see ``make_subject``.
         motion: "rotate", "walk", or any body motion (then ``frames`` is ignored).
         frames: length. size: image side or (width, height), pixels; even.
         fps: frames per second. seed: draws person, camera, room and noise.

@@ -1,7 +1,8 @@
 """The texture of the synthetic person: functions of rest position, baked into one atlas (docs/body.md, 8).
 
-The atlas has 2 x 2 tiles: skin (upper left), shirt (upper right), trousers or skirt (lower left), hair
-and shoes (lower right). In its tile a garment has the texture coordinates of the body under it.
+The atlas has 2 x 2 tiles: skin (upper left), shirt or dress (upper right), trousers, skirt or jacket (lower
+left), hair and shoes (lower right; trousers too where there is a jacket). In its tile a garment has the
+texture coordinates of the body under it.
 """
 
 from __future__ import annotations
@@ -166,6 +167,33 @@ def paint_skirt(
     c = _mix(c, accent, _line(p[:, 1] - end - 0.055, 0.024) + _line(p[:, 1] - end - 0.018, 0.010))
     c = _mix(c, [0.97, 0.95, 0.90], _line(angle * 0.2 - 0.12, 0.008) * (p[:, 1] > end + 0.08))
     return _mix(c, base * 0.45, p[:, 1] > marks.y(3) - 0.02)
+
+
+def paint_dress(
+    p: np.ndarray,
+    marks: Marks,
+    base: np.ndarray,
+    accent: np.ndarray,
+    pattern: int,
+    end: float,
+    seed: int,
+) -> np.ndarray:
+    """Colours (N, 3) at p (N, 3): a shirt's above the waist, a skirt's below."""
+    above = paint_shirt(p, marks, base, accent, pattern, seed)
+    return np.where(p[:, 1:2] > marks.y(3), above, paint_skirt(p, marks, base, accent, end, seed))
+
+
+def paint_jacket(p: np.ndarray, marks: Marks, base: np.ndarray, seed: int) -> np.ndarray:
+    """Colours (N, 3) at p (N, 3): coarse cloth, a pocket on either side, and a stripe down each sleeve."""
+    shoulder, hip = marks.joints[16], marks.joints[1]
+    c = base[None] * (1 + 0.09 * noise(p, 0.005, seed) + 0.06 * noise(p, 0.05, seed + 1))[:, None]
+    front = p[:, 2] > shoulder[2]
+    pocket = np.maximum(np.abs(np.abs(p[:, 0]) - 0.125) - 0.035, np.abs(p[:, 1] - hip[1] - 0.09) - 0.045)
+    c = _mix(c, base * 0.6, 0.9 * front * _line(pocket, 0.004))
+    stripe = _line(p[:, 2] - shoulder[2] - 0.01, 0.022) * (np.abs(p[:, 0]) > shoulder[0] + 0.02)
+    c = _mix(c, np.minimum(base * 1.4 + 0.25, 1), stripe * (p[:, 1] > shoulder[1]))
+    yoke = _line(p[:, 1] - marks.y(9) - 0.12, 0.006) * ~front * (np.abs(p[:, 0]) < shoulder[0])
+    return _mix(c, base * 0.55, yoke)
 
 
 def paint_shoes(p: np.ndarray, marks: Marks, base: np.ndarray, seed: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 Usage: python -m scripts.train.landmarks --cache FOLDER [--motions FOLDER] [--clips 40]
 
-Synthetic people (seeds from 100, all outfits) turn, walk and repeat motion-capture clips before the camera,
+Synthetic people (seeds from 100, in ``WORN``) turn, walk and repeat motion-capture clips before the camera,
 and the detector runs on the films. Each landmark becomes the mixture of joints plus local offsets that
 best explains all its rays. Only these averages are kept.
 """
@@ -19,11 +19,12 @@ from hvr_nb.body.landmarks import BLAZE_NAMES, OFFSETS_FILE
 from hvr_nb.body.model import load_body_model
 from hvr_nb.keypoints.follow import detect_keypoints
 from hvr_nb.store.atomic_files import atomic
-from hvr_nb.subject import OUTFITS, clip_motion, make_subject, render_subject
+from hvr_nb.subject import clip_motion, make_subject, render_subject
 from hvr_nb.subject.motion import rotating_motion, subject_camera, walking_motion
 from hvr_nb.types import Body, HvrError
 
 FIRST_SEED, FRAMES, SIZE, FPS = 100, 32, 384, 30.0
+WORN = ("trousers", "shorts", "skirt")
 REDUNDANT = ("eye_inner", "eye_outer", "mouth")  # add nothing to nose, eyes and ears
 RIDGE = 0.15  # pull of the offsets to zero, metres^-1 against residuals in units of 2 cm
 
@@ -78,7 +79,7 @@ def watch(seed: int, motions: list[Path], cache: Path) -> dict:
     path = cache / f"{seed}.npz"
     if not path.exists():
         body = film(seed, motions)
-        person = make_subject(OUTFITS[seed % len(OUTFITS)], seed=seed)
+        person = make_subject(WORN[seed % len(WORN)], seed=seed)
         take = render_subject(person, body, body.camera, seed=seed)
         seen = detect_keypoints(take.frames, fps=FPS)
         with atomic(path) as partial:
