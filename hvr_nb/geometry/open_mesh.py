@@ -1,4 +1,4 @@
-"""Open meshes: their boundary loops, pieces and genus (docs/surface.md, 14)."""
+"""Open meshes: their boundary loops, pieces and genus (docs/surface.md, 13)."""
 
 from __future__ import annotations
 
