@@ -7,8 +7,9 @@ from scipy import ndimage, sparse
 from skimage.measure import label
 
 from hvr_nb.geometry.mesh import unique_edges
-from hvr_nb.geometry.nearest import nearest_surface
+from hvr_nb.geometry.nearest import nearest_surface, on_surface
 from hvr_nb.surface.carving import grid_nodes, surface_of
+from hvr_nb.types import Mesh
 
 
 def distance_grid(vertices: np.ndarray, faces: np.ndarray, cell: float, *, margin: float = 0.02):
@@ -42,6 +43,14 @@ def remeshed(vertices: np.ndarray, faces: np.ndarray, cell: float) -> tuple[np.n
     """A surface (V, 3), (F, 3) with new, even triangles of side ``cell``, metres; its topology may change."""
     field, low = distance_grid(vertices, faces, cell)
     return surface_of(ndimage.gaussian_filter(field, 0.5), low, cell)
+
+
+def remeshed_colours(mesh: Mesh, cell: float) -> Mesh:
+    """A coloured mesh with new, even triangles of side ``cell``, metres; its topology may change."""
+    vertices, faces = remeshed(mesh.vertices.astype(np.float64), mesh.faces, cell)
+    face, bary, _ = nearest_surface(vertices, mesh.vertices, mesh.faces)
+    colors = on_surface(mesh.colors.astype(np.float32), mesh.faces, face, bary)
+    return Mesh(vertices.astype(np.float32), faces, (colors + 0.5).astype(np.uint8))
 
 
 def subdivision(faces: np.ndarray, count: int) -> tuple[sparse.csr_array, np.ndarray]:

@@ -17,10 +17,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from hvr_nb.geometry.camera import project, to_camera
+from hvr_nb.methods.pamir.point_network import DEPTH, DISTANCE, SIDE
 from hvr_nb.store.files import read_json, write_json
 from hvr_nb.types import Camera, HvrError
 
-FOCAL, HALF, DISTANCE = 5000.0, 256.0, 10.0  # of the cube's camera: pixels, half a picture, units
 FILLED = 0.8  # share of the crop that the person's larger side fills in most frames
 MOST = 0.94  # share that it fills at most
 CALM = 3.0  # frames, standard deviation of the Gaussian that smooths the way of the crop
@@ -41,12 +41,12 @@ class Crops:
         """World points (N, 3), metres, in the cube of a frame, (N, 3)."""
         z = self.scale * (self.depths[frame] - to_camera(points, self.camera)[:, 2])
         uv = (project(points, self.camera) - self.centres[frame]) / (self.sides[frame] / 2)
-        spread = (DISTANCE - z) * (HALF / FOCAL)
+        spread = (DEPTH - z) * (SIDE / DISTANCE)
         return np.stack([uv[:, 0] * spread, -uv[:, 1] * spread, z], 1)
 
     def to_world(self, points: np.ndarray, frame: int) -> np.ndarray:
         """Points of the cube of a frame (N, 3) in the world, (N, 3), metres."""
-        spread = (DISTANCE - points[:, 2:]) * (HALF / FOCAL)
+        spread = (DEPTH - points[:, 2:]) * (SIDE / DISTANCE)
         uv = points[:, :2] * [1, -1] / spread
         pixels = self.centres[frame] + uv * (self.sides[frame] / 2)
         depth = self.depths[frame] - points[:, 2:] / self.scale
@@ -86,7 +86,7 @@ def make_crops(vertices: np.ndarray, camera: Camera, *, calm: float = CALM) -> C
     metres = depths / camera.K[1, 1]  # in a pixel, at the depth of the body
     reach = 2 * np.maximum(high - middle, middle - low).max(1) * metres
     side = max(float(np.percentile((high - low).max(1) * metres, 95)) / FILLED, float(reach.max()) / MOST)
-    return Crops(middle, side / metres, depths, 2 * DISTANCE * HALF / FOCAL / side, camera)
+    return Crops(middle, side / metres, depths, 2 * DEPTH * SIDE / DISTANCE / side, camera)
 
 
 def _calm(values: np.ndarray, sigma: float) -> np.ndarray:

@@ -6,10 +6,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.geometry.camera import default_camera, project
-from hvr_nb.methods.pamir.crop import DISTANCE, FOCAL, HALF, make_crops, on_white, read_crops, write_crops
+from hvr_nb.methods.pamir.crop import make_crops, on_white, read_crops, write_crops
+from hvr_nb.methods.pamir.point_network import project_cube
 from hvr_nb.subject.motion import walking_motion
 from hvr_nb.types import HvrError
 
@@ -24,9 +26,8 @@ def walk():
 
 
 def seen_by_the_cube(points):
-    """Where the cube's own camera sees points of it, -1..1 over the picture, y down."""
-    depth = DISTANCE - points[:, 2]
-    return points[:, :2] * [1, -1] / depth[:, None] * (FOCAL / HALF)
+    """Where the networks' camera sees points of the cube, -1..1 over the picture, y down."""
+    return project_cube(torch.as_tensor(points)).numpy()
 
 
 def test_there_and_back(walk):

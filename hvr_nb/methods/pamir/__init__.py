@@ -1,0 +1,104 @@
+"""A clothed, textured mesh for every single frame, from an occupancy conditioned on pixels and on the body.
+
+After Zheng, Yu, Liu and Dai, "PaMIR: Parametric Model-Conditioned Implicit Representation for Image-based
+Human Reconstruction", 2021 (docs/pamir.md): it needs no turn, and one photograph is enough. Beyond the paper,
+the frames of a film are made coherent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from hvr_nb.body.model import BodyModel
+from hvr_nb.canonical.binding import pose_skin
+from hvr_nb.methods._clip import fitted_body, load_training_pictures
+from hvr_nb.methods.pamir.avatar import FrameAvatar, digests_of, load
+from hvr_nb.methods.pamir.crop import make_crops
+from hvr_nb.methods.pamir.film import PersonFilm
+from hvr_nb.methods.pamir.options import Options
+from hvr_nb.methods.pamir.prediction import Prediction
+from hvr_nb.methods.pamir.work import Work
+from hvr_nb.threads import one_thread
+from hvr_nb.types import Body, Canonical, HvrError
+
+NEEDS = ("frames", "masks", "body")
+GIVES = FrameAvatar.GIVES
+
+__all__ = ["GIVES", "NEEDS", "Options", "load", "reconstruct"]
+
+
+def reconstruct(clip, options: Options | None = None, *, device: str = "auto", seed: int = 0) -> FrameAvatar:
+    """Make a mesh of every frame of a clip's person and save them into ``<clip>/avatars/pamir``.
+
+    A run that was stopped continues with the frame it was at and ends with the same avatar.
+
+    Args:
+        options: None takes all defaults.
+        device: "cpu", "cuda" or "auto", for the networks. seed: taken as by every method; nothing is drawn.
+
+    Raises:
+        HvrError: a stage before is missing, the model is not the one the body was fitted with, or the
+            weights cannot be read.
+    """
+    options = options or Options()
+    clip.require(*NEEDS)
+    model, body, canonical = fitted_body(clip, options.model_file)
+    film = _film(clip, model, body, canonical, options)
+    prediction = Prediction(options.weights, model, device)
+    call = {"model_hash": model.hash, "fit": asdict(options), "weights": prediction.whose}
+    folder = clip.avatar_folder("pamir")
+    with one_thread():
+        work = Work(
+            film,
+            prediction,
+            prediction.side,
+            tuple(clip.frame_names),
+            options,
+            folder / "work",
+            _identity(clip, call | {"weights_file": prediction.digest}),
+        )
+        mean, history = work.run()
+    held = np.setdiff1d(np.arange(len(body)), film.used) if options.hold_out else np.zeros(0, int)
+    avatar = FrameAvatar(
+        mean,
+        canonical,
+        replace(body, camera=film.camera) if options.image_scale == 1 else body,
+        model,
+        film.crops,
+        work.names,
+        work.folder,
+        digests_of(work.folder, work.names),
+        held[body.valid[held]],
+        history,
+        call,
+        options.model_file,
+    )
+    clip.save_avatar("pamir", avatar, made_from=(*NEEDS, "canonical"))
+    shutil.rmtree(work.folder)
+    return replace(avatar, source=folder)
+
+
+def _film(clip, model: BodyModel, body: Body, canonical: Canonical, options: Options) -> PersonFilm:
+    """The frames and masks, undistorted and resized, with the body posed in each."""
+    pictures = load_training_pictures(clip, body.camera, image_scale=options.image_scale)
+    every = np.arange(len(body))
+    used = every[
+        body.valid & ((every % options.hold_out != options.hold_out - 1) if options.hold_out else True)
+    ]
+    if not len(used):
+        raise HvrError("no frame shows the person; raise hold_out, or look at 01_keypoints and 03_body")
+    skin = pose_skin(model, body.betas, body.poses, body.transl)
+    crops = make_crops(skin.vertices.astype(np.float64), pictures.camera)
+    return PersonFilm(pictures.frames, pictures.alpha, pictures.camera, crops, skin, canonical, used)
+
+
+def _identity(clip, call: dict) -> str:
+    """What the work's files belong to: the options and the clip's artefacts."""
+    inputs = [clip.fingerprint(a) for a in (*NEEDS, "canonical")]
+    fit = {name: value for name, value in call["fit"].items() if name not in ("model_file", "weights")}
+    return hashlib.sha256(json.dumps([inputs, call | {"fit": fit}], sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,151 @@
+"""The work of ``reconstruct``, frame by frame, in files that a stopped run finds again.
+
+In the avatar's folder, ``work/`` holds for every frame ``band_<name>.npz``, its logits in the big pose, and
+``shape_<name>.npz``, its uncoloured mesh. Each is written whole and says what it was made from.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from hvr_nb.drawing.pictures import to_uint8
+from hvr_nb.methods.pamir.avatar import PaintedMesh, frame_file
+from hvr_nb.methods.pamir.film import PersonFilm, Predict
+from hvr_nb.methods.pamir.fuse import CanonicalBand, canonical_band, correction, neighbour_weights
+from hvr_nb.methods.pamir.options import Options
+from hvr_nb.methods.pamir.shape import band_logits, frame_surface, mean_surface
+from hvr_nb.methods.pamir.texture import Seen, SkinColours, look, paint
+from hvr_nb.metrics.images import image_quality, iou
+from hvr_nb.store.arrays import read_npz, read_npz_meta, write_npz
+from hvr_nb.surface.clothed.picture import draw_surface
+from hvr_nb.types import HvrError, shaped
+
+
+@dataclass(frozen=True)
+class BandFile:
+    """Content of ``band_<name>.npz``."""
+
+    logits: np.ndarray = shaped("float or nan (N,)")
+
+
+@dataclass(frozen=True)
+class ShapeFile:
+    """Content of ``shape_<name>.npz``."""
+
+    vertices: np.ndarray = shaped("float (V, 3)")  # metres, the clip's world
+    faces: np.ndarray = shaped("index of V (F, 3)")
+
+
+@dataclass(frozen=True)
+class Work:
+    """One run over a film of T frames."""
+
+    film: PersonFilm
+    predict: Predict
+    side: int  # of the networks' picture, pixels
+    names: tuple[str, ...]  # T frames
+    options: Options
+    folder: Path
+    key: str  # what the files belong to
+
+    def run(self) -> tuple[PaintedMesh, dict[str, list[float]]]:
+        """The mean surface and the history; the frames' meshes lie in ``folder`` then."""
+        band = canonical_band(self.film.canonical, cell=self.options.canonical_cell, reach=self.options.band)
+        bands = self._bands(band)
+        shapes, seconds = self._shapes(band, bands)
+        skin = SkinColours(self.film.canonical.faces, self.film.skin.vertices.shape[1])
+        seen = [self._look(skin, k, shape) for k, shape in enumerate(tqdm(shapes, desc="pamir: colours"))]
+        colours = skin.mean([seen[k] for k in self.film.used])
+        history = {"step": [], "seconds": [], "iou": [], "psnr_body": []}
+        for k, (shape, view) in enumerate(zip(shapes, seen, strict=True)):
+            mesh = PaintedMesh(shape.vertices, shape.faces, *paint(view, skin, *colours))
+            write_npz(frame_file(self.folder, self.names[k]), mesh, {"key": self.key})
+            row = (k + 1, seconds[k], *self._quality(mesh, k))
+            for column, value in zip(history.values(), row, strict=True):
+                column.append(float(value))
+        return self._mean(band, [bands[k] for k in self.film.used], skin, colours), history
+
+    def _bands(self, band: CanonicalBand) -> list[np.ndarray]:
+        out = []
+        for k, name in enumerate(tqdm(self.names, desc="pamir: occupancies", unit="frame")):
+            path = self.folder / f"band_{name}.npz"
+            if not self._done(path):
+                asked = band_logits(self.film, band, k, self._occupancy(k))
+                write_npz(path, BandFile(asked), {"key": self.key})
+            out.append(read_npz(path, BandFile, remedy="run 05_train again")[0].logits)
+        return out
+
+    def _shapes(self, band: CanonicalBand, bands: list[np.ndarray]) -> tuple[list[ShapeFile], list[float]]:
+        shapes, spent, options = [], [0.0], self.options
+        for k, name in enumerate(tqdm(self.names, desc="pamir: meshes", unit="frame")):
+            path, began = self.folder / f"shape_{name}.npz", time.perf_counter()
+            if not self._done(path):
+                weights = neighbour_weights(len(self.names), k, self.film.used, options.together)
+                alone = list(weights) == [k]
+                grid = (
+                    None
+                    if alone
+                    else correction(band, bands[k].astype(np.float32), dict(enumerate(bands)), weights)
+                )
+                made = frame_surface(
+                    self.film,
+                    k,
+                    self._occupancy(k),
+                    resolution=options.resolution,
+                    reach=options.band,
+                    band=band,
+                    grid=grid,
+                )
+                took = spent[-1] + time.perf_counter() - began
+                shape = ShapeFile(made[0].astype(np.float32), made[1].astype(np.int32))
+                write_npz(path, shape, {"key": self.key, "seconds": took})
+            shape, meta = read_npz(path, ShapeFile, remedy="run 05_train again")
+            shapes.append(shape)
+            spent.append(float(meta["seconds"]))
+        return shapes, spent[1:]
+
+    def _occupancy(self, frame: int):
+        return self.film.occupancy(frame, self.predict, self.side)
+
+    def _done(self, path: Path) -> bool:
+        """Whether a file of this very run is there and whole."""
+        try:
+            return read_npz_meta(path, remedy="").get("key") == self.key
+        except HvrError:
+            return False
+
+    def _look(self, skin: SkinColours, frame: int, shape: ShapeFile) -> Seen:
+        film = self.film
+        places = skin.places(shape.vertices, film.skin.vertices[frame], film.canonical.faces)
+        seen = look(
+            shape.vertices.astype(np.float64),
+            shape.faces,
+            film.camera,
+            film.frames[frame],
+            film.alpha[frame],
+            places,
+        )
+        return seen if frame in film.used else Seen(seen.colors, np.zeros_like(seen.weight), places)
+
+    def _quality(self, mesh: PaintedMesh, frame: int) -> tuple[float, float]:
+        """IoU of the mesh's silhouette with the mask, PSNR on body pixels, dB."""
+        film = self.film
+        picture = draw_surface(mesh.vertices, mesh.faces, mesh.colors / 255.0, film.camera)
+        alpha = film.alpha[frame : frame + 1]
+        truth = (film.frames[frame : frame + 1] * (alpha[..., None] / 255.0)).astype(np.uint8)
+        found = image_quality(to_uint8(picture.rgb)[None], truth, alpha)
+        return float(iou(to_uint8(picture.alpha), alpha[0])), found["psnr_body"]
+
+    def _mean(self, band: CanonicalBand, bands: list[np.ndarray], skin: SkinColours, colours) -> PaintedMesh:
+        """The mean surface in the big pose, coloured by what the frames saw of the skin."""
+        canonical = self.film.canonical
+        vertices, faces = mean_surface(band, bands)
+        places = skin.places(vertices, canonical.vertices, canonical.faces)
+        none = Seen(np.zeros((len(vertices), 3), np.uint8), np.zeros(len(vertices), np.float32), places)
+        painted, marks = paint(none, skin, *colours)
+        return PaintedMesh(vertices.astype(np.float32), faces.astype(np.int32), painted, marks)
