@@ -2,14 +2,17 @@
 
 import contextlib
 import dataclasses
+import functools
 import importlib
 import inspect
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from hvr_nb import methods
 from hvr_nb.batch import run_chain
@@ -19,6 +22,9 @@ from hvr_nb.formats.models.skinned_glb import read_skinned_glb
 from hvr_nb.geometry.camera import orbit
 from hvr_nb.learning import loop
 from hvr_nb.methods.nvr.network import FieldOptions
+from hvr_nb.methods.pamir.checkpoints import save_pamir
+from hvr_nb.methods.pamir.network import PamirNet
+from hvr_nb.methods.pamir.sizes import SMALL
 from hvr_nb.metrics.images import iou
 from hvr_nb.store.clip import Clip
 from hvr_nb.types import HvrError
@@ -37,6 +43,7 @@ QUICK = {
         "table_lr": 3e-2,
         "field": FieldOptions(levels=3, finest=64, log2_table=12, geometry_levels=2, width=16, codes=4),
     },
+    "pamir": {"resolution": 64, "canonical_cell": 0.03, "band": 0.06},
     "selfrecon": {"cell": 0.03, "layers": False, "shading": 0.0, "image_scale": 0.5},
 }
 
@@ -60,9 +67,17 @@ def clip(name, turning, tmp_path_factory):
     return Clip.open(shutil.copytree(turning.clip.folder, tmp_path_factory.mktemp(name) / "clip"))
 
 
+@functools.cache
+def untrained() -> str:
+    """Weights of pamir that nobody trained, with which its occupancy is the body's."""
+    torch.manual_seed(0)
+    return str(save_pamir(Path(tempfile.mkdtemp()) / "untrained.npz", PamirNet(SMALL)))
+
+
 def quick(name):
-    module = methods.method(name)
-    return module, methods.method_options(module, **QUICK.get(name, {}), hold_out=HOLD_OUT)
+    module, chosen = methods.method(name), QUICK.get(name, {})
+    chosen = chosen | ({"weights": untrained()} if name == "pamir" else {})
+    return module, methods.method_options(module, **chosen, hold_out=HOLD_OUT)
 
 
 @pytest.fixture(scope="module")

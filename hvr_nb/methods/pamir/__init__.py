@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import warnings
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -28,6 +29,7 @@ from hvr_nb.types import Body, Canonical, HvrError
 
 NEEDS = ("frames", "masks", "body")
 GIVES = FrameAvatar.GIVES
+THERE = 0.2  # share of the body that lies in the mask of a frame whose picture is used
 
 __all__ = ["GIVES", "NEEDS", "Options", "load", "reconstruct"]
 
@@ -63,7 +65,8 @@ def reconstruct(clip, options: Options | None = None, *, device: str = "auto", s
             _identity(clip, call | {"weights_file": prediction.digest}),
         )
         mean, history = work.run()
-    held = np.setdiff1d(np.arange(len(body)), film.used) if options.hold_out else np.zeros(0, int)
+    every = np.flatnonzero(body.valid)
+    held = every[every % options.hold_out == options.hold_out - 1] if options.hold_out else every[:0]
     avatar = FrameAvatar(
         mean,
         canonical,
@@ -73,7 +76,7 @@ def reconstruct(clip, options: Options | None = None, *, device: str = "auto", s
         work.names,
         work.folder,
         digests_of(work.folder, work.names),
-        held[body.valid[held]],
+        held,
         history,
         call,
         options.model_file,
@@ -86,15 +89,24 @@ def reconstruct(clip, options: Options | None = None, *, device: str = "auto", s
 def _film(clip, model: BodyModel, body: Body, canonical: Canonical, options: Options) -> PersonFilm:
     """The frames and masks, undistorted and resized, with the body posed in each."""
     pictures = load_training_pictures(clip, body.camera, image_scale=options.image_scale)
-    every = np.arange(len(body))
-    used = every[
-        body.valid & ((every % options.hold_out != options.hold_out - 1) if options.hold_out else True)
-    ]
-    if not len(used):
-        raise HvrError("no frame shows the person; raise hold_out, or look at 01_keypoints and 03_body")
     skin = pose_skin(model, body.betas, body.poses, body.transl)
     crops = make_crops(skin.vertices.astype(np.float64), pictures.camera)
-    return PersonFilm(pictures.frames, pictures.alpha, pictures.camera, crops, skin, canonical, used)
+    film = PersonFilm(
+        pictures.frames, pictures.alpha, pictures.camera, crops, skin, canonical, np.flatnonzero(body.valid)
+    )
+    there = film.used[[film.covered(skin.vertices[k], k).mean() > THERE for k in film.used]]
+    if len(there) < len(film.used):
+        lost = ", ".join(clip.frame_names[k] for k in np.setdiff1d(film.used, there))
+        warnings.warn(
+            f"the masks show nobody where the body stands in {lost}; look at 02_masks", stacklevel=3
+        )
+    if options.hold_out:
+        there = there[there % options.hold_out != options.hold_out - 1]
+    if not len(there):
+        raise HvrError(
+            "no frame shows the person where the body stands; raise hold_out, or look at 02_masks and 03_body"
+        )
+    return replace(film, used=there)
 
 
 def _identity(clip, call: dict) -> str:

@@ -27,7 +27,7 @@ NEARER = 0.012  # metres; a carried point that much nearer to other skin belongs
 
 @dataclass(frozen=True)
 class CanonicalBand:
-    """N points of the big pose around the skin, nodes of a grid, bound to it."""
+    """N points of the big pose inside and around the skin, nodes of a grid, bound to it."""
 
     low: np.ndarray  # (3,) position of node (0, 0, 0), metres
     cell: float  # distance of nodes, metres
@@ -37,12 +37,12 @@ class CanonicalBand:
 
 
 def canonical_band(canonical: Canonical, *, cell: float, reach: float) -> CanonicalBand:
-    """The nodes of a grid of ``cell`` metres at most ``reach`` metres off the big-pose skin."""
+    """The nodes of a grid of ``cell`` metres inside the big-pose skin and up to ``reach`` metres off it."""
     low = canonical.vertices.min(0) - reach
     shape = tuple(np.ceil((canonical.vertices.max(0) + reach - low) / cell).astype(int) + 1)
     nodes = low + cell * np.indices(shape).reshape(3, -1).T
     away = sample_field(canonical, canonical.field_distance, nodes)
-    which = np.flatnonzero(np.abs(away) <= reach)
+    which = np.flatnonzero(away <= reach)
     return CanonicalBand(low, cell, shape, which, bind(nodes[which], canonical))
 
 
