@@ -109,7 +109,7 @@ def neighbour_weights(count: int, frame: int, used: np.ndarray, sigma: float) ->
     return {int(k): float(np.exp(-0.5 * ((k - frame) / sigma) ** 2) + 1e-9) for k in near}
 
 
-def correction(
+def logit_correction(
     band: CanonicalBand, own: np.ndarray, logits: Mapping[int, np.ndarray], weights: Mapping[int, float]
 ) -> np.ndarray:
     """(X, Y, Z) float32 what the weighted mean of frames differs from a frame's own logits.

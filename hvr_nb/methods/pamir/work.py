@@ -16,7 +16,7 @@ from tqdm import tqdm
 from hvr_nb.drawing.pictures import to_uint8
 from hvr_nb.methods.pamir.avatar import PaintedMesh, frame_file
 from hvr_nb.methods.pamir.film import PersonFilm, Predict
-from hvr_nb.methods.pamir.fuse import CanonicalBand, canonical_band, correction, neighbour_weights
+from hvr_nb.methods.pamir.fuse import CanonicalBand, canonical_band, logit_correction, neighbour_weights
 from hvr_nb.methods.pamir.options import Options
 from hvr_nb.methods.pamir.shape import band_logits, frame_surface, mean_surface
 from hvr_nb.methods.pamir.texture import Seen, SkinColours, look, paint
@@ -90,7 +90,7 @@ class Work:
                 grid = (
                     None
                     if alone
-                    else correction(band, bands[k].astype(np.float32), dict(enumerate(bands)), weights)
+                    else logit_correction(band, bands[k].astype(np.float32), dict(enumerate(bands)), weights)
                 )
                 made = frame_surface(
                     self.film,

@@ -76,7 +76,7 @@ def test_the_correction_makes_a_frame_the_mean_of_its_neighbours(band):
     n = len(band.which)
     frames = {0: np.full(n, 1.0), 1: np.full(n, 4.0), 2: np.full(n, -2.0)}
     frames[2][0] = frames[1][1] = np.nan
-    grid = fuse.correction(band, frames[1], frames, {0: 1.0, 1: 2.0, 2: 1.0})
+    grid = fuse.logit_correction(band, frames[1], frames, {0: 1.0, 1: 2.0, 2: 1.0})
     flat = grid.ravel()[band.which]
     assert flat[5] == pytest.approx((1 + 8 - 2) / 4 - 4)
     assert flat[0] == pytest.approx((1 + 8) / 3 - 4), "who does not know is left out"
