@@ -4,6 +4,8 @@
 - ``run_videos``: run the chain on every video; a failing one does not stop the others.
 - ``summary``: a table with a line for every video: done, unchanged, or why it failed.
 - ``run_notebook``: run one notebook and keep the executed copy.
+- ``removable``: what of a clip its notebooks can write again.
+- ``clean_clip``: remove it; what somebody made stays.
 - ``NotebookFailed``: the error of a notebook that did not run to its end.
 - ``read_parameters``: what a notebook's parameters cell declares.
 - ``check_parameters``: given values, checked against what the notebook declares.
@@ -15,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "chain": ["run_chain"],
+        "clean": ["clean_clip", "removable"],
         "notebook": ["NotebookFailed", "run_notebook"],
         "parameters": ["check_parameters", "read_parameters"],
         "videos": ["run_videos", "summary"],

@@ -1,4 +1,4 @@
-"""``python -m hvr_nb``: ``demo``, ``run``, ``batch``, ``import``, ``export``, ``pose3d`` and ``workbook``."""
+"""``python -m hvr_nb``: demo, run, batch, import, export, pose3d, workbook, clean."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hvr_nb.cli.clean import add_clean
 from hvr_nb.cli.formats import add_export, add_import
 from hvr_nb.cli.pose3d import add_pose3d
 from hvr_nb.cli.workbook import add_workbook
@@ -53,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     add_export(commands)
     add_pose3d(commands)
     add_workbook(commands)
+    add_clean(commands)
     return top
 
 

@@ -10,10 +10,9 @@ import threading
 from collections import namedtuple
 
 import cv2
-import nbformat
 import numpy as np
 import pytest
-from tiny_notebooks import ran, video_file, write_notebook
+from tiny_notebooks import execute_here, ran, video_file, write_notebook
 
 from hvr_nb.batch import chain, notebook, run_chain, run_videos
 from hvr_nb.batch.parameters import from_text, read_parameters
@@ -81,15 +80,7 @@ DAMAGES = {
 @pytest.fixture
 def here(monkeypatch):
     """Notebooks run in this process."""
-
-    def execute(path, out, _cwd, params, _timeout):
-        names = {name: p.default for name, p in read_parameters(path).items()} | params
-        book = nbformat.read(path, 4)
-        for cell in book.cells[1:]:
-            exec(cell.source, names)
-        nbformat.write(book, out)
-
-    monkeypatch.setattr(notebook, "_execute", execute)
+    execute_here(monkeypatch)
 
 
 @pytest.fixture
