@@ -118,11 +118,23 @@ def check_fitted_with(model: BodyModel, body: Body) -> None:
     Raises:
         HvrError: the body was fitted with another model file.
     """
-    if body.model_hash and body.model_hash != model.hash:
-        raise HvrError(
-            f"the body was fitted with model {body.model_hash[:8]}, not {model.hash[:8]} ({model.name}); "
-            "put that model back into data/models, or run 03_body again"
-        )
+    remedy = "put that model back into data/models, or run 03_body again"
+    check_same_model("the body", body.model_hash, model.hash, remedy, name=model.name)
+
+
+def check_same_model(what: str, made_with: str, at_hand: str, remedy: str, *, name: str = "") -> None:
+    """Refuse what was made with another body model than the one at hand.
+
+    Args:
+        what: e.g. "the body". made_with, at_hand: hashes of the models; an empty one fits every model.
+        remedy: what to do. name: of the model at hand, for the message.
+
+    Raises:
+        HvrError: the hashes differ.
+    """
+    if made_with and at_hand and made_with != at_hand:
+        found = f"{at_hand[:8]} ({name})" if name else at_hand[:8]
+        raise HvrError(f"{what} was made with body model {made_with[:8]}, not {found}; {remedy}")
 
 
 def posed(model: BodyModel, body: Body) -> tuple[np.ndarray, np.ndarray]:

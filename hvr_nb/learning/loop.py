@@ -6,6 +6,8 @@ changes. So a run that was killed and resumed ends with the same bits as an unin
 
 from __future__ import annotations
 
+import copy
+import math
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -47,7 +49,7 @@ def train(
         checkpoint: file to resume from and to write; None writes nothing.
         every: steps between checkpoints. log_every: steps between rows of the history.
         identity: the options of the run. A checkpoint of a run with other options, or a damaged one, is
-            ignored with a warning, and training starts anew.
+            ignored with a warning, and training starts anew; so is one with more steps than ``iters``.
 
     Returns:
         the history: "step", "seconds" of training so far, and a list for every logged number.
@@ -58,7 +60,7 @@ def train(
     first, history = 0, {"step": [], "seconds": []}
     if checkpoint is not None and Path(checkpoint).exists():
         try:
-            first, history = load_checkpoint(checkpoint, state, identity)
+            first, history = load_checkpoint(checkpoint, state, identity, most=iters)
         except HvrError as error:
             warnings.warn(f"training starts anew: {error}", stacklevel=2)
     before = history["seconds"][-1] if history["seconds"] else 0.0
@@ -101,20 +103,37 @@ def save_checkpoint(
         torch.save(content, file)
 
 
-def load_checkpoint(path: str | Path, state: Mapping[str, object], identity: str = "") -> tuple[int, dict]:
-    """Load a checkpoint into ``state``; returns its step and the history so far.
+def load_checkpoint(
+    path: str | Path, state: Mapping[str, object], identity: str = "", *, most: float = math.inf
+) -> tuple[int, dict]:
+    """Load a checkpoint into ``state``, whole or not at all; returns its step and the history so far.
+
+    Args:
+        state, identity: of ``train``. most: steps of the run; a checkpoint of more is not its own.
 
     Raises:
-        HvrError: the file is damaged, of another version or of a run with other options.
+        HvrError: the file is damaged, of another version, of a run with other options or of a longer run.
     """
     remedy = "delete it to train from the start"
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        schema, run = content["schema"], content["identity"]
+        schema, run, parts = content["schema"], content["identity"], content["state"]
+        step, history = content["step"], content["history"]
+        sound = type(step) is int and step >= 0 and isinstance(history, dict) and isinstance(parts, dict)
     except Exception as error:  # torch raises many types for a damaged file
         raise HvrError(f"{path} is damaged ({type(error).__name__}); {remedy}") from error
-    if schema != CHECKPOINT_SCHEMA or run != identity or set(content["state"]) != set(state):
+    if not sound:
+        raise HvrError(f"{path} is damaged (step or history); {remedy}")
+    if schema != CHECKPOINT_SCHEMA or run != identity or set(parts) != set(state):
         raise HvrError(f"{path} belongs to a run with other options; {remedy}")
-    for name, part in state.items():
-        part.load_state_dict(content["state"][name])
-    return content["step"], content["history"]
+    if step > most:
+        raise HvrError(f"{path} was written after {step} steps, this run has {most}; {remedy}")
+    before = {name: copy.deepcopy(part.state_dict()) for name, part in state.items()}
+    try:
+        for name, part in state.items():
+            part.load_state_dict(parts[name])
+    except Exception as error:  # a part raises what it likes for a state of another shape
+        for name, part in state.items():
+            part.load_state_dict(before[name])
+        raise HvrError(f"{path} does not fit this run ({type(error).__name__}); {remedy}") from error
+    return step, history

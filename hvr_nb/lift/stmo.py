@@ -193,14 +193,12 @@ def _clip(x: Tensor, coordinates: int) -> Tensor:
     return x.unflatten(1, (-1, coordinates)).permute(0, 2, 3, 1)[..., None]
 
 
-class Stmo(nn.Module):
-    """Frames to 3D joints, of all frames and of the middle one.
+class _Encoded(nn.Module):
+    """What the networks of both stages begin with: frames encoded, then related to each other.
 
     Args:
         frames: F of a window. layers: transformer layers (3: P-STMO-S, 4: P-STMO).
-        channels, hidden, heads: sizes of the transformer.
-        strides: their product is F.
-        joints_in, joints_out: joints of 2D and 3D frames.
+        channels, hidden, heads: sizes of the transformer. joints_in: joints of a 2D frame.
     """
 
     def __init__(
@@ -211,21 +209,40 @@ class Stmo(nn.Module):
         channels: int = 256,
         hidden: int = 512,
         heads: int = 8,
-        strides: tuple[int, ...] = (3, 3, 3, 3, 3),
         joints_in: int = 17,
-        joints_out: int = 17,
     ):
         super().__init__()
+        self.frames, self.channels, self.hidden, self.heads = frames, channels, hidden, heads
+        self.encoder = FrameEncoder(2 * joints_in, hidden, channels)
+        self.Transformer = _Transformer(Encoder(layers, channels, hidden, heads), frames, channels)
+
+
+class Stmo(_Encoded):
+    """Stage II: frames to 3D joints, of all frames and of the middle one.
+
+    Args:
+        frames, layers, sizes: of ``_Encoded``. joints_out: joints of a 3D frame.
+        strides: their product is ``frames``.
+    """
+
+    def __init__(
+        self,
+        frames: int = 243,
+        layers: int = 3,
+        *,
+        strides: tuple[int, ...] = (3, 3, 3, 3, 3),
+        joints_out: int = 17,
+        **sizes: int,
+    ):
         if math.prod(strides) != frames:
             raise HvrError(
                 f"strides {tuple(strides)} reduce {math.prod(strides)} frames to one, not {frames}"
             )
-        self.frames = frames
-        self.encoder = FrameEncoder(2 * joints_in, hidden, channels)
-        self.Transformer = _Transformer(Encoder(layers, channels, hidden, heads), frames, channels)
-        self.Transformer_reduce = _Transformer(StridedEncoder(frames, channels, hidden, heads, strides))
-        self.fcn = _head(channels, 3 * joints_out)
-        self.fcn_1 = _head(channels, 3 * joints_out)
+        super().__init__(frames, layers, **sizes)
+        reduce = StridedEncoder(frames, self.channels, self.hidden, self.heads, strides)
+        self.Transformer_reduce = _Transformer(reduce)
+        self.fcn = _head(self.channels, 3 * joints_out)
+        self.fcn_1 = _head(self.channels, 3 * joints_out)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """2D (B, 2, F, J, 1) to 3D of the middle frame (B, 3, 1, J, 1) and of all (B, 3, F, J, 1)."""
@@ -238,33 +255,24 @@ class Stmo(nn.Module):
         return _clip(self.fcn(x.transpose(1, 2)), 3), every
 
 
-class MaskedStmo(nn.Module):
+class MaskedStmo(_Encoded):
     """Stage I, masked pose modelling: hidden frames and joints are predicted from the others.
 
     ``start_from`` copies the tensors that it shares with ``Stmo`` (``encoder``, ``Transformer``).
+
+    Args:
+        frames, layers, joints_in, sizes: of ``_Encoded``.
     """
 
-    def __init__(
-        self,
-        frames: int = 243,
-        layers: int = 3,
-        *,
-        channels: int = 256,
-        hidden: int = 512,
-        heads: int = 8,
-        joints_in: int = 17,
-    ):
-        super().__init__()
-        half = channels // 2
-        self.frames = frames
-        self.encoder = FrameEncoder(2 * joints_in, hidden, channels)
-        self.Transformer = _Transformer(Encoder(layers, channels, hidden, heads), frames, channels)
+    def __init__(self, frames: int = 243, layers: int = 3, *, joints_in: int = 17, **sizes: int):
+        super().__init__(frames, layers, joints_in=joints_in, **sizes)
+        half = self.channels // 2
         self.dec_pos_embedding = nn.Parameter(torch.randn(1, frames, half))
         self.mask_token = nn.Parameter(torch.randn(1, 1, half))
         self.spatial_mask_token = nn.Parameter(torch.randn(1, 1, 2))
-        self.Transformer_dec = _Transformer(Encoder(layers - 1, half, hidden // 2, heads))
-        self.encoder_to_decoder = nn.Linear(channels, half, bias=False)
-        self.encoder_LN = Norm(channels)
+        self.Transformer_dec = _Transformer(Encoder(layers - 1, half, self.hidden // 2, self.heads))
+        self.encoder_to_decoder = nn.Linear(self.channels, half, bias=False)
+        self.encoder_LN = Norm(self.channels)
         self.fcn_dec = _head(half, 2 * joints_in)
 
     def forward(self, x: Tensor, frames: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
@@ -291,19 +299,28 @@ class MaskedStmo(nn.Module):
 
 
 class Refine(nn.Module):
-    """Stage III: weighs the estimate against the 2D joints at its depths. Tensor names are ours."""
+    """Stage III: weighs the estimate against the 2D joints at its depths (docs/perception.md, 9)."""
 
     def __init__(self, joints: int = 17, hidden: int = 1024):
         super().__init__()
-        self.fc_1, self.fc_2 = nn.Linear(6 * joints, hidden), nn.Linear(hidden, 2 * joints)
-        self.drop = nn.Dropout(0.5)
+        self.post_refine = nn.Sequential(
+            nn.Linear(6 * joints, hidden),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Linear(hidden, 2 * joints),
+            nn.Sigmoid(),
+        )
 
     def forward(self, estimate: Tensor, measured: Tensor) -> Tensor:
-        """Joints (B, J, 3) of the network and the 2D joints at their depths (B, J, 3), to (B, J, 3)."""
-        both = torch.cat([estimate.flatten(1), measured.flatten(1)], 1)
-        share = torch.sigmoid(self.fc_2(self.drop(torch.relu(self.fc_1(both))))).unflatten(1, (-1, 2))
+        """Joints (B, J, 3) of the network and the 2D joints at their depths (B, J, 3), to (B, J, 3).
+
+        Both relative to joint 0, which stays at the origin.
+        """
+        root = torch.arange(estimate.shape[1], device=estimate.device)[:, None] == 0
+        measured = measured.masked_fill(root, 0)
+        share = self.post_refine(torch.cat([estimate, measured], -1).flatten(1)).unflatten(1, (-1, 2))
         flat = share * estimate[..., :2] + (1 - share) * measured[..., :2]
-        return torch.cat([flat, estimate[..., 2:]], -1)
+        return torch.cat([flat, estimate[..., 2:]], -1).masked_fill(root, 0)
 
 
 def start_from(model: Stmo, trained: MaskedStmo) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvr_nb.body.model import BodyModel, load_body_model
+from hvr_nb.body.model import BodyModel, check_same_model, load_body_model
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.geometry.camera import resized_images, undistort_images
 from hvr_nb.types import Body, Camera, Canonical, HvrError
@@ -32,11 +32,8 @@ def fitted_body(clip, model_file: str) -> tuple[BodyModel, Body, Canonical]:
     """
     model, body = load_body_model(model_file or None), clip.body
     canonical = clip.canonical if clip.has("canonical") else make_canonical(body, model)
-    if canonical.model_hash != model.hash:
-        raise HvrError(
-            f"the body was fitted with model {canonical.model_hash[:8]}, not {model.hash[:8]}; "
-            "pass its file as model_file, or run 03_body again"
-        )
+    remedy = "pass its file as model_file, or run 03_body again"
+    check_same_model("the body", canonical.model_hash, model.hash, remedy, name=model.name)
     return model, body, canonical
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hvr_nb.body.model import BodyModel, load_body_model
+from hvr_nb.body.model import BodyModel, check_same_model, load_body_model
 from hvr_nb.store.arrays import read_npz
 from hvr_nb.store.files import read_json
 from hvr_nb.types import Body, HvrError
@@ -22,13 +22,11 @@ def read_avatar(folder: Path, method: str, *, schema: int, remedy: str) -> tuple
     options = read_json(folder / "options.json", remedy=remedy)
     if options.get("schema") != schema or options.get("method") != method:
         raise HvrError(f"{folder} holds no {method} avatar of this version; {remedy}")
-    if not all(isinstance(options.get(key), str) for key in ("model_file", "model_hash")):
+    names_model = isinstance(options.get("model_file"), str) and isinstance(options.get("model_hash"), str)
+    if not names_model or not options["model_hash"]:
         raise HvrError(f"{folder / 'options.json'} does not name its body model; {remedy}")
     model = load_body_model(options["model_file"] or None)
-    if model.hash != options["model_hash"]:
-        raise HvrError(
-            f"{folder} was made with body model {options['model_hash'][:8]}, found "
-            f"{model.hash[:8]} ({model.name}); put that model back, or {remedy}"
-        )
+    put_back = f"put that model back, or {remedy}"
+    check_same_model(str(folder), options["model_hash"], model.hash, put_back, name=model.name)
     body, _ = read_npz(folder / "body.npz", Body, remedy=remedy)
     return options, model, body

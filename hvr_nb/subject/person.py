@@ -9,7 +9,7 @@ import torch
 from scipy import sparse
 
 from hvr_nb.body import skinning
-from hvr_nb.body.model import OPEN_BODY, BodyModel, load_body_model
+from hvr_nb.body.model import OPEN_BODY, BodyModel, check_same_model, load_body_model
 from hvr_nb.subject.garments import Marks, make_marks
 from hvr_nb.subject.layers import ClothLayer
 from hvr_nb.subject.outfits import OUTFITS, Dressed, Outfit, Worn, dress
@@ -213,11 +213,10 @@ def pose_subject(subject: Subject, body: Body) -> np.ndarray:
 
 def check_body(subject: Subject, body: Body) -> None:
     """Raise HvrError where the subject cannot perform ``body``: another model or another shape."""
-    if body.model_hash and body.model_hash != subject.model.hash:
-        raise HvrError(
-            f"this motion belongs to body model {body.model_hash[:8]}, the subject to "
-            f"{subject.model.hash[:8]}; convert it with clip_motion"
-        )
+    theirs = subject.model
+    check_same_model(
+        "this motion", body.model_hash, theirs.hash, "convert it with clip_motion", name=theirs.name
+    )
     if not np.allclose(body.betas[:10], subject.betas, atol=1e-5):
         raise HvrError(
             "this motion has another shape than the subject; use clip_motion(body, "

@@ -476,7 +476,7 @@ def test_what_cannot_be_used_is_refused(model, body, tmp_path):
         write_bvh(tmp_path / "m.npz", body, model, 30)
     with pytest.raises(HvrError, match="fps is 0"):
         write_bvh(tmp_path / "m.bvh", body, model, 0)
-    with pytest.raises(HvrError, match="fitted with model other"):
+    with pytest.raises(HvrError, match="the body was made with body model other"):
         write_bvh(tmp_path / "m.bvh", replace(body, model_hash="other"), model, 30)
 
 

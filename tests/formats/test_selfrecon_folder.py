@@ -327,7 +327,7 @@ def test_nobodys_files_are_replaced(clip, tmp_path):
         write_selfrecon(clip, tmp_path / "full")
     wrong = replace(clip.body, model_hash="0" * 64)
     clip.save("body", wrong)
-    with pytest.raises(HvrError, match="fitted with model 00000000"):
+    with pytest.raises(HvrError, match="the body was made with body model 00000000"):
         write_selfrecon(clip, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

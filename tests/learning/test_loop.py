@@ -107,3 +107,38 @@ def test_a_checkpoint_on_a_full_disk_says_so_and_keeps_the_old_one(tmp_path, mon
     with pytest.raises(HvrError, match="the disk is full: .*checkpoint.pt was not written"):
         save_checkpoint(path, state, 3, {}, "")
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_checkpoint_that_does_not_fit_leaves_the_state_as_it_was(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    _, other = problem()
+    other["tables"].step()
+    with torch.no_grad():
+        other["grid"].table += 1
+    other["dense"] = torch.optim.Adam(torch.nn.Linear(6, 1).parameters(), lr=1e-2)
+    other["net"] = torch.nn.Linear(7, 1)
+    save_checkpoint(path, other, 10, {"step": [], "seconds": []})
+    _, state = problem()
+    before = state["grid"].table.clone()
+    with pytest.raises(HvrError, match="does not fit this run.*delete it"):
+        load_checkpoint(path, state)
+    assert torch.equal(state["grid"].table, before)
+
+
+def test_a_checkpoint_of_more_steps_than_asked_for_trains_anew(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    step, state = problem()
+    save_checkpoint(path, state, 30, {"step": [30], "seconds": [1.0], "loss": [0.0]})
+    with pytest.warns(UserWarning, match="starts anew.*after 30 steps, this run has 20"):
+        history = train(step, state, iters=20, checkpoint=path, log_every=10)
+    assert history["step"] == [10, 20] and history["loss"][0] > 0
+
+
+@pytest.mark.parametrize("content", [{"step": "7"}, {"step": -1}, {"history": []}, {"state": None}])
+def test_a_checkpoint_with_odd_content_is_damaged(tmp_path, content):
+    path = tmp_path / "checkpoint.pt"
+    _, state = problem()
+    save_checkpoint(path, state, 10, {"step": [], "seconds": []})
+    torch.save(torch.load(path, weights_only=True) | content, path)
+    with pytest.raises(HvrError, match="damaged"):
+        load_checkpoint(path, state)

@@ -185,7 +185,34 @@ def test_pre_training_learns():
 def test_refinement_stays_between_estimate_and_measurement():
     torch.manual_seed(0)
     a, b = torch.randn(2, 5, 17, 3)
+    a[:, 0] = 0
     out = Refine().eval()(a, b)
     low, high = torch.minimum(a, b), torch.maximum(a, b)
-    assert ((out >= low - 1e-6) & (out <= high + 1e-6))[..., :2].all()
+    assert ((out >= low - 1e-6) & (out <= high + 1e-6))[:, 1:, :2].all()
     assert torch.equal(out[..., 2], a[..., 2])
+
+
+def test_refinement_has_the_layout_of_the_published_file():
+    model = Refine().eval()
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    assert shapes == {
+        "post_refine.0.weight": (1024, 102),
+        "post_refine.0.bias": (1024,),
+        "post_refine.3.weight": (34, 1024),
+        "post_refine.3.bias": (34,),
+    }
+    for tensor in model.state_dict().values():
+        tensor.zero_()
+    state, (estimate, measured) = model.state_dict(), torch.randn(2, 1, 17, 3)
+    # the y share of joint 5 follows the measured x of joint 3: input 6 * 3 + 3, output 2 * 5 + 1
+    state["post_refine.0.weight"][0, 21], state["post_refine.3.weight"][11, 0] = 1, 2
+    measured[0, 3, 0] = 0.7
+    share = torch.full((17, 2), 0.5)
+    share[5, 1] = 1 / (1 + math.exp(-1.4))
+    wanted = share * estimate[0, :, :2] + (1 - share) * measured[0, :, :2]
+    out = model(estimate, measured)
+    assert torch.allclose(out[0, 1:, :2], wanted[1:], atol=1e-6)
+    assert (out[0, 0] == 0).all()
+    state["post_refine.0.weight"][0] = 0
+    state["post_refine.0.weight"][0, 3] = 1  # the measured x of the root counts as zero
+    assert torch.allclose(model(estimate, measured)[0, 5, 1], (estimate + measured)[0, 5, 1] / 2, atol=1e-6)

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from hvr_nb.body.model import check_same_model
 from hvr_nb.formats.models.glb_file import (
     INDEX_DATA,
     VERTEX_DATA,
@@ -122,11 +123,9 @@ def _check(path, mesh, weights, canonical, body) -> None:
         raise HvrError(f"{path}: skinned meshes are written as .glb")
     if len(body) == 0:
         raise HvrError("the body has no frames; there is no motion to write")
-    if body.model_hash and canonical.model_hash and body.model_hash != canonical.model_hash:
-        raise HvrError(
-            f"the body was fitted with model {body.model_hash[:8]}, the canonical space was made with "
-            f"{canonical.model_hash[:8]}; run 04_canonical again"
-        )
+    check_same_model(
+        "the canonical space", canonical.model_hash, body.model_hash, "run 04_canonical again"
+    )
     if weights.shape != (len(mesh.vertices), 24):
         raise HvrError(
             f"blend weights are {weights.shape}; they must be ({len(mesh.vertices)}, 24), one row a vertex"
