@@ -59,7 +59,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "report": ["clip_report", "write_player"],
         # what every notebook checks
         "evaluate": [
-            "body_doubts", "check_inputs", "compare_unseen", "doubt_unless", "held_out_frames",
+            "body_doubts", "check_inputs", "compare_unseen", "doubt_unless", "held_out_frames", "keep_truth",
             "measure_avatar", "measure_body", "measure_keypoints", "measure_lift", "measure_masks",
             "synthetic_video",
         ],

@@ -50,10 +50,12 @@ class HvrError(Exception):
     """Something a person can mend: the message names the file or value and the fix."""
 
 
-def check_fps(fps: float) -> None:
-    """Raise HvrError where ``fps`` is no rate of frames per second."""
-    if not 0 < fps < math.inf:
-        raise HvrError(f"fps is {fps}; it must be positive")
+def check_fps(fps: float, *, most: float = math.inf) -> None:
+    """Raise HvrError where ``fps`` is no rate of frames per second, or above ``most``."""
+    number = isinstance(fps, (int, float, np.integer, np.floating)) and not isinstance(fps, bool)
+    if not number or not 0 < fps < math.inf or fps > most:
+        limit = f" and at most {most:.0f}" if most < math.inf else ""
+        raise HvrError(f"fps is {fps!r}; it must be positive{limit}")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 - ``body_quality``: mpjpe_mm (pelvis aligned, in the axes of the camera) and pampjpe_mm of the 24
   SMPL joints.
+- ``keep_truth``: Copies the truth beside a synthetic video into the clip.
 - ``find_truth``: The truth of a clip made from a synthetic video, at the clip's frames.
 - ``frame_quality``: Renders against the clip's frames ``which``: both over black, the clip's alpha
   as truth.
@@ -36,6 +37,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "body_quality",
             "find_truth",
             "frame_quality",
+            "keep_truth",
             "keypoint_quality",
             "lift_gain",
             "limb_quality",

@@ -6,6 +6,7 @@ that need it are not called and its figures are left out, never guessed.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from hvr_nb.geometry.camera import align_camera, similarity
 from hvr_nb.learning.lpips import load_lpips, lpips, lpips_missing
 from hvr_nb.metrics.images import image_quality, iou, mpjpe, pa_mpjpe, published_protocol
 from hvr_nb.render.pictures import Pictures
+from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.clip import Clip
 from hvr_nb.subject import Truth, load_truth, write_synthetic
+from hvr_nb.subject.take import TRUTH
 from hvr_nb.types import SMPL_JOINT_NAMES, Body, HvrError, Joints3D, Keypoints, Masks
 
 CORE_JOINTS = (2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14)  # BODY_25: shoulders to ankles
@@ -31,16 +34,34 @@ LIMBS = tuple(
 )
 
 
+def keep_truth(clip: Clip, video: str | Path) -> bool:
+    """Copy the truth that lies beside a synthetic video into the clip; False where there is none.
+
+    Raises:
+        HvrError: the truth is damaged, or the clip holds another file of this name.
+    """
+    source, path = Path(video).with_name(TRUTH), clip.folder / TRUTH
+    if not source.is_file():
+        return False
+    load_truth(source.parent)
+    if path.exists():
+        load_truth(clip.folder)  # what is no truth is somebody's own
+    with atomic(path) as partial:
+        shutil.copyfile(source, partial)
+    return True
+
+
 def find_truth(clip: Clip) -> Truth | None:
     """The truth of a clip made from a synthetic video, at the clip's frames; else None.
 
-    It lies beside the video. None too where 00_video shrank the frames: pixels would not compare.
+    Only what ``keep_truth`` put into the clip is read. None too where it belongs to another film, or where
+    00_video shrank the frames: pixels would not compare.
     """
-    folder = Path(clip.info["source"].get("path", "")).parent
-    if not (folder / "truth.npz").exists():
+    if not (clip.folder / TRUTH).exists():
         return None
-    truth = load_truth(folder)
-    if truth.alpha.shape[1:] != clip.frames.shape[1:3]:
+    truth = load_truth(clip.folder)
+    other = truth.video != clip.info["source"].get("sha256")
+    if other or truth.alpha.shape[1:] != clip.frames.shape[1:3]:
         return None
     return truth.at([int(name) for name in clip.frame_names])
 

@@ -13,7 +13,7 @@ import numpy as np
 from hvr_nb.store.atomic_files import atomic_folder
 from hvr_nb.store.files import MAX_PIXELS, SCHEMA, read_image, read_json, write_image, write_json
 from hvr_nb.store.inside import check_names
-from hvr_nb.types import HvrError
+from hvr_nb.types import HvrError, check_fps
 
 MANIFEST = "manifest.json"
 REMEDY = "run 00_video again"
@@ -79,8 +79,10 @@ def _index(content: dict, where: object, remedy: str) -> FrameIndex:
     if not isinstance(names, list) or not names:
         raise wrong("there are no frame names")
     check_names(names, where, remedy)
-    if not _is_number(fps) or fps <= 0:
-        raise wrong(f"fps is {fps!r}; it must be positive")
+    try:
+        check_fps(fps)
+    except HvrError as error:
+        raise wrong(str(error)) from None
     if not isinstance(times, list) or len(times) != len(names) or not all(map(_is_number, times)):
         raise wrong(f"{len(names)} frames need as many times in seconds")
     sizes = [side for side in (height, width) if type(side) is int and side > 0]
@@ -125,13 +127,17 @@ def _replaceable(folder: Path, frames: np.ndarray, index: FrameIndex) -> set[str
         names = read_index(folder)[0].names
     except HvrError:
         pairs = zip(index.names, frames, strict=True)
-        names = [name for name, frame in pairs if _is_lost_or_same(folder / f"{name}.png", frame)]
+        names = [name for name, frame in pairs if is_lost_or_same(folder / f"{name}.png", frame)]
     return {f"{name}.png" for name in names} | {MANIFEST}
 
 
-def _is_lost_or_same(path: Path, frame: np.ndarray) -> bool:
+def is_lost_or_same(path: Path, image: np.ndarray) -> bool:
+    """Whether nothing is lost where ``image`` is written in the place of a picture file.
+
+    So for an equal picture, for none, and for one that a power cut has left empty or broken off.
+    """
     try:
-        return np.array_equal(read_image(path, remedy=""), frame)
+        return np.array_equal(read_image(path, remedy=""), image)
     except HvrError:
         data = path.read_bytes() if path.is_file() else b""
         return data.startswith(b"\x89PNG") or not data.strip(b"\0")

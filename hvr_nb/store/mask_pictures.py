@@ -11,7 +11,7 @@ import numpy as np
 from hvr_nb.store.atomic_files import atomic_folder
 from hvr_nb.store.digests import file_digest, pictures_digest
 from hvr_nb.store.files import SCHEMA, read_image, read_json, results, write_image, write_json
-from hvr_nb.store.frame_pictures import FrameIndex
+from hvr_nb.store.frame_pictures import FrameIndex, is_lost_or_same
 from hvr_nb.types import HvrError, Masks
 
 LAYERS = ("alpha", "labels", "foreground")
@@ -29,7 +29,7 @@ def write_masks(folder: Path, masks: Masks, names: Sequence[str], meta: dict) ->
     layers = {layer: getattr(masks, layer) for layer in LAYERS}
     layers = {layer: images for layer, images in layers.items() if images is not None}
     digest = hashlib.sha256()
-    with atomic_folder(folder, ours=_replaceable(folder)) as partial:
+    with atomic_folder(folder, ours=_replaceable(folder, layers, names)) as partial:
         for layer, images in layers.items():
             digest.update(np.ascontiguousarray(images))
             for name, image in zip(names, images, strict=True):
@@ -77,16 +77,27 @@ def read_manifest(folder: Path) -> dict:
     return meta
 
 
-def _replaceable(folder: Path) -> set[str]:
-    """Files that stage 02 wrote and may replace; refuse where they were retouched."""
-    if not (folder / MANIFEST).exists():
-        return set()
+def _replaceable(folder: Path, layers: dict[str, np.ndarray], names: Sequence[str]) -> set[str]:
+    """Files that stage 02 wrote and may replace; refuse where they were retouched.
+
+    Where the manifest is lost, these are pictures that equal the new ones, or rests of them after a power
+    cut.
+    """
     try:
         meta = read_manifest(folder)
     except HvrError as error:
-        raise HvrError(
-            f"{folder} may have been edited by hand; move it away and run again ({error})"
-        ) from error
+        new = {
+            f"{layer}/{name}.png": image
+            for layer, images in layers.items()
+            for name, image in zip(names, images, strict=True)
+        }
+        for name, image in new.items():
+            if not is_lost_or_same(folder / name, image):
+                raise HvrError(
+                    f"{folder / name} may have been edited by hand; move the folder {folder} away and run "
+                    f"again ({error})"
+                ) from error
+        return {MANIFEST, *new}
     if retouched(folder, meta) and edited(folder, meta):
         raise HvrError(
             f"{folder} was edited by hand since 02_masks made it; move the folder away to make new masks"

@@ -25,7 +25,7 @@ from hvr_nb.store.digests import file_digest, tree_digest
 from hvr_nb.store.memory import SHARE, check_fits, free_memory
 from hvr_nb.store.picture_folder import list_pictures, picture_film, recorded_focal35
 from hvr_nb.store.times import frame_seconds
-from hvr_nb.types import HvrError
+from hvr_nb.types import HvrError, check_fps
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")  # that are written
 _DIAGONAL_35MM = 43.2666  # mm, diagonal of the 36 x 24 mm frame
@@ -78,8 +78,8 @@ def read_video(
             f"start {start}, stop {stop}, stride {stride}, max_side {max_side}: "
             "start, stop and max_side must be 0 or more, stride 1 or more"
         )
-    if not 0 <= fps <= MAX_RATE:
-        raise HvrError(f"fps is {fps}; give frames per second from 0 (not known) to {MAX_RATE:.0f}")
+    if fps != 0:
+        check_fps(fps, most=MAX_RATE)
     if not path.is_dir() and not path.is_file():
         problem = "is no ordinary file" if path.exists() else "does not exist"
         raise HvrError(f"{path} {problem}; check the path of the video")

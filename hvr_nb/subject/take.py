@@ -24,7 +24,7 @@ from hvr_nb.subject.room import paint_room, room_place
 from hvr_nb.types import Body, Camera, HvrError
 
 VIDEO, TRUTH, RECIPE = "video.mp4", "truth.npz", "synthetic.json"
-LOOK = 2  # version of the pictures: raise it when the same parameters give others, so clips are made again
+PICTURES_VERSION = 2  # raise it when equal parameters give other pictures, so that clips are made again
 _CAMERA = ("K", "width", "height", "R", "t", "dist")
 _BODY = ("betas", "global_orient", "body_pose", "transl", "valid", "model_hash")
 
@@ -59,6 +59,7 @@ class Truth:
     seed: int
     hidden: tuple[HiddenView, ...]
     source: str = "synthetic"
+    video: str = ""  # sha256 of the film
 
     @property
     def camera(self) -> Camera:
@@ -224,7 +225,7 @@ def _recipe(outfit, motion, frames, size, fps, seed, hidden_views, hidden_every)
         "hidden_every": int(hidden_every),
         "schema": SCHEMA,
         "kind": "synthetic",
-        "look": LOOK,
+        "look": PICTURES_VERSION,
         "model": load_body_model(OPEN_BODY).hash,
     }
 
@@ -277,7 +278,7 @@ def load_truth(folder: str | Path) -> Truth:
             a = {key: file[key] for key in file.files}
         body = {name: a[f"body.{name}"] for name in _BODY}
         body["model_hash"] = str(body["model_hash"])
-        count = json.loads(str(a["__meta__"]))["hidden_views"]
+        meta = json.loads(str(a["__meta__"]))
         hidden = tuple(
             HiddenView(
                 _camera(a, f"hidden{k}.camera."),
@@ -285,7 +286,7 @@ def load_truth(folder: str | Path) -> Truth:
                 a[f"hidden{k}.alpha"],
                 a[f"hidden{k}.frame_indices"],
             )
-            for k in range(count)
+            for k in range(meta["hidden_views"])
         )
         return Truth(
             body=Body(**body, camera=_camera(a, "camera.")),
@@ -297,6 +298,7 @@ def load_truth(folder: str | Path) -> Truth:
             seed=int(a["seed"]),
             hidden=hidden,
             source=str(a["source"]),
+            video=str(meta.get("video", "")),
         )
     except FileNotFoundError:
         raise HvrError(f"{path} is missing; {remedy}") from None

@@ -33,7 +33,7 @@ class Sightings:
 
     rgb: np.ndarray  # (N, V, 3) uint8
     weight: np.ndarray  # (N, V) float32, 0 where not seen
-    place: np.ndarray  # (N, V, 3) float32 positions, world metres
+    positions: np.ndarray  # (N, V, 3) float32 world metres
     normal: np.ndarray  # (N, V, 3) float16 world normals
 
 
@@ -74,7 +74,7 @@ def albedo_and_light(seen: Sightings, *, rounds: int = 4) -> tuple[np.ndarray, n
     """
     light = np.full(LAMPS, EVEN, np.float32)
     each = max(1, seen.weight.shape[1] // ENOUGH)  # a part of the vertices is enough for the light
-    some = Sightings(*(x[:, ::each] for x in (seen.rgb, seen.weight, seen.place, seen.normal)))
+    some = Sightings(*(x[:, ::each] for x in (seen.rgb, seen.weight, seen.positions, seen.normal)))
     weight, shade = some.weight, _shade(some, light)
     for _ in range(rounds - 1):
         colour = np.nan_to_num(_albedo(some, weight, shade))

@@ -44,7 +44,7 @@ def consensus(
     count = len(vertices)
     weight, pull = np.zeros(count), np.zeros(count)
     for rim, normal in zip(rims, normals, strict=True):
-        slope = (rim.way * normal[rim.vertex]).sum(1)
+        slope = (rim.gradient * normal[rim.vertex]).sum(1)
         w = rim.trust * robust_weight(rim.residual, sigma) * (slope > 0.3)
         weight += np.bincount(rim.vertex, w * slope**2, count)
         pull -= np.bincount(rim.vertex, w * slope * rim.residual, count)

@@ -22,8 +22,8 @@ class Rim:
 
     vertex: np.ndarray  # (K,)
     residual: np.ndarray  # (K,) metres outside the mask, negative inside
-    way: np.ndarray  # (K, 3) derivative of the residual with respect to the vertex, world axes
-    place: np.ndarray  # (K, 3) position, world metres
+    gradient: np.ndarray  # (K, 3) derivative of the residual with respect to the vertex, world axes
+    position: np.ndarray  # (K, 3) world metres
     trust: np.ndarray  # (K,) 0..1, how certainly the vertex lies on the outline
 
 
@@ -51,9 +51,9 @@ def find_rim(
     at, z = x[ids], x[ids, 2]
     residual = lookup(theirs, pixels[ids]) * z / camera.K[0, 0]
     deep = -(slope * at[:, :2]).sum(1) / z
-    way = np.concatenate([slope, deep[:, None]], 1) @ camera.R
+    gradient = np.concatenate([slope, deep[:, None]], 1) @ camera.R
     trust = np.exp(-0.5 * (lookup(own, pixels[ids]) / BEFORE) ** 2)
-    return Rim(ids, residual, way, vertices[ids], trust)
+    return Rim(ids, residual, gradient, vertices[ids], trust)
 
 
 def _inside(pixels: np.ndarray, camera: Camera) -> np.ndarray:

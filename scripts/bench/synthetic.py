@@ -16,7 +16,7 @@ import numpy as np
 from hvr_nb.batch import run_chain
 from hvr_nb.body.model import load_body_model
 from hvr_nb.canonical.big_pose import make_canonical
-from hvr_nb.evaluate.stages import find_truth, novel_view_quality, synthetic_video
+from hvr_nb.evaluate.stages import find_truth, keep_truth, novel_view_quality, synthetic_video
 from hvr_nb.methods import nvr
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.places import ROOT
@@ -35,6 +35,7 @@ def true_clip(folder: Path, source: Path) -> Clip:
         times=video.times,
         source={**video.info, "path": str((source / "video.mp4").resolve())},
     )
+    keep_truth(clip, source / "video.mp4")
     truth, model = find_truth(clip), load_body_model()
     count = len(video.frames)
     clip.save("camera", truth.body.camera)

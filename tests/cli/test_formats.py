@@ -60,7 +60,7 @@ def test_bvh_out(clip, tmp_path, capsys):
     path = tmp_path / "m.bvh"
     assert main(["export", "bvh", str(clip.folder), str(path)]) == 0
     bvh = parse_bvh(path)
-    assert bvh.fps == 25 and len(bvh.places) == 3
+    assert bvh.fps == 25 and len(bvh.translations) == 3
     pelvis = posed(load_body_model(), clip.body)[1][:, 0]
     np.testing.assert_allclose(bvh.pose()[1][:, 0] / 100, pelvis, atol=1e-6)
     assert main(["export", "bvh", str(clip.folder), str(path)]) == 1

@@ -1,5 +1,6 @@
 """Figures against synthetic truth: exact for exact results, right for known errors."""
 
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from hvr_nb.evaluate.stages import (
     body_quality,
     find_truth,
     frame_quality,
+    keep_truth,
     keypoint_quality,
     lift_gain,
     limb_quality,
@@ -25,7 +27,7 @@ from hvr_nb.render.pictures import Pictures
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.video import read_video
 from hvr_nb.subject import write_synthetic
-from hvr_nb.types import SMPL_JOINT_NAMES, Joints3D, Keypoints, Masks
+from hvr_nb.types import SMPL_JOINT_NAMES, HvrError, Joints3D, Keypoints, Masks
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,8 @@ def made(tmp_path_factory):
     clip = Clip.create(
         root / "clip", video.frames, fps=video.fps, names=video.names, times=video.times, source=source
     )
+    assert find_truth(clip) is None, "a path outside the clip is not followed"
+    assert keep_truth(clip, folder / "video.mp4")
     return clip, find_truth(clip)
 
 
@@ -54,6 +58,7 @@ def test_truth_is_found_at_the_clips_frames(made, tmp_path):
         times=smaller.times,
         source=clip.info["source"],
     )
+    keep_truth(other, other.info["source"]["path"])
     assert find_truth(other) is None, "pixels of another size do not compare"
     real = Clip.create(
         tmp_path / "d",
@@ -61,9 +66,19 @@ def test_truth_is_found_at_the_clips_frames(made, tmp_path):
         fps=1,
         names=smaller.names,
         times=smaller.times,
-        source={"path": str(tmp_path / "me.mp4")},
+        source={"path": str(tmp_path / "me.mp4"), "sha256": "5"},
     )
-    assert find_truth(real) is None
+    assert not keep_truth(real, tmp_path / "me.mp4") and find_truth(real) is None
+    shutil.copy(clip.folder / "truth.npz", real.folder)
+    assert find_truth(real) is None, "the truth of another film"
+
+
+def test_a_file_that_is_no_truth_is_not_replaced(made, tmp_path):
+    clip = SimpleNamespace(folder=tmp_path)
+    (tmp_path / "truth.npz").write_bytes(b"mine")
+    with pytest.raises(HvrError, match="truth.npz is damaged"):
+        keep_truth(clip, made[0].info["source"]["path"])
+    assert (tmp_path / "truth.npz").read_bytes() == b"mine"
 
 
 def test_limbs_off_by_a_known_distance(made):

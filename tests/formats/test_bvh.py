@@ -175,8 +175,8 @@ def test_the_rest_pose_of_the_file_is_known_for_what_it_is(model, tmp_path):
 def test_a_world_with_z_up(model, tmp_path):
     turn = Rotation.from_euler("x", 90, degrees=True).as_matrix()
     bvh = skeleton(model, np.zeros((24, 3)))
-    up = replace(bvh, places=bvh.places.copy(), rotations=bvh.rotations.copy())
-    up.places[:, 0], up.rotations[:, 0] = bvh.places[:, 0] @ turn.T, turn @ bvh.rotations[:, 0]
+    up = replace(bvh, translations=bvh.translations.copy(), rotations=bvh.rotations.copy())
+    up.translations[:, 0], up.rotations[:, 0] = bvh.translations[:, 0] @ turn.T, turn @ bvh.rotations[:, 0]
     one = read_bvh(format_bvh(bvh, tmp_path / "y.bvh"), model=model)
     two = read_bvh(format_bvh(up, tmp_path / "z.bvh"), model=model, up="z")
     np.testing.assert_allclose(posed(model, one)[1], posed(model, two)[1], atol=1e-5)
@@ -469,7 +469,7 @@ def test_what_cannot_be_used_is_refused(model, body, tmp_path):
     with pytest.raises(HvrError, match="three.bvh: no joint is known as left_hip, .*Left Knee"):
         read_bvh(tmp_path / "three.bvh", model=model)
     heap = skeleton(model, np.zeros((24, 3)))
-    heap.offsets[:], heap.places[:] = 0, 0
+    heap.offsets[:], heap.translations[:] = 0, 0
     with pytest.raises(HvrError, match="heap.bvh: at rest"), np.errstate(invalid="ignore"):
         read_bvh(format_bvh(heap, tmp_path / "heap.bvh"), model=model)
     with pytest.raises(HvrError, match=r"\.bvh"):

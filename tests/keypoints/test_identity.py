@@ -130,6 +130,9 @@ def test_ten_of_the_twelve_limb_joints_make_a_pose_complete():
         points[:, others, 2] = 0.1
         points[1, missing, 2] = 0.1
         assert identity.is_complete(points, SIZE).tolist() == [True, False], missing
+    points = walker(1, 240, 0.0)
+    points[:, [4, 10], 2] = 0.1  # every limb joint counts once
+    assert identity.is_complete(points, SIZE)[0]
     points = walker(2, 240, 0.0)
     points[:, [0, 1, 8, *range(15, 25)], 2] = 0.1  # the others are not asked for
     points[1, [2, 5], 2] = 0.1  # nor is it complete without any shoulder
@@ -161,6 +164,13 @@ def test_the_first_complete_person_of_the_largest_area_is_followed():
     assert identity.first_complete([unsure[0], people[1], unsure[2]], size=SIZE, fps=30) == 1
     assert identity.first_complete([unsure[0], people[0]], size=SIZE, fps=30) == 1  # complete only later
     assert identity.first_complete(unsure, size=SIZE, fps=30) == 0
+    gone = np.ones(30, bool)
+    gone[1:] = False
+    brief = replace(as_keypoints(small), found=gone)
+    for first, chosen in ((14, 1), (15, 0)):  # half a second after the first frame is late
+        limbs = walker(30, 380, 0.0, scale=1.2)
+        limbs[:first, 9:15, 2] = 0.1
+        assert identity.first_complete([brief, as_keypoints(limbs)], size=SIZE, fps=30) == chosen
     with pytest.raises(HvrError, match="nobody to choose"):
         identity.first_complete([], size=SIZE, fps=30)
 

@@ -5,7 +5,7 @@ import torch
 
 from hvr_nb.body.joint_sets import COCO_MIRROR
 from hvr_nb.lift.network import AROUND, Lifter
-from hvr_nb.lift.view import USUAL_SIZE
+from hvr_nb.lift.view import USUAL_SIZE, _far
 
 
 def clip(frames, seed=0):
@@ -74,3 +74,9 @@ def test_left_and_right_rays_belong_together():
     mirror = [0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13]
     rays = small().rays
     assert torch.allclose((rays @ x)[mirror], rays @ x[list(COCO_MIRROR)])
+
+
+def test_far_frames_count_a_tenth_less_with_each_frame():
+    values = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(0))
+    share = 0.9 ** (torch.arange(6.0)[:, None] - torch.arange(6.0)).abs()
+    torch.testing.assert_close(_far(values), torch.einsum("st,btc->bsc", share, values))

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from hvr_nb.body.joint_sets import H36M17_FEET, H36M17_PARENTS
 from hvr_nb.body.model import LANDMARK_VERTICES, load_body_model, posed
 from hvr_nb.geometry.camera import camera_centre, default_camera, look_at, project, to_camera
-from hvr_nb.lift import bones
+from hvr_nb.lift import bones, placing
 from hvr_nb.lift.floor import fit_floor, foot_contacts, on_floor
 from hvr_nb.lift.placing import pin_feet, place_in_world, place_people
 from hvr_nb.lift.root import root_trajectory
@@ -236,6 +236,43 @@ def test_a_person_on_one_spot_stands_on_a_level_floor():
     points = np.random.default_rng(0).normal(0, 0.02, (100, 3)) + [0.3, -1.2, -4.0]
     floor = fit_floor(points, LEVEL)
     assert floor.normal[1] > np.cos(np.radians(1.0)) and floor.offset == pytest.approx(-1.2, abs=0.06)
+
+
+def test_the_prior_of_the_floor_flattens_a_slope():
+    x, z = (a.ravel() for a in np.meshgrid(np.linspace(-1, 1, 5), np.linspace(-1, 1, 5)))
+    points = np.stack([x, 0.02 * x + 0.03 * z, z], 1)
+    floor = fit_floor(points, LEVEL)
+    slopes = -floor.normal[[0, 2]] / floor.normal[1]
+    # 25 feet of one clip count as 6: rows / (0.03^2 25/6), against the prior of roll and pitch
+    data = (x**2).sum() / 0.03**2 / (25 / 6)
+    wanted = [slope * data / (data + np.tan(np.radians(a)) ** -2) for slope, a in ((0.02, 2), (0.03, 8))]
+    np.testing.assert_allclose(slopes, wanted, rtol=1e-6)
+
+
+def test_the_common_floor_lies_under_the_standing_feet():
+    rng = np.random.default_rng(0)
+    world = rng.normal(0, 1, (2, 40, 17, 3))
+    contacts = rng.random((2, 40, 2)) > 0.4
+    both = list(zip(world, contacts, (0.05, 0.08), strict=True))
+    people = [placing._Loose(w, c, 1.0, ankle, FPS) for w, c, ankle in both]
+    soles = np.concatenate([w[:, FEET][c] - [0, ankle, 0] for w, c, ankle in both])
+    found, wanted = placing._common_floor(people, LEVEL, H36M17_FEET), fit_floor(soles, LEVEL)
+    np.testing.assert_array_equal(found.normal, wanted.normal)
+    assert found.offset == wanted.offset
+    none = [replace(person, contacts=np.zeros((40, 2), bool)) for person in people]
+    assert placing._common_floor(none, LEVEL, H36M17_FEET) is None
+
+
+def test_feet_are_pinned_alike_in_a_mirror():
+    truth, contacts = walker()
+    camera = look_at([0, 0.8, 1.5], [0, 0.8, -4.0], default_camera(1280, 720))
+    spoilt = truth + 0.06 * np.sin(np.arange(90) / 9.0)[:, None, None] * [0.1, 0.0, 1.0]
+    spoilt[30:36] = np.nan  # frames without the person
+    mirror = np.array([-1.0, 1.0, 1.0])
+    pinned = pin_feet(spoilt, contacts, camera, fps=FPS, above=0.07)
+    mirrored = pin_feet(spoilt * mirror, contacts, camera, fps=FPS, above=0.07)
+    assert (np.isnan(pinned) == np.isnan(spoilt)).all()
+    np.testing.assert_allclose(mirrored * mirror, pinned, atol=1e-9)
 
 
 def test_pinned_feet_take_a_drift_out_of_the_way():

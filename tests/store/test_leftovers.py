@@ -205,3 +205,31 @@ def test_masks_of_an_earlier_version_are_read_and_kept(tmp_path):
     (tmp_path / "masks" / "alpha" / "000001.png").write_bytes(b"cut")  # cut, or edited: not known
     with pytest.raises(HvrError, match="edited by hand"):
         clip.save("masks", some_masks())
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_text("{")])
+def test_masks_without_their_manifest_are_made_again(tmp_path, damage):
+    clip = whole(tmp_path)
+    damage(clip.path("masks"))
+    (tmp_path / "masks" / "alpha" / "000001.png").write_bytes(b"\x89PNG cut")
+    (tmp_path / "masks" / "labels" / "000002.png").unlink()
+    clip.save("masks", some_masks())
+    np.testing.assert_array_equal(Clip.open(tmp_path).masks.labels, some_masks().labels)
+
+
+def test_masks_without_their_manifest_are_kept_where_they_may_be_somebodys_work(tmp_path):
+    clip = whole(tmp_path)
+    clip.path("masks").unlink()
+    mine = tmp_path / "masks" / "alpha" / "000001.png"
+    mine.write_bytes((tmp_path / "masks" / "alpha" / "000002.png").read_bytes())
+    before = mine.read_bytes()
+    with pytest.raises(HvrError, match="000001.png may have been edited by hand; move the folder"):
+        clip.save("masks", some_masks())
+    assert mine.read_bytes() == before
+    clip = whole(tmp_path / "b")
+    clip.path("masks").unlink()
+    note = tmp_path / "b" / "masks" / "note.txt"
+    note.write_text("mine")
+    with pytest.raises(HvrError, match="note.txt was not written by this project"):
+        clip.save("masks", some_masks())
+    assert note.read_text() == "mine"

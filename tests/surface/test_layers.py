@@ -197,8 +197,8 @@ def test_an_open_coat_gets_its_step_from_its_film(coat):
     )  # blurred borders draw it along a little
     deep = (HALF - np.abs(vertices[:, 0]) > 3 * SIDE) & (vertices[:, 1] > BOTTOM + 3 * SIDE)
     np.testing.assert_allclose(moved[deep, 2], -drop.step.depth, atol=0.002)
-    np.testing.assert_allclose(seen.place, [turned(moved, a) for a in angles], atol=1e-5)
-    assert (np.abs(places - seen.place).max(axis=(0, 2)) > 1e-4).any()
+    np.testing.assert_allclose(seen.positions, [turned(moved, a) for a in angles], atol=1e-5)
+    assert (np.abs(places - seen.positions).max(axis=(0, 2)) > 1e-4).any()
     assert seen.rgb[:, deep].mean() > 130  # what moved is looked up again: the shirt is light
 
 

@@ -123,9 +123,7 @@ def _check(path, mesh, weights, canonical, body) -> None:
         raise HvrError(f"{path}: skinned meshes are written as .glb")
     if len(body) == 0:
         raise HvrError("the body has no frames; there is no motion to write")
-    check_same_model(
-        "the canonical space", canonical.model_hash, body.model_hash, "run 04_canonical again"
-    )
+    check_same_model("the canonical space", canonical.model_hash, body.model_hash, "run 04_canonical again")
     if weights.shape != (len(mesh.vertices), 24):
         raise HvrError(
             f"blend weights are {weights.shape}; they must be ({len(mesh.vertices)}, 24), one row a vertex"

@@ -101,11 +101,11 @@ def write_bvh(
     rest = model.shaped(torch.as_tensor(body.betas, dtype=torch.float32))[1].double().numpy() * UNITS
     offsets = rest - rest[[max(p, 0) for p in model.parents]]
     offsets[0] = rest[0]
-    places = np.repeat(offsets[None], len(body), axis=0)
-    places[:, 0] += body.transl * UNITS
+    translations = np.repeat(offsets[None], len(body), axis=0)
+    translations[:, 0] += body.transl * UNITS
     rotations = Rotation.from_rotvec(body.poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
     ends = {j: offsets[j] for j in range(24) if j not in model.parents}
-    return format_bvh(Bvh(SMPL_JOINT_NAMES, model.parents, offsets, places, rotations, ends, fps), path)
+    return format_bvh(Bvh(SMPL_JOINT_NAMES, model.parents, offsets, translations, rotations, ends, fps), path)
 
 
 def _world_turns(

@@ -28,7 +28,7 @@ class Bvh:
     names: tuple[str, ...]  # J
     parents: tuple[int, ...]  # J, -1 for the root, parents before children
     offsets: np.ndarray  # (J, 3) from the parent at rest
-    places: np.ndarray  # (T, J, 3) from the parent in every frame: position channels, or offsets
+    translations: np.ndarray  # (T, J, 3) from the parent in every frame: position channels, or offsets
     rotations: np.ndarray  # (T, J, 3, 3) local
     ends: dict[int, np.ndarray]  # joint -> (3,) offset of its end site
     fps: float  # frames per second, to two decimals, because files round the frame time
@@ -39,14 +39,14 @@ class Bvh:
 
     def pose(self) -> tuple[np.ndarray, np.ndarray]:
         """World rotations (T, J, 3, 3) and joints (T, J, 3) of every frame."""
-        return self.posed(self.places, self.rotations)
+        return self.posed(self.translations, self.rotations)
 
-    def posed(self, places: np.ndarray, rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def posed(self, translations: np.ndarray, rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """``pose`` for other positions (N, J, 3) and local rotations (N, J, 3, 3)."""
-        turned, joints = np.array(rotations, np.float64), np.array(places, np.float64)
+        turned, joints = np.array(rotations, np.float64), np.array(translations, np.float64)
         for j, p in enumerate(self.parents):
             if p >= 0:
-                joints[:, j] = joints[:, p] + (turned[:, p] @ places[:, j, :, None])[..., 0]
+                joints[:, j] = joints[:, p] + (turned[:, p] @ translations[:, j, :, None])[..., 0]
                 turned[:, j] = turned[:, p] @ rotations[:, j]
         return turned, joints
 
@@ -122,7 +122,7 @@ def parse_bvh(path: str | Path) -> Bvh:
     count, seconds = _header(lines)
     width = sum(len(c) for c in channels)
     table = np.array([lines.numbers(lines.line(), width) for _ in range(count)])
-    places = np.repeat(offsets[None], count, axis=0)
+    translations = np.repeat(offsets[None], count, axis=0)
     rotations = np.tile(np.eye(3), (count, len(names), 1, 1))
     column = 0
     for j, kinds in enumerate(channels):
@@ -130,12 +130,12 @@ def parse_bvh(path: str | Path) -> Bvh:
             axis, values = kind[0], table[:, column]
             column += 1
             if kind.endswith("position"):
-                places[:, j, "XYZ".index(axis)] = values
+                translations[:, j, "XYZ".index(axis)] = values
             else:
                 rotations[:, j] @= Rotation.from_euler(
                     axis.lower(), values[:, None], degrees=True
                 ).as_matrix()
-    return Bvh(tuple(names), tuple(parents), offsets, places, rotations, ends, round(1.0 / seconds, 2))
+    return Bvh(tuple(names), tuple(parents), offsets, translations, rotations, ends, round(1.0 / seconds, 2))
 
 
 def _hierarchy(lines: _Lines):
@@ -241,7 +241,7 @@ def format_bvh(bvh: Bvh, path: str | Path) -> Path:
     )
     angles = np.unwrap(angles.reshape(len(bvh.rotations), -1, 3), period=360.0, axis=0)
     lines += ["MOTION", f"Frames: {len(bvh.rotations)}", f"Frame Time: {1.0 / bvh.fps:.9f}"]
-    rows = np.concatenate([bvh.places[:, order[0]], angles[:, order].reshape(len(angles), -1)], axis=1)
+    rows = np.concatenate([bvh.translations[:, order[0]], angles[:, order].reshape(len(angles), -1)], axis=1)
     lines += [_text(row) for row in rows]
     with atomic(path) as partial:
         partial.write_text("\n".join(lines) + "\n")

@@ -31,11 +31,11 @@ def write_skeleton_bvh(path: str | Path, track: SkeletonTrack) -> Path:
     rig = rig_track(track)
     turns, root = _at_steady_rate(rig.rotations, rig.root, track)
     offsets = rig.offsets * UNITS
-    places = np.repeat(offsets[None], len(root), axis=0)
-    places[:, 0] = root * UNITS
+    translations = np.repeat(offsets[None], len(root), axis=0)
+    translations[:, 0] = root * UNITS
     ends = {k: _end(rig.offsets[k]) * UNITS for k in range(len(rig.names)) if k not in rig.parents}
     names = tuple("_".join(name.split()) for name in rig.names)
-    return format_bvh(Bvh(names, rig.parents, offsets, places, turns, ends, track.fps), path)
+    return format_bvh(Bvh(names, rig.parents, offsets, translations, turns, ends, track.fps), path)
 
 
 def _at_steady_rate(

@@ -228,10 +228,10 @@ class Fit:
         steps, known = [], set()
         for border in tqdm(layers.borders(part, vertices, faces, tint), desc="borders", leave=False):
             k = border.near
-            pixels = [pixels_of(x[k], film.camera)[0] for x in seen.place]
+            pixels = [pixels_of(x[k], film.camera)[0] for x in seen.positions]
             along = [
                 (pixels_of(x[k] + NUDGE * n[k], film.camera)[0] - p) / NUDGE
-                for x, n, p in zip(seen.place, seen.normal, pixels, strict=True)
+                for x, n, p in zip(seen.positions, seen.normal, pixels, strict=True)
             ]
             trust = border.each * seen.weight[:, k]
             depth, error = find_step(
@@ -246,7 +246,7 @@ class Fit:
         vertices = self._slid(vertices, faces, found, seen)
         stepping = layers.stepped(vertices, faces, part, found, finer @ self._held(self._skin()))
         at = np.union1d(np.flatnonzero(stepping), np.concatenate([d.edges.ravel() for d in found]))
-        for picture, x, n, rgb in zip(film.frames, seen.place, seen.normal, seen.rgb, strict=True):
+        for picture, x, n, rgb in zip(film.frames, seen.positions, seen.normal, seen.rgb, strict=True):
             x[at] += n[at] * stepping[at, None]
             rgb[at] = lookup(picture.astype(np.float32), pixels_of(x[at], film.camera)[0]) + 0.5
         return vertices + vertex_normals(vertices, faces) * stepping[:, None], seen, found
@@ -257,7 +257,7 @@ class Fit:
     ) -> np.ndarray:
         """Vertices (V, 3) with straight edges of the upper cloth; the sightings' places follow."""
         ids, face, bary = layers.straightened(vertices, faces, np.concatenate([d.edges for d in found]))
-        for x in seen.place:
+        for x in seen.positions:
             x[ids] = on_surface(x, faces, face, bary)
         out = vertices.copy()
         out[ids] = on_surface(vertices, faces, face, bary)

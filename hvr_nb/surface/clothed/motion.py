@@ -49,7 +49,7 @@ def heights(
     for k, rim, normal in zip(which, rims, normals, strict=True):
         if not len(rim.vertex):
             continue
-        slope = (rim.way * normal[rim.vertex]).sum(1)
+        slope = (rim.gradient * normal[rim.vertex]).sum(1)
         w = rim.trust * robust_weight(rim.residual, 4 * SIGMA) * RIMS / len(rim.vertex) / SIGMA**2
         J = sparse.csr_array(basis[rim.vertex] * slope[:, None])
         matrices[k] = (J.T @ (J * w[:, None])).toarray()

@@ -43,9 +43,9 @@ def correction(rims: list[Rim], skin: Skin, weights: np.ndarray, parents, which:
         if not len(rim.vertex):
             continue
         carried = weights[rim.vertex] @ below
-        arm = rim.place[:, None] - skin.joints[k]
-        turn = carried[..., None] * np.cross(arm, rim.way[:, None])
-        J = np.concatenate([turn.reshape(-1, 72), rim.way], 1)
+        arm = rim.position[:, None] - skin.joints[k]
+        turn = carried[..., None] * np.cross(arm, rim.gradient[:, None])
+        J = np.concatenate([turn.reshape(-1, 72), rim.gradient], 1)
         w = rim.trust * robust_weight(rim.residual, 2 * SIGMA) * RIMS / len(rim.vertex) / SIGMA**2
         normal.add(J[None], rim.residual[None], w[None], at=slice(int(k), int(k) + 1))
     step, _ = normal.solve(0.0)

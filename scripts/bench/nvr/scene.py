@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hvr_nb.body.model import BodyModel, load_body_model
-from hvr_nb.evaluate.stages import synthetic_video
+from hvr_nb.evaluate.stages import find_truth, synthetic_video
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.methods._clip import TrainingPictures, load_training_pictures
 from hvr_nb.methods.nvr.warp import PoseBank, pose_bank
@@ -35,7 +35,8 @@ def make_clip(data: Path, *, motion: str, frames: int, size: int, seed: int) -> 
         data / "synthetic", outfit="trousers", motion=motion, frames=frames, size=size, seed=seed
     )
     folder = data / "clips" / f"bench_{source.name}_true"
-    if not (folder / "clip.json").exists() or not Clip.open(folder).has("canonical"):
+    done = (folder / "clip.json").exists() and Clip.open(folder).has("canonical")
+    if not done or find_truth(Clip.open(folder)) is None:
         from scripts.bench.synthetic import true_clip  # slow to import
 
         true_clip(folder, source)

@@ -250,7 +250,7 @@ def test_the_rim_of_a_ball_and_the_consensus_that_grows_it():
     assert len(rims.vertex) > 20 and rims.trust.max() <= 1
     np.testing.assert_allclose(np.median(rims.residual), -0.05, atol=0.015)
     unit = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
-    assert (rims.way * unit[rims.vertex]).sum(1).min() > 0.5
+    assert (rims.gradient * unit[rims.vertex]).sum(1).min() > 0.5
     move = consensus([rims], [unit], vertices, faces, sigma=0.1)
     np.testing.assert_allclose(np.median(move[rims.vertex]), 0.05, atol=0.015)
 
