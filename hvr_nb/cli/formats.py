@@ -19,7 +19,6 @@ def add_import(commands) -> None:
     zju = kinds.add_parser("zju", help="one camera of a ZJU-MoCap, MonoCap or instant-nvr root")
     zju.add_argument("source", metavar="ROOT", type=Path, help="folder with annots.npy")
     zju.add_argument("--camera", type=int, default=0, help="which camera, from 0")
-    zju.add_argument("--fps", type=float, default=30.0, help="frames per second of the frames taken")
     zju.set_defaults(act=_import_zju)
     snapshot = kinds.add_parser("people-snapshot", help="a People-Snapshot sequence (needs h5py)")
     snapshot.add_argument("source", metavar="DIR", type=Path, help="folder of one sequence")
@@ -30,8 +29,9 @@ def add_import(commands) -> None:
     selfrecon.add_argument(
         "source", metavar="DIR", type=Path, help="folder with imgs, masks, smpl_rec.npz, camera.npz"
     )
-    selfrecon.add_argument("--fps", type=float, default=30.0, help="frames per second of the frames taken")
     selfrecon.set_defaults(act=_import_selfrecon)
+    for kind in (zju, selfrecon):
+        kind.add_argument("--fps", type=float, default=30.0, help="frames per second of the frames taken")
     for kind in (zju, snapshot, selfrecon):
         kind.add_argument("clip", metavar="CLIP", type=Path, help="clip folder to write")
         kind.add_argument("--start", type=int, default=0, help="first frame to take")
@@ -88,32 +88,13 @@ def add_export(commands) -> None:
 def _import_zju(args: argparse.Namespace) -> int:
     from hvr_nb.formats.datasets.zju_mocap import read_zju
 
-    frames = slice(args.start, args.stop or None, args.stride)
-    return _made(
-        read_zju(
-            args.source,
-            _new(args.clip),
-            camera=args.camera,
-            frames=frames,
-            fps=args.fps,
-            max_side=args.max_side,
-        )
-    )
+    return _made(read_zju(args.source, _new(args.clip), camera=args.camera, fps=args.fps, **_taken(args)))
 
 
 def _import_people_snapshot(args: argparse.Namespace) -> int:
     from hvr_nb.formats.datasets.people_snapshot import read_people_snapshot
 
-    return _made(
-        read_people_snapshot(
-            args.source,
-            _new(args.clip),
-            start=args.start,
-            stop=args.stop,
-            stride=args.stride,
-            max_side=args.max_side,
-        )
-    )
+    return _made(read_people_snapshot(args.source, _new(args.clip), **_taken(args)))
 
 
 def _import_selfrecon(args: argparse.Namespace) -> int:
@@ -121,19 +102,16 @@ def _import_selfrecon(args: argparse.Namespace) -> int:
     from hvr_nb.formats.datasets.selfrecon_folder import read_selfrecon
     from hvr_nb.store.files import write_image
 
-    clip = read_selfrecon(
-        args.source,
-        _new(args.clip),
-        start=args.start,
-        stop=args.stop,
-        stride=args.stride,
-        fps=args.fps,
-        max_side=args.max_side,
-    )
+    clip = read_selfrecon(args.source, _new(args.clip), fps=args.fps, **_taken(args))
     check = check_inputs(clip)
     write_image(clip.folder / "inputs.png", check.picture)
     print(f"{check}\nmasks against the body: {clip.folder / 'inputs.png'}")
     return _made(clip)
+
+
+def _taken(args: argparse.Namespace) -> dict[str, int]:
+    """The options that every import has: which frames, and their largest side."""
+    return {name: getattr(args, name) for name in ("start", "stop", "stride", "max_side")}
 
 
 def _export_zju(args: argparse.Namespace) -> int:

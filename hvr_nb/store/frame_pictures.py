@@ -132,7 +132,7 @@ def _replaceable(folder: Path, frames: np.ndarray, index: FrameIndex) -> set[str
 
 
 def is_lost_or_same(path: Path, image: np.ndarray) -> bool:
-    """Whether nothing is lost where ``image`` is written in the place of a picture file.
+    """Whether nothing is lost where ``image`` (H, W) or (H, W, 3) is written in the place of a picture file.
 
     So for an equal picture, for none, and for one that a power cut has left empty or broken off.
     """

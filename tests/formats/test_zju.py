@@ -146,7 +146,7 @@ def test_the_older_names_and_masks_of_one_channel(clip, root, tmp_path):
     (root / "mask_cihp" / "Camera_B1").mkdir(parents=True)
     for name, mask in zip(clip.frame_names, person, strict=True):
         Image.fromarray(mask.astype(np.uint8)).save(root / "mask_cihp" / "Camera_B1" / f"{name}.png")
-    again = read_zju(root, tmp_path / "again", frames=slice(1, None, 2), fps=10)
+    again = read_zju(root, tmp_path / "again", start=1, stride=2, fps=10)
     assert again.frame_names == ["000003", "000009"] and again.fps == 10
     assert np.array_equal(again.masks.alpha, np.where(person[1::2], 255, 0)) and again.masks.labels is None
     np.testing.assert_allclose(again.body.transl, clip.body.transl[1::2], atol=1e-6)
@@ -317,7 +317,7 @@ def test_export_refuses_what_would_be_lost_or_is_missing(clip, root, tmp_path):
     with pytest.raises(HvrError, match="cameras 0 to 0"):
         read_zju(root, tmp_path / "none", camera=1)
     with pytest.raises(HvrError, match="choose other frames"):
-        read_zju(root, tmp_path / "none", frames=slice(7, None))
+        read_zju(root, tmp_path / "none", start=7)
 
 
 def test_every_person_pixel_gets_a_label():

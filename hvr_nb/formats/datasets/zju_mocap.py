@@ -57,7 +57,9 @@ def read_zju(
     folder: str | Path,
     *,
     camera: int = 0,
-    frames: slice = slice(None),
+    start: int = 0,
+    stop: int = 0,
+    stride: int = 1,
     fps: float = 30.0,
     max_side: int = 0,
     model: BodyModel | None = None,
@@ -70,7 +72,7 @@ def read_zju(
 
     Args:
         root: the folder with `annots.npy`. folder: the clip folder to write.
-        camera: number of the camera, from 0. frames: the frames of the root to import.
+        camera: number of the camera, from 0. start, stop, stride: range of the frames; stop 0 takes all.
         fps: frames per second of the imported frames; the root does not say.
         max_side: largest side of the pictures, pixels; larger ones are reduced, 0 keeps all.
         model: None takes ``load_body_model()``.
@@ -80,7 +82,7 @@ def read_zju(
         HvrError: a file is missing, damaged or does not fit the others.
     """
     root, model = Path(root), model or load_body_model()
-    shot = read_shot(root, camera, frames)
+    shot = read_shot(root, camera, slice(start, stop or None, stride))
     images, lens = _read_pictures(root, shot)
     body = _read_body(root, replace(shot, camera=lens), model)
     turn = upright_turn(posed(model, body)[1]) if upright else np.eye(3)
