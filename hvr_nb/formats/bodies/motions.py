@@ -45,7 +45,7 @@ def read_amass(content: dict, film: dict) -> tuple[str, list[FoundPerson]]:
         poses = np.concatenate([content["root_orient"], content["pose_body"]], axis=-1)
     width = poses.shape[-1]
     if width not in (66, 72, 156, 165):
-        raise ValueError(f"poses of {width} values; 72, 156 or 165 are known")
+        raise ValueError(f"poses of {width} values; 66, 72, 156 or 165 are known")
     kind = "smplx" if width == 165 or str(content.get("surface_model_type", "")) == "smplx" else "smpl"
     betas = content.get("betas", np.zeros(10))
     return "AMASS", [person(range(len(poses)), poses, content["trans"], betas, kind=kind, axes="world")]

@@ -18,18 +18,16 @@ PELVIS = {"smpl": (-0.0018, -0.2233, 0.0282), "smplx": (0.0031, -0.3514, 0.0120)
 class FoundPerson:
     """One person in N frames of the film; standard SMPL: rotation about the rest pelvis, then ``transl``."""
 
-    frames: np.ndarray  # (N,) int, number in the film, or along the frames that were given to the system
+    frames: np.ndarray  # (N,) int, frame numbers in the film, or in the pictures given to the system
     poses: np.ndarray  # (N, 72) axis-angle, camera axes (x right, y down, z away) for the root
     transl: np.ndarray  # (N, 3) metres, camera axes
     betas: np.ndarray  # (10,) of ``kind``
     kind: str = "smpl"  # "smpl" (SMPL-H too) or "smplx"
-    focal: float = 0.0  # pixels of a picture of ``size``; 0: told by ``focal_share``
+    focal: float = 0.0  # pixels of a picture of ``size``; 0: ``focal_share`` gives it
     focal_share: float = 0.0  # focal length over the larger side (or the diagonal) of the film
     diagonal: bool = False  # ``focal_share`` is of the diagonal
     centre: tuple[float, float] | None = None  # principal point, pixels; None: the middle
-    size: tuple[int, int] | None = (
-        None  # width, height of the pictures that ``focal`` belongs to; None: the film's
-    )
+    size: tuple[int, int] | None = None  # width, height that ``focal`` belongs to; None: the film's
     height: int = 0  # of those pictures, where only that is known
     axes: str = "camera"  # or "world": no camera of its own, +Y up
 
@@ -73,7 +71,7 @@ def person(frames, poses, transl, betas, **camera) -> FoundPerson:
     betas = np.median(betas.reshape(-1, betas.shape[-1]), axis=0)[:10]
     betas = np.pad(betas, (0, 10 - len(betas)))
     if not 0 < count <= LONGEST or len(transl) != count or len(frames) != count:
-        raise ValueError(f"{count} poses, {len(transl)} places and {len(frames)} frame numbers")
+        raise ValueError(f"{count} poses, {len(transl)} translations and {len(frames)} frame numbers")
     if not all(np.isfinite(x).all() for x in (full, transl, betas)):
         raise ValueError("values that are not finite")
     order = np.argsort(frames, kind="stable")

@@ -1,4 +1,7 @@
-"""Bodies of other systems as a clip's body: which system is told by content, who by the clip's 2D joints."""
+"""Bodies that other systems fitted, as a clip's body.
+
+The content of the file tells which system wrote it, the clip's 2D joints which of its people is meant.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,8 @@ from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints
 _FLIP = np.diag([1.0, -1.0, -1.0])  # camera axes to a world with +Y up
 # SMPL joint and the BODY_25 joint it is compared with
 _SMPL, _BODY25 = (1, 2, 4, 5, 7, 8, 16, 17, 18, 19, 20, 21), (12, 9, 13, 10, 14, 11, 5, 2, 6, 3, 7, 4)
-_FAR = 5.0  # focal lengths of so many larger sides are stand-ins for parallel light
-_HEADINGS = 36  # tried for bodies without a camera
+_FAR = 5.0  # larger sides; a longer focal length stands for an orthographic camera
+_HEADINGS = 36  # headings tried for bodies without a camera
 _READERS = (
     (gvhmr.is_gvhmr, gvhmr.read_gvhmr),
     (wham.is_wham, wham.read_wham),
@@ -51,11 +54,11 @@ class ImportedBody:
     """A body that another system fitted, on the clip's frames."""
 
     body: Body
-    source: str  # which system
+    source: str  # name of the system
     off: float  # median distance of its joints from the clip's 2D joints, share of the person's height
 
     def by(self, *, refined: bool) -> str:
-        """Whose body it is, in words."""
+        """The system's name, and whether the body was refined here."""
         return f"{self.source}, {'refined here' if refined else 'as it is'}"
 
     def __repr__(self) -> str:
@@ -79,7 +82,7 @@ def read_body(
     Args:
         path: its result file; of TRAM the result folder, of EasyMocap the folder ``smpl``.
         names: T frame names of the clip. camera: the clip's. keypoints: of the clip; of several people the
-            one nearest to them is taken.
+            nearest is taken.
         model: the body model of the clip. film: what stage 00 noted, ``clip.info["source"]``.
 
     Returns:
@@ -87,7 +90,7 @@ def read_body(
         are interpolated and not valid.
 
     Raises:
-        HvrError: none of the known layouts, damaged, or nobody where the clip's person is.
+        HvrError: the layout is not known, the file is damaged, or nobody is where the clip's person is.
     """
     path, film = Path(path), film or {}
     if path.is_dir() and not tram.tram_tracks(path):
@@ -115,7 +118,7 @@ def body_skeleton(body: Body, model: BodyModel) -> Joints3D:
 
 
 def _people(path: Path, film: dict) -> tuple[str, list[FoundPerson]]:
-    """Which system, and everybody it found."""
+    """The name of the system that wrote a file, and the people it found."""
     tracks = tram.tram_tracks(path) if path.is_dir() else []
     content = read_results(tracks[0] if tracks else path)
     try:
@@ -134,13 +137,13 @@ def _people(path: Path, film: dict) -> tuple[str, list[FoundPerson]]:
         raise HvrError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise HvrError(
-            f"{path} is laid out differently than its keys say ({error!r}); write it again"
+            f"{path} does not have the layout that its keys promise ({error!r}); write it again"
         ) from error
-    raise HvrError(f"{path} holds {keys}, which is nobody's body; known are {KNOWN}")
+    raise HvrError(f"{path} holds {keys}, no result of a known system; known are {KNOWN}")
 
 
 def _refuse_others(content) -> None:
-    """Name the systems whose bodies are no SMPL poses."""
+    """Raise HvrError for systems that do not describe people by SMPL poses."""
     first = content[0] if isinstance(content, list) and content else content
     if isinstance(first, dict) and "mhr_model_params" in first:
         raise HvrError(
@@ -176,9 +179,8 @@ def _on_clip(
         film_size = tuple(int(v) for v in film.get("size") or (camera.width, camera.height))
         K = found.lens(film_size)
         K[:2] *= np.array([[camera.width / film_size[0]], [camera.height / film_size[1]]])
-        if K[0, 0] > _FAR * max(
-            camera.width, camera.height
-        ):  # same size and place, at the clip's own distance
+        if K[0, 0] > _FAR * max(camera.width, camera.height):
+            # the clip's lens from nearer by shows the person at the same size and place
             ratio = camera.K[0, 0] / K[0, 0]
             transl, K = transl * (1.0, 1.0, ratio), np.diag([ratio, ratio, 1.0]) @ K
             K[:2, 2] = camera.width / 2, camera.height / 2
@@ -190,7 +192,7 @@ def _on_clip(
 
 
 def _placed(body: Body, at: np.ndarray, keypoints: Keypoints, camera: Camera, model: BodyModel) -> Body:
-    """A body of no camera before the clip's: its heading and place by the 2D joints of the frames ``at``."""
+    """A body without a camera put before the clip's, by the 2D joints of the frames ``at``."""
     best = np.inf, body
     centred = replace(body, transl=np.zeros((len(body), 3)))
     for angle in np.arange(_HEADINGS) * 2 * np.pi / _HEADINGS:
@@ -234,7 +236,7 @@ def _shift(joints: np.ndarray, seen: np.ndarray, camera: Camera) -> tuple[np.nda
 
 
 def _off(body: Body, keypoints: Keypoints, model: BodyModel) -> float:
-    """Median distance of a body's joints from the 2D joints, in heights of the person; inf if none seen."""
+    """Median distance of a body's joints from the 2D joints, in heights of the person; inf without joints."""
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = project(posed(model, body)[1][:, _SMPL], body.camera)
     points = keypoints.points[:, _BODY25]
@@ -247,7 +249,7 @@ def _off(body: Body, keypoints: Keypoints, model: BodyModel) -> float:
 
 
 def _checked(body: Body, source: str, keypoints: Keypoints, model: BodyModel, path: Path) -> ImportedBody:
-    """The body, unless it is somebody else's."""
+    """The body with its distance from the 2D joints; HvrError where it is another person's."""
     off = _off(body, keypoints, model)
     if not off < 0.5:
         raise HvrError(

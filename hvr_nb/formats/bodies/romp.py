@@ -23,7 +23,7 @@ def is_romp(content) -> bool:
 
 
 def read_romp(content: dict, film: dict) -> tuple[str, list[FoundPerson]]:
-    """The system's name and its people; untracked ones are taken by their place in the lists."""
+    """The system's name and its people; those without track ids are numbered by their order."""
     results = content["results"]
     if "smpl_thetas" in results:  # of one picture
         results = {"0": results}

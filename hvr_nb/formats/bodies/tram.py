@@ -1,4 +1,4 @@
-"""TRAM: `hps/hps_track_<k>.npy`, a person each, and `camera.npy` in the folder above."""
+"""TRAM: `hps/hps_track_<k>.npy`, one file a person, and `camera.npy` in the folder above."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def is_tram(content) -> bool:
 
 
 def tram_tracks(path: Path) -> list[Path]:
-    """The files of the people in a TRAM result folder, or in its `hps`; [] where it is none."""
+    """The files, one a person, in a TRAM result folder, or in its `hps`; [] where it is none."""
     return sorted(path.glob("hps_track_*.npy")) or sorted(path.glob("hps/hps_track_*.npy"))
 
 

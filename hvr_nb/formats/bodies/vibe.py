@@ -19,9 +19,13 @@ def is_vibe(content) -> bool:
 
 
 def read_vibe(content: dict, film: dict) -> tuple[str, list[FoundPerson]]:
-    """Name and people of the system: pixel = ((sx (X + tx) + 1) W / 2, ...), a far camera of that size."""
+    """The system's name and its people.
+
+    ``orig_cam`` (sx, sy, tx, ty) is a weak-perspective camera of the whole picture,
+    x = (sx (X + tx) + 1) W / 2. A camera of a very long focal length f at 2 f / (W sx) sees the same.
+    """
     if not film.get("size"):
-        raise HvrError("the size of the film is needed")
+        raise HvrError("the size of the film is not known; run 00_video again")
     width, height = film["size"]
     focal, people = _FOCAL * max(width, height), []
     matrices = False

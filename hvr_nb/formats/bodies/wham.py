@@ -1,4 +1,4 @@
-"""WHAM (`wham_output.pkl`): a person a number, SMPL in the camera's axes."""
+"""WHAM (`wham_output.pkl`): people by number, SMPL in camera axes."""
 
 from __future__ import annotations
 
