@@ -363,7 +363,7 @@ def test_writing_again_does_nothing(written, monkeypatch):
 def test_another_look_is_rendered_again(written, tmp_path, monkeypatch):
     for path in written.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr("hvr_nb.subject.take.LOOK", -1)
+    monkeypatch.setattr("hvr_nb.subject.take.PICTURES_VERSION", -1)
     monkeypatch.setattr("hvr_nb.subject.take.render_subject", None)
     with pytest.raises(TypeError):
         write_synthetic(tmp_path, **OPTIONS)
