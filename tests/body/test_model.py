@@ -14,6 +14,7 @@ from hvr_nb.body.model import (
     LICENSED_NAMES,
     OPEN_BODY,
     body25_regressor,
+    check_same_model,
     find_model_file,
     load_body_model,
     posed,
@@ -384,3 +385,13 @@ def test_near_the_reference_body(model, shared_data):
     np.testing.assert_allclose(model.shapedirs.square().sum((0, 1)).sqrt(), spread, rtol=0.2)
     nearest = cKDTree(theirs.sample(200_000, seed=0) - other["J"][0]).query(ours.vertices - joints[0])[0]
     assert nearest.mean() < 0.008
+
+
+def test_what_another_model_made_is_refused_with_both_names():
+    wanted = "the mesh was made with body model aaaaaaaa, not bbbbbbbb .mine.; do this"
+    with pytest.raises(HvrError, match=wanted):
+        check_same_model("the mesh", 12 * "a", 12 * "b", "do this", name="mine")
+    with pytest.raises(HvrError, match="not bbbbbbbb; do this"):
+        check_same_model("the mesh", 12 * "a", 12 * "b", "do this")
+    for made_with, at_hand in (("", "b"), ("a", ""), ("a", "a")):
+        check_same_model("the mesh", made_with, at_hand, "do this")
