@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.body.worlds import rest_pelvis
 from hvr_nb.formats.motion.amass import read_motion, write_motion
-from hvr_nb.formats.motion.bvh import read_bvh, write_bvh
+from hvr_nb.formats.motion.bvh import _frame, read_bvh, write_bvh
 from hvr_nb.formats.motion.bvh_file import Bvh, format_bvh, parse_bvh
 from hvr_nb.formats.motion.bvh_names import name_parts, smpl_joints
 from hvr_nb.geometry.camera import default_camera
@@ -496,3 +496,14 @@ def test_a_body_filmed_at_a_varying_rate_keeps_its_pace(tmp_path, model):
     again = read_bvh(write_bvh(tmp_path / "m.bvh", body, model, 5.0, times=times), model=model)
     np.testing.assert_allclose(again.global_orient[:, 1], np.arange(6) / 5, atol=1e-3)
     assert np.diff(again.transl[:, 0]) == pytest.approx([0.2] * 5, abs=2e-3)
+
+
+def test_the_axes_of_a_person_do_not_depend_on_where_they_stand():
+    turn = Rotation.from_rotvec([0.3, -0.7, 0.2]).as_matrix()
+    left, right, top = np.array([[0.1, 0.02, 0.0], [-0.1, -0.02, 0.0], [0.0, 0.5, 0.1]]) @ turn.T
+    axes = _frame(left, right, top)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(axes[:, 0], (left - right) / np.linalg.norm(left - right), atol=1e-12)
+    assert axes[:, 1] @ top > 0.45 and abs(axes[:, 2] @ top) < 1e-12
+    for place in ([3.0, 0, 0], [0, -2.0, 0], [1.0, 2.0, 5.0]):
+        np.testing.assert_allclose(_frame(left + place, right + place, top + place), axes, atol=1e-12)

@@ -16,7 +16,7 @@ from hvr_nb.formats.datasets.selfrecon_camera import (
     values_from_camera,
 )
 from hvr_nb.formats.datasets.selfrecon_export import seen_from_camera, write_selfrecon
-from hvr_nb.formats.datasets.selfrecon_folder import read_selfrecon, seen_from_ours
+from hvr_nb.formats.datasets.selfrecon_folder import _layer, read_selfrecon, seen_from_ours
 from hvr_nb.geometry.camera import project
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import read_image, write_image
@@ -342,3 +342,13 @@ def test_the_command_line_exports_and_imports(clip, tmp_path, capsys):
     assert "--from 04" in out and len(Clip.open(tmp_path / "c").frames) == 4
     assert main(["export", "selfrecon", str(clip.folder), str(tmp_path / "d")]) == 1
     assert main(["import", "selfrecon", str(tmp_path / "d"), str(tmp_path / "c")]) == 1
+
+
+def test_pictures_of_16_bits_are_read_as_8(tmp_path):
+    folder = tmp_path / "imgs"
+    folder.mkdir()
+    picture = np.arange(48, dtype=np.uint16).reshape(4, 4, 3) * 1300
+    cv2.imwrite(str(folder / "000007.png"), picture[..., ::-1])
+    path, found = _layer(folder, 7)
+    assert path.name == "000007.png" and found.dtype == np.uint8
+    np.testing.assert_array_equal(found, picture // 256)

@@ -252,8 +252,9 @@ def test_bad_tracks_and_files_are_named(tmp_path):
         "rate|fps is 0": SkeletonTrack(good.joints, good.names, good.parents, 0.0, good.valid),
     }
     for message, track in bad.items():
-        with pytest.raises(HvrError, match=message.split("|")[1]):
-            write_skeleton_bvh(tmp_path / "x.bvh", track)
+        for write in (write_skeleton_bvh, write_skeleton_glb):
+            with pytest.raises(HvrError, match=message.split("|")[1]):
+                write(tmp_path / f"x.{write.__name__[-3:]}", track)
     for suffix, (write, read) in ALL.items():
         with pytest.raises(HvrError, match="must end in"):
             write(tmp_path / "x.txt", good)
