@@ -29,7 +29,7 @@ from hvr_nb.types import HvrError
 
 PLACE = 7  # values of a point's place on the body: signed distance, code, normal
 DISTANCE_UNIT = 0.02  # units of the cube that are one in the network's input; 4 cm
-STEEPNESS = 1.0 / 0.004  # logit a unit of distance at the start: 9 mm of softness
+START = 5.0  # largest logit of the body itself, which training can outweigh
 
 
 class PamirNet(nn.Module):
@@ -84,7 +84,7 @@ class PamirNet(nn.Module):
         if place is not None:
             near = torch.tanh(place[..., :1] / DISTANCE_UNIT)
             extra = [torch.cat([near, place[..., 1:]], -1).transpose(1, 2)]
-            start = -STEEPNESS * place[..., 0]
+            start = -START * near[..., 0]
         return [
             self.mlp(torch.cat([sample_maps(m, at), sample_volumes(v, points), *extra], 1))[:, 0] + start
             for m, v in zip(features, volumes, strict=True)

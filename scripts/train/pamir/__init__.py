@@ -1,0 +1,1 @@
+"""Training PaMIR's geometry network on people drawn here: poses, clothes, pictures, samples."""
