@@ -15,8 +15,9 @@ from scipy import sparse
 from hvr_nb.body import skinning
 from hvr_nb.body.model import BodyModel
 from hvr_nb.geometry.winding import close_with_cones, winding_numbers
-from hvr_nb.subject.garments import Marks, dress, make_marks
+from hvr_nb.subject.garments import Marks, make_marks
 from hvr_nb.subject.layers import ClothLayer
+from hvr_nb.subject.outfits import dress
 from hvr_nb.subject.texture import noise, paint_skin
 
 BETAS = 0.9  # standard deviation of each; at most 2
@@ -66,7 +67,7 @@ def draw_person(outfit: str, model: BodyModel, rng: np.random.Generator) -> Draw
     betas = np.clip(rng.normal(0, BETAS, 10), -2, 2)
     rest, joints = (a.numpy().astype(np.float64) for a in model.shaped(torch.as_tensor(betas).float()))
     marks = make_marks(model, rest, joints)
-    layers = dress(
+    dressed = dress(
         model,
         rest,
         marks,
@@ -75,7 +76,9 @@ def draw_person(outfit: str, model: BodyModel, rng: np.random.Generator) -> Draw
         nape=float(rng.uniform(0.04, 0.10)),
         volume=float(rng.uniform(0.010, 0.030)),
     )
-    layers = [loosened(layer, rest, rng) for layer in layers if layer.name != "hair" or rng.random() > BARE]
+    layers = [
+        loosened(layer, rest, rng) for layer in dressed.layers if layer.name != "hair" or rng.random() > BARE
+    ]
     if rng.random() < BAG:
         layers.append(bag(model, marks, rng))
     if rng.random() < LONG_HAIR:
@@ -91,6 +94,8 @@ def loosened(layer: ClothLayer, rest: np.ndarray, rng: np.random.Generator) -> C
     held = np.diff(layer.carry.indptr) > 0
     base = np.where(held[:, None], layer.carry @ rest, x)
     least, most = {"shoes": (0.8, 1.3), "hair": (0.7, 2.0)}.get(layer.name, (0.5, 2.4))
+    if not held.all():  # cloth on the body goes over into a skirt off it
+        least, most = 0.85, 1.2
     wave = noise(x, float(rng.uniform(0.10, 0.30)), int(rng.integers(1 << 30)))
     factor = np.exp(rng.uniform(np.log(least), np.log(most))) * (1 + 0.35 * wave)
     folds = noise(x, float(rng.uniform(0.03, 0.07)), int(rng.integers(1 << 30)))
