@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from hvr_nb.formats.models.mesh_file import save_mesh
-from hvr_nb.formats.models.skinned_glb import read_skinned_glb, skinning_loss, write_skinned_glb
+from hvr_nb.formats.models.skinned_glb import write_layered_glb
+from hvr_nb.formats.models.skinned_mesh import read_layered_glb, skinning_loss
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.mesh import split_seams
 from hvr_nb.methods import Avatar, require_gives
@@ -93,9 +94,9 @@ def export_avatar(
     """Write an avatar for other programs.
 
     The folder gets ``mesh.ply`` (big pose, vertex colours), ``avatar.obj`` with ``.mtl`` and ``.png`` (the
-    same with the texture), ``avatar.glb`` (the same with skeleton, skin and the clip's motion),
-    ``skin_weights.npz``, with a texture ``texture_seen.png`` (white: filmed, grey: filled in), and
-    ``export.json``, which lists them all.
+    same with the texture), ``avatar.glb`` (the same with skeleton, skin and the clip's motion; of a method
+    that gives ``layers``, body and garments have nodes of their own), ``skin_weights.npz``, with a texture
+    ``texture_seen.png`` (white: filmed, grey: filled in), and ``export.json``, which lists them all.
 
     Args:
         avatar: of a method that gives ``surface`` and ``skin_weights``.
@@ -118,9 +119,8 @@ def export_avatar(
     with atomic_folder(folder, ours=exported_files(folder)) as new:
         save_mesh(Mesh(mesh.vertices, mesh.faces, mesh.colors), new / "mesh.ply")
         save_mesh(painted, new / "avatar.obj")
-        write_skinned_glb(
-            new / "avatar.glb", painted, weights, avatar.canonical, avatar.body, fps=fps, times=times
-        )
+        parts = layered(avatar, painted, weights)
+        write_layered_glb(new / "avatar.glb", parts, avatar.canonical, avatar.body, fps=fps, times=times)
         if texture is not None:
             write_image(new / "texture_seen.png", texture.mask)
         write_npz(
@@ -142,6 +142,38 @@ def export_avatar(
             },
         )
     return Export(folder, (*digests, MANIFEST), loss)
+
+
+def layered(avatar: Avatar, mesh: Mesh, weights: np.ndarray) -> dict[str, tuple[Mesh, np.ndarray]]:
+    """A mesh of the avatar's surface (V, 3) and blend weights (V, 24) by layers; one is "person_mesh".
+
+    Raises:
+        HvrError: the vertices of the layers are not those of the surface, one layer after the other.
+    """
+    layers = avatar.layers(None) if "layers" in avatar.GIVES else {}
+    if len(layers) < 2:
+        return {"person_mesh": (mesh, weights)}
+    ends = np.cumsum([len(layer.vertices) for layer in layers.values()])
+    if ends[-1] != len(mesh.vertices):
+        raise HvrError(
+            f"the layers {', '.join(layers)} have {ends[-1]} vertices together, the surface "
+            f"{len(mesh.vertices)}; mend the method's layers"
+        )
+    layer_of = np.searchsorted(ends, mesh.faces[:, 0], side="right")
+    out = {}
+    for k, (name, end) in enumerate(zip(layers, ends, strict=True)):
+        start, mine = end - len(layers[name].vertices), layer_of == k
+        out[name] = (
+            replace(
+                mesh,
+                vertices=mesh.vertices[start:end],
+                faces=mesh.faces[mine] - start,
+                colors=None if mesh.colors is None else mesh.colors[start:end],
+                uv_faces=None if mesh.uv_faces is None else mesh.uv_faces[mine],
+            ),
+            weights[start:end],
+        )
+    return out
 
 
 def _check(avatar: Avatar, verb: str, *words: str) -> None:
@@ -176,5 +208,7 @@ def _loss(avatar, path: Path, vertex: np.ndarray) -> dict[str, float]:
     """Distance of the .glb (linear blend skinning, four weights) from the avatar in a few frames, mm."""
     which = spread_indices(len(avatar.body), LOOKED_AT)
     return skinning_loss(
-        read_skinned_glb(path), lambda k: avatar.surface(avatar.body.frame(k)).vertices[vertex], which
+        read_layered_glb(path).values(),
+        lambda k: avatar.surface(avatar.body.frame(k)).vertices[vertex],
+        which,
     )

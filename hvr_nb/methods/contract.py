@@ -74,7 +74,10 @@ class Avatar(Protocol):
         """
 
     def layers(self, pose=None, *, frame: int | None = None) -> dict[str, Mesh]:
-        """Garments by name, meshes that together are ``surface``; one, "person", where there are none."""
+        """Body and garments by name, meshes that together are ``surface``; "person" where there is one.
+
+        Their vertices, one layer after the other, are those of ``surface``.
+        """
 
     def save(self, folder: str | Path) -> Path:
         """Write all that ``load`` needs into a folder, with ``options.json`` last; returns the folder."""

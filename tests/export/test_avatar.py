@@ -13,8 +13,8 @@ import trimesh
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.cli.main import main
-from hvr_nb.export.avatar import MANIFEST, ExportedSkin, avatar_texture, export_avatar
-from hvr_nb.formats.models.skinned_glb import read_skinned_glb
+from hvr_nb.export.avatar import MANIFEST, ExportedSkin, avatar_texture, export_avatar, layered
+from hvr_nb.formats.models.skinned_mesh import read_layered_glb, read_skinned_glb
 from hvr_nb.methods import nvr
 from hvr_nb.methods.nvr.avatar import RadianceAvatar
 from hvr_nb.store.arrays import read_npz
@@ -102,6 +102,47 @@ def test_meshes_agree_with_the_avatar_and_each_other(avatar, texture, exported):
     np.testing.assert_allclose(np.linalg.inv(glb.inverse_bind)[:, :3, 3], skin.joints, atol=1e-5)
     assert skin.names == glb.names
     assert set(np.unique(read_image(exported.folder / "texture_seen.png", remedy=""))) == {0, 128, 255}
+
+
+@dataclass
+class LayeredAvatar(SkinAvatar):
+    """The bare body, with its front again as an apron 2 cm before it."""
+
+    GIVES = frozenset({"surface", "skin_weights", "layers"})
+
+    @cached_property
+    def apron(self):
+        return self.canonical.faces[(self.canonical.vertices[self.canonical.faces, 2] > 0.03).all(1)]
+
+    def surface(self, pose=None):
+        skin = super().surface(pose)
+        count = len(skin.vertices)
+        return Mesh(
+            np.concatenate([skin.vertices, skin.vertices + [0, 0, 0.02]]),
+            np.concatenate([self.apron + count, skin.faces]),  # faces need not come layer by layer
+            np.concatenate([skin.colors, 255 - skin.colors]),
+        )
+
+    def layers(self, pose=None):
+        skin, whole = super().surface(pose), self.surface(pose)
+        count = len(skin.vertices)
+        return {"body": skin, "apron": Mesh(whole.vertices[count:], self.apron, whole.colors[count:])}
+
+    def skin_weights(self):
+        return np.concatenate([self.canonical.weights] * 2)
+
+
+def test_layers_become_nodes(avatar, tmp_path):
+    dressed = LayeredAvatar(avatar.body, avatar.canonical)
+    made = export_avatar(dressed, tmp_path / "layers", fps=24)
+    read = read_layered_glb(made.folder / "avatar.glb")
+    assert list(read) == ["body", "apron"]
+    for name, mesh in dressed.layers().items():
+        np.testing.assert_allclose(read[name].mesh.vertices, mesh.vertices, atol=1e-6)
+        np.testing.assert_array_equal(read[name].mesh.faces, mesh.faces)
+    assert made.loss["max_mm"] > 1  # the posed apron is shifted, not skinned
+    with pytest.raises(HvrError, match="vertices together"):
+        layered(dressed, avatar.surface(), avatar.canonical.weights)
 
 
 def test_the_texture_shows_what_was_filmed(avatar, texture):

@@ -18,7 +18,7 @@ from hvr_nb import methods
 from hvr_nb.batch import run_chain
 from hvr_nb.drawing.pictures import to_uint8
 from hvr_nb.export import avatar_texture, export_avatar, export_frames
-from hvr_nb.formats.models.skinned_glb import read_skinned_glb
+from hvr_nb.formats.models.skinned_mesh import read_skinned_glb
 from hvr_nb.geometry.camera import orbit
 from hvr_nb.learning import loop
 from hvr_nb.methods.nvr.network import FieldOptions

@@ -1,14 +1,15 @@
-"""A person as one .glb for Blender and game engines: mesh, skeleton, skin, motion (docs/formats.md, 11).
+"""A person as one .glb for Blender and game engines: meshes, skeleton, skin, motion (docs/formats.md, 11).
 
-The bind pose is the big pose. 24 joint nodes with SMPL's names move the mesh by linear blend skinning with
-the four largest weights of every vertex. The rotations and root positions of the clip are the animation
+One mesh, or one for the body and one for each garment, each with a node of its own that viewers can switch
+off. The bind pose is the big pose. 24 joint nodes with SMPL's names move the meshes by linear blend skinning
+with the four largest weights of every vertex. The rotations and root positions of the clip are the animation
 (metres, Y up; glTF 2.0, sections 3.7.3 skins and 3.11 animations). Pose correctives cannot be kept;
-``skinning_loss`` measures how much that costs.
+``skinned_mesh`` reads such files and measures how much that costs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -20,8 +21,6 @@ from hvr_nb.formats.models.glb_file import (
     INDEX_DATA,
     VERTEX_DATA,
     GlbBuffer,
-    accessor,
-    read_glb,
     rotation_keys,
     write_glb,
 )
@@ -31,31 +30,7 @@ from hvr_nb.types import SMPL_JOINT_NAMES, Body, Canonical, HvrError, Mesh
 
 INFLUENCES = 4  # joints per vertex; viewers read no more
 UNLIT = "KHR_materials_unlit"  # the colours contain the light of the film
-JOINT_NODES = range(1, 25)  # numbers of the joint nodes; node 0 is the person, the last one the mesh
-
-
-@dataclass(frozen=True)
-class SkinnedMesh:
-    """The content of a skinned .glb: N vertices on J joints, T key frames."""
-
-    mesh: Mesh  # in the bind pose
-    joints: np.ndarray  # (N, 4) joints of each vertex
-    weights: np.ndarray  # (N, 4) their blend weights
-    inverse_bind: np.ndarray  # (J, 4, 4) bind pose to the axes of each joint
-    names: tuple[str, ...]  # J
-    parents: np.ndarray  # (J,) -1 for the root
-    times: np.ndarray  # (T,) seconds
-    placed: np.ndarray  # (T, J, 4, 4) axes of each joint to the world
-
-    def pose(self, frame: int) -> np.ndarray:
-        """(N, 3) vertices of a key frame, world metres, computed like any glTF viewer."""
-        carried = self.placed[frame] @ self.inverse_bind
-        blended = np.einsum("nk,nkij->nij", self.weights, carried[self.joints])
-        return np.einsum("nij,nj->ni", blended[:, :3, :3], self.mesh.vertices) + blended[:, :3, 3]
-
-    def __repr__(self) -> str:
-        counts = len(self.mesh.vertices), len(self.names), len(self.times)
-        return "SkinnedMesh({} vertices, {} joints, {} frames)".format(*counts)
+JOINT_NODES = range(1, 25)  # numbers of the joint nodes; node 0 is the person, those behind are the meshes
 
 
 def strongest_weights(weights: np.ndarray, *, count: int = INFLUENCES) -> tuple[np.ndarray, np.ndarray]:
@@ -84,12 +59,32 @@ def write_skinned_glb(
     times: np.ndarray | None = None,
     name: str = "person",
 ) -> Path:
-    """Write a skinned, animated person; returns ``path``.
+    """Write a skinned, animated person of one mesh, in a node ``<name>_mesh``; returns ``path``.
+
+    Args:
+        mesh: N vertices. weights: (N, 24). The rest as in ``write_layered_glb``.
+    """
+    parts = {f"{name}_mesh": (mesh, weights)}
+    return write_layered_glb(path, parts, canonical, body, fps=fps, times=times, name=name)
+
+
+def write_layered_glb(
+    path: str | Path,
+    parts: Mapping[str, tuple[Mesh, np.ndarray]],
+    canonical: Canonical,
+    body: Body,
+    *,
+    fps: float,
+    times: np.ndarray | None = None,
+    name: str = "person",
+) -> Path:
+    """Write a skinned, animated person of several meshes on one skeleton; returns ``path``.
 
     Args:
         path: the .glb file; a file of another program is not replaced.
-        mesh: N vertices in the big pose of ``canonical``, metres, with texture or vertex colours.
-        weights: (N, 24) blend weights; the four largest of a vertex are kept.
+        parts: by the name of its node, a mesh of N vertices in the big pose of ``canonical``, metres, with
+            texture or vertex colours, and its blend weights (N, 24); the four largest of a vertex are kept.
+            A texture that several meshes share is written once.
         canonical: its rest joints, parents and big pose give the skeleton.
         body: the motion, T frames, of the same shape. fps: its frames per second.
         times: (T,) seconds of the frames, where the rate varies.
@@ -99,39 +94,49 @@ def write_skinned_glb(
         HvrError: a value does not fit; the message names it.
     """
     path = Path(path)
-    _check(path, mesh, weights, canonical, body)
+    _check(path, parts, canonical, body, name)
     seconds = frame_seconds(len(body), fps=fps, times=times)
-    buffer = GlbBuffer()
-    primitive, look = _primitive(buffer, mesh, weights)
+    buffer, looks = GlbBuffer(), _Looks()
+    meshes = [
+        {"name": part, "primitives": [_primitive(buffer, looks, part, *of)]} for part, of in parts.items()
+    ]
     bind = np.linalg.inv(_bind_pose(canonical)).astype(np.float32)
     bind[:, 3] = (0, 0, 0, 1)
     place = body.transl.mean(0)
+    first = len(JOINT_NODES) + 1
     tree = {
         "scene": 0,
-        "scenes": [{"nodes": [0, 25]}],
-        "nodes": _nodes(canonical, place, name),
-        "meshes": [{"name": name, "primitives": [primitive]}],
-        **look,
+        "scenes": [{"nodes": [0, *range(first, first + len(parts))]}],
+        "nodes": _nodes(canonical, place, name, list(parts)),
+        "meshes": meshes,
+        **looks.tree(),
         "skins": [{"joints": list(JOINT_NODES), "skeleton": 1, "inverseBindMatrices": buffer.numbers(bind)}],
         "animations": [_animation(buffer, canonical, body, place, seconds)],
     }
     return write_glb(path, tree, buffer)
 
 
-def _check(path, mesh, weights, canonical, body) -> None:
+def _check(path, parts, canonical, body, name) -> None:
+    taken = {name, *SMPL_JOINT_NAMES} & set(parts)
+    if not parts or taken:
+        raise HvrError(f"{path.name}: meshes are named {sorted(parts)}; none may be called {sorted(taken)}")
     if path.suffix.lower() != ".glb":
         raise HvrError(f"{path}: skinned meshes are written as .glb")
     if len(body) == 0:
         raise HvrError("the body has no frames; there is no motion to write")
     check_same_model("the canonical space", canonical.model_hash, body.model_hash, "run 04_canonical again")
-    if weights.shape != (len(mesh.vertices), 24):
-        raise HvrError(
-            f"blend weights are {weights.shape}; they must be ({len(mesh.vertices)}, 24), one row a vertex"
-        )
-    if not np.isfinite(weights).all() or (weights < 0).any() or not (weights.max(1) > 0).all():
-        raise HvrError("blend weights must be finite and not negative, with one above 0 for every vertex")
-    if not all(np.isfinite(a).all() for a in (mesh.vertices, body.poses, body.transl)):
-        raise HvrError("the mesh or the motion holds values that are not finite")
+    for part, (mesh, weights) in parts.items():
+        if weights.shape != (len(mesh.vertices), 24):
+            raise HvrError(
+                f"blend weights of {part} are {weights.shape}; they must be ({len(mesh.vertices)}, 24), one "
+                "row a vertex"
+            )
+        if not np.isfinite(weights).all() or (weights < 0).any() or not (weights.max(1) > 0).all():
+            raise HvrError(
+                f"blend weights of {part} must be finite and not negative, with one above 0 for every vertex"
+            )
+        if not all(np.isfinite(a).all() for a in (mesh.vertices, body.poses, body.transl)):
+            raise HvrError(f"the mesh of {part} or the motion holds values that are not finite")
 
 
 def _bind_pose(canonical: Canonical) -> np.ndarray:
@@ -142,8 +147,8 @@ def _bind_pose(canonical: Canonical) -> np.ndarray:
     return out
 
 
-def _nodes(canonical: Canonical, place: np.ndarray, name: str) -> list[dict]:
-    """The nodes: the person at its position in the world, its 24 joints in the big pose, and the mesh."""
+def _nodes(canonical: Canonical, place: np.ndarray, name: str, parts: list[str]) -> list[dict]:
+    """The nodes: the person at its position in the world, its 24 joints in the big pose, and the meshes."""
     bones = _bones(canonical)
     turn = canonical.A_big[:, :, :3].astype(np.float64)
     local = turn.copy()
@@ -158,7 +163,7 @@ def _nodes(canonical: Canonical, place: np.ndarray, name: str) -> list[dict]:
         }
         children = [int(k) + 1 for k in np.flatnonzero(canonical.parents == j)]
         nodes.append(node | ({"children": children} if children else {}))
-    return [*nodes, {"name": f"{name}_mesh", "mesh": 0, "skin": 0}]
+    return nodes + [{"name": part, "mesh": k, "skin": 0} for k, part in enumerate(parts)]
 
 
 def _bones(canonical: Canonical) -> np.ndarray:
@@ -185,8 +190,44 @@ def _animation(
     return {"name": "motion", "samplers": samplers, "channels": channels}
 
 
-def _primitive(buffer: GlbBuffer, mesh: Mesh, weights: np.ndarray) -> tuple[dict, dict]:
-    """The triangles with their vertex attributes, and the material."""
+class _Looks:
+    """Materials and textures of a file while it is written."""
+
+    def __init__(self):
+        self.materials: list[dict] = []
+        self.images: list[dict] = []
+        self._number: dict[int, int] = {}  # of textures by their identity
+
+    def material(self, name: str, *, coloured: bool) -> dict:
+        """A new material: colours contain the light of the film, so they are shown as they are."""
+        look = {"metallicFactor": 0.0, "roughnessFactor": 1.0}
+        new = {"name": name, "pbrMetallicRoughness": look, "doubleSided": True}
+        self.materials.append(new | ({"extensions": {UNLIT: {}}} if coloured else {}))
+        return self.materials[-1]
+
+    def texture(self, buffer: GlbBuffer, picture: np.ndarray) -> int:
+        """The number of a texture (H, W, 3) uint8, which is written where it is new."""
+        if id(picture) not in self._number:
+            self._number[id(picture)] = len(self.images)
+            png = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+            self.images.append({"mimeType": "image/png", "bufferView": buffer.view(png)})
+        return self._number[id(picture)]
+
+    def tree(self) -> dict:
+        """Their parts of the glTF tree."""
+        out = {"materials": self.materials}
+        if self.images:
+            out |= {
+                "textures": [{"source": k, "sampler": 0} for k in range(len(self.images))],
+                "samplers": [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}],
+                "images": self.images,
+            }
+        unlit = any("extensions" in material for material in self.materials)
+        return out | ({"extensionsUsed": [UNLIT]} if unlit else {})
+
+
+def _primitive(buffer: GlbBuffer, looks: _Looks, name: str, mesh: Mesh, weights: np.ndarray) -> dict:
+    """The triangles of a mesh with their vertex attributes and material."""
     normals = vertex_normals(mesh.vertices, mesh.faces)
     normals[~normals.any(1)] = (0, 0, 1)  # vertices without a face
     which, faces, uv = np.arange(len(mesh.vertices)), mesh.faces, None
@@ -198,31 +239,19 @@ def _primitive(buffer: GlbBuffer, mesh: Mesh, weights: np.ndarray) -> tuple[dict
     positions = buffer.numbers(mesh.vertices.astype(np.float32)[which], target=VERTEX_DATA, bounds=True)
     attributes = {"POSITION": positions}
     attributes |= {key: buffer.numbers(values, target=VERTEX_DATA) for key, values in parts.items()}
-    material = {
-        "name": "skin",
-        "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0},
-        "doubleSided": True,
-    }
-    look = {"materials": [material]}
+    material = looks.material(name, coloured=textured or mesh.colors is not None)
     if textured:
         flipped = np.stack([uv[:, 0], 1 - uv[:, 1]], 1).astype(np.float32)  # glTF counts rows from the top
         attributes["TEXCOORD_0"] = buffer.numbers(flipped, target=VERTEX_DATA)
-        material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": 0}
-        png = cv2.imencode(".png", mesh.texture[..., ::-1])[1].tobytes()
-        look |= {
-            "textures": [{"source": 0, "sampler": 0}],
-            "samplers": [{"magFilter": 9729, "minFilter": 9987, "wrapS": 33071, "wrapT": 33071}],
-            "images": [{"mimeType": "image/png", "bufferView": buffer.view(png)}],
-        }
+        number = looks.texture(buffer, mesh.texture)
+        material["pbrMetallicRoughness"]["baseColorTexture"] = {"index": number}
     elif mesh.colors is not None:
         attributes["COLOR_0"] = buffer.numbers(
             _linear(mesh.colors[:, :3])[which], target=VERTEX_DATA, normalized=True
         )
-    if textured or mesh.colors is not None:
-        material["extensions"] = {UNLIT: {}}
-        look["extensionsUsed"] = [UNLIT]
     indices = buffer.numbers(faces.astype(np.uint32).ravel(), target=INDEX_DATA)
-    return {"attributes": attributes, "indices": indices, "material": 0, "mode": 4}, look
+    number = len(looks.materials) - 1
+    return {"attributes": attributes, "indices": indices, "material": number, "mode": 4}
 
 
 def _linear(colours: np.ndarray) -> np.ndarray:
@@ -230,90 +259,3 @@ def _linear(colours: np.ndarray) -> np.ndarray:
     c = colours / 255.0
     light = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
     return np.concatenate([light * 65535 + 0.5, np.full((len(c), 1), 65535)], 1).astype(np.uint16)
-
-
-def read_skinned_glb(path: str | Path) -> SkinnedMesh:
-    """Read a file of ``write_skinned_glb``, using nothing but its content.
-
-    Raises:
-        HvrError: the file is damaged, or has no skin or motion.
-    """
-    tree, binary = read_glb(path)
-    try:
-        node = next(n for n in tree["nodes"] if "skin" in n)
-        skin, motion = tree["skins"][node["skin"]], tree["animations"][0]
-        primitive = tree["meshes"][node["mesh"]]["primitives"][0]
-        parts = {key: accessor(tree, binary, k) for key, k in primitive["attributes"].items()}
-        parent_of = {c: k for k, n in enumerate(tree["nodes"]) for c in n.get("children", ())}
-        times, placed = _placed(tree, binary, motion, parent_of)
-    except (KeyError, IndexError, StopIteration) as error:
-        raise HvrError(f"{path} has no skinned, animated mesh ({error!r}); export it again") from error
-    joints = skin["joints"]
-    uv, texture = None, None
-    if "TEXCOORD_0" in parts:
-        uv, texture = parts["TEXCOORD_0"] * [1, -1] + [0, 1], _picture(tree, binary)
-    faces = accessor(tree, binary, primitive["indices"]).reshape(-1, 3).astype(np.int64)
-    mesh = Mesh(
-        parts["POSITION"].astype(np.float64),
-        faces,
-        uv=uv,
-        uv_faces=None if uv is None else faces,
-        texture=texture,
-    )
-    return SkinnedMesh(
-        mesh,
-        parts["JOINTS_0"].astype(np.int64),
-        parts["WEIGHTS_0"].astype(np.float64),
-        accessor(tree, binary, skin["inverseBindMatrices"]).astype(np.float64),
-        tuple(tree["nodes"][k]["name"] for k in joints),
-        np.array([joints.index(parent_of[k]) if parent_of.get(k) in joints else -1 for k in joints]),
-        times,
-        placed[:, joints],
-    )
-
-
-def _placed(
-    tree: dict, binary: bytes, motion: dict, parent_of: dict[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """(T,) key times, seconds, and (T, nodes, 4, 4) axes of every node to the world."""
-    times = accessor(tree, binary, motion["samplers"][0]["input"]).astype(np.float64)
-    local = np.tile(np.eye(4), (len(times), len(tree["nodes"]), 1, 1))
-    for k, node in enumerate(tree["nodes"]):
-        local[:, k, :3, :3] = Rotation.from_quat(node.get("rotation", (0, 0, 0, 1))).as_matrix()
-        local[:, k, :3, 3] = node.get("translation", (0, 0, 0))
-    for channel in motion["channels"]:
-        values = accessor(tree, binary, motion["samplers"][channel["sampler"]]["output"])
-        node, what = channel["target"]["node"], channel["target"]["path"]
-        if what == "rotation":
-            local[:, node, :3, :3] = Rotation.from_quat(values).as_matrix()
-        else:
-            local[:, node, :3, 3] = values
-    placed: dict[int, np.ndarray] = {}
-
-    def place(node: int) -> np.ndarray:
-        if node not in placed:
-            above = place(parent_of[node]) if node in parent_of else np.eye(4)
-            placed[node] = above @ local[:, node]
-        return placed[node]
-
-    return times, np.stack([place(k) for k in range(len(tree["nodes"]))], 1)
-
-
-def _picture(tree: dict, binary: bytes) -> np.ndarray:
-    view = tree["bufferViews"][tree["images"][0]["bufferView"]]
-    data = np.frombuffer(binary, np.uint8, view["byteLength"], view["byteOffset"])
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
-
-
-def skinning_loss(skinned: SkinnedMesh, surface_of_frame, which: np.ndarray) -> dict[str, float]:
-    """Distances of the file's vertices from those of the full model, over some frames.
-
-    Args:
-        surface_of_frame: frame -> (N, 3) vertices, metres, in the order of ``skinned``. which: (M,) frames.
-
-    Returns:
-        mean_mm, p95_mm and max_mm.
-    """
-    off = [np.linalg.norm(skinned.pose(int(k)) - surface_of_frame(int(k)), axis=1) for k in which]
-    off = 1e3 * np.concatenate(off)
-    return {"mean_mm": float(off.mean()), "p95_mm": float(np.percentile(off, 95)), "max_mm": float(off.max())}

@@ -16,7 +16,7 @@ from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.canonical.binding import bind, carried, pose_skin
 from hvr_nb.drawing.pictures import to_uint8
 from hvr_nb.export.avatar import export_avatar
-from hvr_nb.formats.models.skinned_glb import read_skinned_glb
+from hvr_nb.formats.models.skinned_mesh import read_skinned_glb
 from hvr_nb.geometry.camera import default_camera
 from hvr_nb.geometry.mesh import face_normals, unique_edges
 from hvr_nb.geometry.outline_distance import FARTHEST, lookup, signed_distance
