@@ -15,7 +15,7 @@ TESTS := $(PY) -m pytest -n logical --maxprocesses 8 --dist loadscope --no-loads
 
 # Jupyter refuses root unless told; in a container there is often nobody else
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
-.PHONY: help env models demo test test-all lint lab run batch pose3d body bench-demo bench-real bench-nvr bench-nvr-scaling \
+.PHONY: help env models demo test test-all lint lab run batch pose3d gallery body bench-demo bench-real bench-nvr bench-nvr-scaling \
         bench-pose3d bench-surface bench-mutants train-lifter train-pamir clean
 help:        ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -33,7 +33,7 @@ lab: env models    ## open copies of the notebooks (workbook/) in JupyterLab
 	$(PY) -m hvr_nb workbook
 	.venv/bin/jupyter lab --LabApp.news_url=None --LabApp.default_url=/lab/tree/workbook/00_video.ipynb \
 	    $(AS_ROOT) $(ARGS)
-run: env models    ## one video:  make run VIDEO=path [ARGS="-p 05_train.iters 3000"]
+run: env models    ## one video or photo:  make run VIDEO=path [ARGS="-p 05_train.iters 3000"]
 	$(if $(VIDEO),,$(error give a video: make run VIDEO=path  (make demo runs the synthetic person)))
 	$(PY) -m hvr_nb run "$(VIDEO)" $(ARGS)
 batch: env models  ## several videos:  make batch VIDEOS="a.mp4 b.mp4"
@@ -42,6 +42,9 @@ batch: env models  ## several videos:  make batch VIDEOS="a.mp4 b.mp4"
 pose3d: env models ## the people of a video as 3D skeletons only:  make pose3d VIDEO=path [ARGS="--person 0"]
 	$(if $(VIDEO),,$(error give a video: make pose3d VIDEO=path))
 	$(PY) -m hvr_nb pose3d "$(VIDEO)" $(ARGS)
+gallery: env       ## meshes of all frames in one offline page:  make gallery CLIP=data/clips/name
+	$(if $(CLIP),,$(error give a clip: make gallery CLIP=data/clips/name))
+	$(PY) -m hvr_nb gallery "$(CLIP)" $(ARGS)
 body: env          ## build the open body again from the CC0 data
 	$(PY) -m scripts.assets.open_body
 bench-demo: env models  ## synthetic subject, full quality: estimated chain and true body (slow)

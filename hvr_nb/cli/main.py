@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hvr_nb.cli.clean import add_clean
 from hvr_nb.cli.formats import add_export, add_import
+from hvr_nb.cli.gallery import add_gallery
 from hvr_nb.cli.pose3d import add_pose3d
 from hvr_nb.cli.workbook import add_workbook
 from hvr_nb.store.places import CLIPS, NOTEBOOKS
@@ -53,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     add_import(commands)
     add_export(commands)
     add_pose3d(commands)
+    add_gallery(commands)
     add_workbook(commands)
     add_clean(commands)
     return top

@@ -1,6 +1,7 @@
 """07: pages to keep and to share: a player and a report, each one HTML file that needs no network.
 
 - ``clip_report``: Write ``report.html`` of a clip from what its stages left there.
+- ``clip_gallery``: Write ``gallery.html`` of a clip: the avatar's mesh of every frame beside the frame.
 - ``Section``: A part of a report.
 - ``write_report``: Write a report as one HTML file with its pictures inside.
 - ``write_player``: Write one offline HTML page that plays clips side by side, in step.
@@ -12,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "clip_page": ["clip_report"],
+        "gallery": ["clip_gallery"],
         "pages": ["Section", "write_report"],
         "player": ["write_player"],
     },

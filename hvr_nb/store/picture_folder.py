@@ -1,4 +1,4 @@
-"""A folder of pictures as a film: in natural order of their names, upright by their EXIF."""
+"""A folder of pictures, or a single one, as a film: in natural order of names, upright by their EXIF."""
 
 from __future__ import annotations
 
@@ -17,8 +17,18 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 _EXIF_IFD, _EXIF_FOCAL35 = 0x8769, 0xA405
 
 
+def is_picture(path: Path) -> bool:
+    """Whether a path is a single picture rather than a video or a folder."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+
+
 def list_pictures(folder: Path) -> tuple[list[Path], list[str]]:
-    """The jpg and png files of a folder, 2.jpg before 10.jpg, and what was passed over for a reason."""
+    """The jpg and png files of a folder, 2.jpg before 10.jpg, and what was passed over for a reason.
+
+    A single picture is the only one of its list.
+    """
+    if is_picture(folder):
+        return [folder], []
     named = [f for f in folder.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and not f.name.startswith(".")]
     files = sorted((f for f in named if f.is_file()), key=lambda f: (_natural(f.stem), f.name))
     return files, [f"{f.name} ({_what(f)})" for f in sorted(named) if not f.is_file()]
@@ -42,7 +52,7 @@ def picture_film(
     """Yield name, seconds and picture (H, W, 3) uint8 RGB of each.
 
     Args:
-        folder: the pictures. picked: numbers of those to give. rate: frames per second.
+        folder: the pictures, or one of them alone. picked: numbers of those to give. rate: frames per second.
         info: filled on the way, see ``hvr_nb.store.video.read_video``.
 
     Raises:

@@ -23,7 +23,7 @@ from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.decode import FALLBACK_FPS, MAX_RATE, decode_film, open_film
 from hvr_nb.store.digests import file_digest, tree_digest
 from hvr_nb.store.memory import SHARE, check_fits, free_memory
-from hvr_nb.store.picture_folder import list_pictures, picture_film, recorded_focal35
+from hvr_nb.store.picture_folder import is_picture, list_pictures, picture_film, recorded_focal35
 from hvr_nb.store.times import frame_seconds
 from hvr_nb.types import HvrError, check_fps
 
@@ -52,12 +52,12 @@ class Video:
 def read_video(
     path: str | Path, *, start: int = 0, stop: int = 0, stride: int = 1, max_side: int = 0, fps: float = 0.0
 ) -> Video:
-    """Read frames ``start:stop:stride`` of a video file or of a folder of pictures.
+    """Read frames ``start:stop:stride`` of a video file, of a folder of pictures, or a single picture.
 
     Only the chosen frames are held in memory.
 
     Args:
-        path: a video file, or a folder of jpg or png files, taken in natural order of their names.
+        path: a video file, a jpg or png file, or a folder of these, taken in natural order of their names.
         start, stop, stride: frame range of the source; ``stop`` 0 reads to the end.
         max_side: shrink frames whose larger side exceeds this, pixels; 0 keeps their size.
         fps: frames per second of a picture folder, or of a video without times; 0: 30.
@@ -65,7 +65,7 @@ def read_video(
     Returns:
         The Video. Its info holds file, sha256, bytes, size [w, h] of the source (upright), frames
         (number in the source, 0 where not known), fps of the source, rotation in degrees counter-clockwise,
-        mirrored, deinterlaced (number of frames), pictures (True for a folder of them), dropped (damaged
+        mirrored, deinterlaced (number of frames), pictures (True where it is pictures), dropped (damaged
         packets skipped), pixel_aspect, focal in
         pixels of the returned frames (0: not recorded) and warnings (list of str).
 
@@ -86,7 +86,7 @@ def read_video(
     info = {"file": path.name, "sha256": _digest(path), "rotation": 0, "mirrored": False, "dropped": 0}
     info["warnings"] = []
     picked = range(start, stop or sys.maxsize, stride)
-    if path.is_dir():
+    if path.is_dir() or is_picture(path):
         source = picture_film(path, picked, fps or FALLBACK_FPS, info)
     else:
         source = decode_film(path, picked, info)
@@ -176,12 +176,13 @@ def focal_from_metadata(path: str | Path, *, width: int, height: int) -> float:
     """Focal length the camera recorded, pixels of an image of this size; 0 where it did not.
 
     Args:
-        path: a video file (QuickTime tag of phones) or a folder of pictures (EXIF of the first).
+        path: a video file (QuickTime tag of phones), a picture, or a folder of pictures (EXIF of the first).
             The 35 mm equivalent compares the diagonal of the image with that of a 36 x 24 mm frame.
         width, height: size of the images the focal is for, pixels.
     """
     path = Path(path)
-    recorded = recorded_focal35(path) if path.is_dir() else _film_focal35(path)
+    pictures = path.is_dir() or is_picture(path)
+    recorded = recorded_focal35(path) if pictures else _film_focal35(path)
     try:
         focal = float(recorded)
     except (TypeError, ValueError, ZeroDivisionError):

@@ -72,6 +72,13 @@ def write_glb(path: Path, tree: dict, buffer: GlbBuffer) -> Path:
     """
     if path.exists() and generator(path) != GENERATOR:
         raise HvrError(f"{path} was not written by this project; move it away or give another name")
+    with atomic(path) as partial:
+        partial.write_bytes(glb_bytes(tree, buffer))
+    return path
+
+
+def glb_bytes(tree: dict, buffer: GlbBuffer) -> bytes:
+    """A glTF tree and its buffer as the content of a .glb."""
     tree = {
         "asset": {"version": "2.0", "generator": GENERATOR},
         **tree,
@@ -82,15 +89,13 @@ def write_glb(path: Path, tree: dict, buffer: GlbBuffer) -> Path:
     text = json.dumps(tree, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     size = 12 + 8 + len(text) + 8 + len(buffer.data)
-    with atomic(path) as partial:
-        partial.write_bytes(
-            struct.pack("<3I", MAGIC, 2, size)
-            + struct.pack("<2I", len(text), JSON_CHUNK)
-            + text
-            + struct.pack("<2I", len(buffer.data), BIN_CHUNK)
-            + bytes(buffer.data)
-        )
-    return path
+    return (
+        struct.pack("<3I", MAGIC, 2, size)
+        + struct.pack("<2I", len(text), JSON_CHUNK)
+        + text
+        + struct.pack("<2I", len(buffer.data), BIN_CHUNK)
+        + bytes(buffer.data)
+    )
 
 
 def rotation_keys(turns: Rotation, frames: int) -> np.ndarray:
