@@ -56,7 +56,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "drawing": ["body_from_sides", "body_overlay", "to_uint8"],
         "learning": ["lpips_missing"],
         # 07_visualize
-        "report": ["clip_report", "write_player"],
+        "report": ["clip_gallery", "clip_report", "write_player"],
         # what every notebook checks
         "evaluate": [
             "body_doubts", "check_inputs", "compare_unseen", "doubt_unless", "held_out_frames", "keep_truth",

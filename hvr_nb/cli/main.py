@@ -1,4 +1,4 @@
-"""``python -m hvr_nb``: demo, run, batch, import, export, pose3d, workbook, clean."""
+"""``python -m hvr_nb``: the command line; ``--help`` lists the commands."""
 
 from __future__ import annotations
 

@@ -108,7 +108,8 @@ DRIVE = """
     at("front").click(); out.back = g.view();
     at("later").click(); out.later = at("page").textContent;
     at("thumbs").children[1].click(); await wait(50); out.clicked = g.now;
-    out.requests = performance.getEntriesByType("resource").map(r => r.name).filter(n => !n.startsWith("data:"));
+    const loaded = performance.getEntriesByType("resource").map(r => r.name);
+    out.requests = loaded.filter(n => !n.startsWith("data:"));
   } catch (error) { out.errors.push(String(error)); }
   const note = document.createElement("pre");
   note.id = "outcome"; note.textContent = JSON.stringify(out); document.body.append(note);

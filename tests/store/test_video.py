@@ -472,6 +472,21 @@ def test_picture_turned_by_exif_is_upright(tmp_path):
     assert video.frames[0, 4, -4, 0] > 180  # red now at the upper right
 
 
+def test_a_single_picture_is_a_film_of_one_frame(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn clockwise to see it
+    exif.get_ifd(0x8769)[0xA405] = 26
+    path = tmp_path / "my photo.JPG"
+    Image.fromarray(card(1)[0]).save(path, format="jpeg", exif=exif, quality=95)
+    video = read_video(path, max_side=48)
+    assert video.frames.shape == (1, 48, 32, 3) and video.info["size"] == [64, 96], "upright"
+    assert video.names == ["my photo"] and video.times.tolist() == [0.0] and video.info["frames"] == 1
+    assert video.info["focal"] == pytest.approx(26 / 43.2666 * np.hypot(48, 32))
+    path.write_bytes(b"no picture")
+    with pytest.raises(HvrError, match="my photo.JPG is not a readable picture"):
+        read_video(path)
+
+
 def test_bad_picture_folders(tmp_path):
     with pytest.raises(HvrError, match="no jpg or png"):
         read_video(tmp_path)
