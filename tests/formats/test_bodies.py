@@ -1,14 +1,11 @@
 """Bodies of other systems, in files of their layouts with made-up values, read back; and hostile files."""
 
-import io
-import pickle
-import zlib
 from dataclasses import replace
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
+from joblib_files import joblib_file
 from scipy.spatial.transform import Rotation
 
 from hvr_nb.body.model import load_body_model, posed
@@ -64,46 +61,6 @@ def lens(focal, size=(W, H)):
 
 def matrices(poses):
     return Rotation.from_rotvec(poses.reshape(-1, 3)).as_matrix().reshape(len(poses), -1, 3, 3)
-
-
-# -- joblib's pickles, written without joblib ---------------------------------------------------------
-
-
-class NumpyArrayWrapper:
-    def __init__(self, array):
-        self.subclass, self.shape, self.order = np.ndarray, array.shape, "C"
-        self.dtype, self.allow_mmap, self.numpy_array_alignment_bytes = array.dtype, True, 16
-
-
-NumpyArrayWrapper.__module__ = "joblib.numpy_pickle"
-
-
-class _Joblib(pickle._Pickler):
-    """The layout of joblib: an array is a wrapper, then a pad length, the pad and the bytes in the stream."""
-
-    def __init__(self, stream):
-        super().__init__(stream, protocol=4)
-        self.stream = stream
-
-    def save(self, obj, save_persistent_id=True):
-        if isinstance(obj, np.ndarray) and obj.ndim:
-            super().save(NumpyArrayWrapper(obj), save_persistent_id)
-            self.framer.commit_frame(force=True)
-            pad = 16 - (self.stream.tell() + 1) % 16
-            self.stream.write(bytes([pad]) + b"\xff" * pad + np.ascontiguousarray(obj).tobytes())
-            return
-        super().save(obj, save_persistent_id)
-
-
-def joblib_file(path, value, monkeypatch, *, compress=False):
-    module = ModuleType("joblib.numpy_pickle")
-    module.NumpyArrayWrapper = NumpyArrayWrapper
-    monkeypatch.setitem(__import__("sys").modules, "joblib", ModuleType("joblib"))
-    monkeypatch.setitem(__import__("sys").modules, "joblib.numpy_pickle", module)
-    stream = io.BytesIO()
-    _Joblib(stream).dump(value)
-    path.write_bytes(zlib.compress(stream.getvalue(), 3) if compress else stream.getvalue())
-    return path
 
 
 # -- the layouts -------------------------------------------------------------------------------------
@@ -367,47 +324,3 @@ def test_other_bodies_and_people_are_refused_in_a_sentence(tmp_path, monkeypatch
     (tmp_path / "hps_track_0.npy").write_bytes(b"")
     with pytest.raises(HvrError, match="missing or has 0 bytes"):
         read(tmp_path, model, truth)
-
-
-class Trap:
-    def __reduce__(self):
-        return print, ("boo",)
-
-
-@pytest.mark.parametrize(
-    "kind", ["pickle", "compressed", "torch", "npy", "storage", "bomb", "tensor", "array"]
-)
-def test_nothing_in_a_hostile_file_is_run(tmp_path, monkeypatch, capsys, kind):
-    path = tmp_path / "a.pkl"
-    if kind == "torch":
-        torch.save({"K_fullimg": Trap()}, path)
-    elif kind == "npy":
-        np.save(tmp_path / "a.npy", np.array([Trap()], object))
-        path = tmp_path / "a.npy"
-    elif kind == "storage":  # a full pickle where torch keeps a storage
-
-        class Inner:
-            def __reduce__(self):
-                return torch.storage._load_from_bytes, (pickle.dumps(Trap()),)
-
-        path.write_bytes(pickle.dumps({"pred_rotmat": Inner()}))
-    elif kind == "bomb":
-        monkeypatch.setattr("hvr_nb.store.result_files.MAX_FILE", 1 << 20)
-        path.write_bytes(zlib.compress(bytes(1 << 23)))
-    elif kind == "tensor":  # a shape larger than its storage
-
-        class Far:
-            def __reduce__(self):
-                storage = torch.zeros(4).untyped_storage()
-                return torch._utils._rebuild_tensor_v2, (storage, 0, (1 << 40,), (1,), False, {})
-
-        path.write_bytes(pickle.dumps(Far()))
-    elif kind == "array":  # joblib's array that claims more than there is
-        joblib_file(path, {"pose": np.zeros((4, 72))}, monkeypatch)
-        path.write_bytes(path.read_bytes()[:-900])
-    else:
-        data = pickle.dumps({"a": Trap()})
-        path.write_bytes(zlib.compress(data) if kind == "compressed" else data)
-    with pytest.raises(HvrError, match="refused|cannot be read"):
-        read_results(path)
-    assert capsys.readouterr().out == ""

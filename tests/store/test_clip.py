@@ -235,6 +235,14 @@ def test_a_mask_of_another_size_is_named(tmp_path):
         make(tmp_path / "d").save("masks", Masks(alpha=np.zeros((3, H, W), np.uint8)))
 
 
+@pytest.mark.parametrize("picture", [np.zeros((H, W), np.uint8), np.zeros((H, W, 3), np.uint16)])
+def test_a_foreground_without_colour_or_of_16_bits_is_named(tmp_path, picture):
+    clip = whole(tmp_path)
+    cv2.imwrite(str(tmp_path / "masks" / "foreground" / "000001.png"), picture)
+    with pytest.raises(HvrError, match="000001.png is no picture of 8 bits in colour; run 02_masks again"):
+        _ = clip.masks
+
+
 def test_an_interrupted_stage_is_not_taken_for_a_finished_one(tmp_path):
     clip = make(tmp_path)
     half = tmp_path / ".masks.0badcafe-1-0.partial" / "alpha"

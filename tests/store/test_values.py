@@ -111,3 +111,8 @@ def test_a_canonical_body_that_contradicts_itself(changed, message):
 
 def test_a_camera_of_whole_numbers_is_a_camera():
     check_value(Camera(K=np.array([[50, 0, 16], [0, 50, 12], [0, 0, 1]]), width=32, height=24))
+
+
+def test_a_body_of_one_part_is_no_contradiction():
+    one = a_canonical()
+    check_value(replace(one, parts=np.zeros_like(one.parts), part_names=("body",)))
