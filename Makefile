@@ -16,7 +16,7 @@ TESTS := $(PY) -m pytest -n logical --maxprocesses 8 --dist loadscope --no-loads
 # Jupyter refuses root unless told; in a container there is often nobody else
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 .PHONY: help env models demo test test-all lint lab run batch pose3d gallery body bench-demo bench-real bench-nvr bench-nvr-scaling \
-        bench-pose3d bench-surface bench-mutants train-lifter train-pamir clean
+        bench-pose3d bench-surface bench-mutants train-lifter train-pamir bench-pamir clean
 help:        ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/'
 env: .venv/.ready  ## build .venv with the pinned packages
@@ -61,6 +61,8 @@ bench-mutants: env models  ## small faults put into the source: how many a wing'
 	$(PY) -m scripts.bench.mutants $(ARGS)
 train-lifter: env  ## learn the lifter's weights again from motion capture (HVR_SHARED_DATA, slow)
 	$(PY) -m scripts.train.lifter $(ARGS)
+bench-pamir: env models ## PaMIR's meshes against clothed people that no training saw
+	$(PY) -m scripts.bench.pamir $(ARGS)
 train-pamir: env   ## learn PaMIR's weights again from people drawn here (HVR_SHARED_DATA for their poses, slow)
 	$(PY) -m scripts.train.pamir $(ARGS)
 bench-surface: env models  ## the clothed mesh against the true one, synthetic subjects (slow)

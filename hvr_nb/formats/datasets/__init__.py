@@ -1,10 +1,13 @@
-"""Folders of data sets and other systems: ZJU-MoCap, People-Snapshot, EasyMocap, SelfRecon (docs/formats.md).
+"""Folders of other systems: ZJU-MoCap, People-Snapshot, EasyMocap, SelfRecon, PaMIR (docs/formats.md).
 
 - ``read_zju``: one camera of a ZJU-MoCap, MonoCap or Instant-NVR root as a clip.
 - ``write_zju``: a clip as an Instant-NVR root.
 - ``read_people_snapshot``: a People-Snapshot sequence as a clip.
 - ``read_selfrecon``: a SelfRecon or REC-MV data folder as a clip.
 - ``write_selfrecon``: a clip as a SelfRecon data folder.
+- ``pamir_items``: the names of the items in a folder of PaMIR's training data.
+- ``read_pamir_item``: one of them: pictures, points with their occupancy, the fitted body.
+- ``write_pamir_item``: writes one.
 """
 
 import lazy_loader
@@ -17,5 +20,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "people_snapshot": ["read_people_snapshot"],
         "selfrecon_folder": ["read_selfrecon"],
         "selfrecon_export": ["write_selfrecon"],
+        "pamir_folder": ["pamir_items", "read_pamir_item", "write_pamir_item"],
     },
 )
