@@ -26,7 +26,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         # in every notebook
         "store": ["Clip", "write_image"],
-        "viewing": ["show", "slider"],
+        "viewing": ["show", "show_page", "slider"],
+        "batch": ["check_values"],
         "types": [
             "Body", "Camera", "Canonical", "HvrError", "Joints3D", "Keypoints", "Masks", "Mesh", "Tracks",
         ],
@@ -59,9 +60,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "report": ["clip_gallery", "clip_report", "write_player"],
         # what every notebook checks
         "evaluate": [
-            "body_doubts", "check_inputs", "compare_unseen", "doubt_unless", "held_out_frames", "keep_truth",
-            "measure_avatar", "measure_body", "measure_keypoints", "measure_lift", "measure_masks",
-            "synthetic_video",
+            "body_doubts", "check_inputs", "compare_unseen", "doubt_unless", "held_out_frames",
+            "judge_film", "keep_truth", "measure_avatar", "measure_body", "measure_keypoints",
+            "measure_lift", "measure_masks", "synthetic_video",
         ],
     },
 )  # fmt: skip

@@ -9,6 +9,7 @@
 - ``NotebookFailed``: the error of a notebook that did not run to its end.
 - ``read_parameters``: what a notebook's parameters cell declares.
 - ``check_parameters``: given values, checked against what the notebook declares.
+- ``check_values``: the same from inside a notebook, run by hand or by plain papermill.
 """
 
 import lazy_loader
@@ -18,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "chain": ["run_chain"],
         "clean": ["clean_clip", "removable"],
+        "given": ["check_values"],
         "notebook": ["NotebookFailed", "run_notebook"],
         "parameters": ["check_parameters", "read_parameters"],
         "videos": ["run_videos", "summary"],

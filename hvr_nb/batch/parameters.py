@@ -9,6 +9,7 @@ import ast
 import difflib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,11 @@ class Parameter:
     name: str
     kind: str  # "int", "float", "str", "bool", "list" or "dict"
     default: object
+    choices: tuple[str, ...] = ()  # the words it may be; none: any text
+
+
+# a comment that names all words: "quick" or "best"; "cpu", "cuda" or "auto"
+_CHOICES = re.compile(r'#.*?((?:"[\w-]+", )*"[\w-]+" or "[\w-]+")')
 
 
 def read_parameters(notebook: str | Path) -> dict[str, Parameter]:
@@ -38,15 +44,25 @@ def read_parameters(notebook: str | Path) -> dict[str, Parameter]:
         raise HvrError(f"{notebook} cannot be read as a notebook ({error})") from error
     if len(tagged) != 1:
         raise HvrError(f"{notebook} has {len(tagged)} cells tagged 'parameters'; it needs exactly one")
+    return declared(str(notebook), "".join(tagged[0]["source"]))
+
+
+def declared(notebook: str, source: str) -> dict[str, Parameter]:
+    """What the text of a parameters cell declares; ``notebook`` names it in errors.
+
+    A comment that lists words (``# "quick" or "best"``) says that the value is one of them.
+
+    Raises:
+        HvrError: the cell is not plain literals.
+    """
     try:
-        lines = ast.parse("".join(tagged[0]["source"])).body
-        found = [_parameter(line) for line in lines]
+        found = [_parameter(line, source) for line in ast.parse(source).body]
     except (SyntaxError, ValueError) as error:
         raise HvrError(f"{notebook}: the parameters cell must be plain literals ({error})") from error
     return {parameter.name: parameter for parameter in found}
 
 
-def _parameter(line: ast.stmt) -> Parameter:
+def _parameter(line: ast.stmt, source: str) -> Parameter:
     if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None:
         name, hint = line.target.id, ast.unparse(line.annotation)
     elif isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
@@ -54,7 +70,9 @@ def _parameter(line: ast.stmt) -> Parameter:
     else:
         raise ValueError(f"line {line.lineno} is no assignment")
     default = ast.literal_eval(line.value)
-    return Parameter(name, hint.split("[")[0] or type(default).__name__, default)
+    listed = _CHOICES.search(source.splitlines()[line.end_lineno - 1][line.end_col_offset :])
+    choices = tuple(re.findall(r'"([\w-]+)"', listed.group(1))) if listed else ()
+    return Parameter(name, hint.split("[")[0] or type(default).__name__, default, choices)
 
 
 def check_parameters(notebook: str | Path, params: Mapping[str, object]) -> dict[str, object]:
@@ -63,10 +81,10 @@ def check_parameters(notebook: str | Path, params: Mapping[str, object]) -> dict
     Raises:
         HvrError: a name is unknown (with the nearest one) or a value has the wrong type.
     """
-    declared = read_parameters(notebook)
+    names = read_parameters(notebook)
     name = Path(notebook).stem
     return {
-        key: _fitting(name, known(key, declared, f"{name} has no parameter"), value)
+        key: fitting(name, known(key, names, f"{name} has no parameter"), value)
         for key, value in params.items()
     }
 
@@ -80,7 +98,8 @@ def known(key: str, valid: Mapping[str, object], complaint: str):
     raise HvrError(f"{complaint} {key!r}{hint} (valid: {', '.join(valid)})")
 
 
-def _fitting(notebook: str, parameter: Parameter, value: object) -> object:
+def fitting(notebook: str, parameter: Parameter, value: object) -> object:
+    """The value as a parameter's type; what does not fit, or a word that is not listed, is an HvrError."""
     kind = parameter.kind
     if kind == "str" and isinstance(value, Path):
         return str(value)
@@ -94,6 +113,13 @@ def _fitting(notebook: str, parameter: Parameter, value: object) -> object:
         raise HvrError(
             f"{notebook}: parameter {parameter.name!r} is {kind}, but got {value!r} "
             f"({type(value).__name__}); for example {parameter.default!r}"
+        )
+    if parameter.choices and value not in parameter.choices:
+        near = difflib.get_close_matches(str(value), parameter.choices, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise HvrError(
+            f"{notebook}: parameter {parameter.name!r} cannot be {value!r}{hint} "
+            f"(valid: {', '.join(parameter.choices)})"
         )
     for number in value if isinstance(value, list) else [value]:
         if isinstance(number, float) and not math.isfinite(number):
@@ -120,4 +146,4 @@ def from_text(notebook: str | Path, key: str, text: str) -> object:
         value = ast.literal_eval(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         value = text
-    return _fitting(name, parameter, value)
+    return fitting(name, parameter, value)

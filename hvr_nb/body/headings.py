@@ -18,7 +18,12 @@ def headings(body: Body) -> np.ndarray:
 
 def turn_shown(body: Body) -> float:
     """Degrees of a full turn that a person shows to the camera: 360 minus the widest gap between headings."""
-    angles = np.sort(headings(body))
+    return turn_of(headings(body))
+
+
+def turn_of(angles: np.ndarray) -> float:
+    """360 degrees minus the widest gap between headings (N,), degrees."""
+    angles = np.sort(angles)
     if not len(angles):
         return 0.0
     return float(360 - np.diff(np.r_[angles, angles[0] + 360]).max())

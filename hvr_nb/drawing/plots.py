@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from hvr_nb.metrics.quantities import quantity
 from hvr_nb.types import BODY25_NAMES, Keypoints, Tracks
-
-UNITS = {
-    "px": "px", "mm": "mm", "cm": "cm", "m": "m", "pct": "%", "deg": "\N{DEGREE SIGN}", "db": "dB",
-    "psnr": "dB", "iou": "0..1", "ssim": "0..1", "seconds": "s", "fps": "1/s", "loss": "",
-}  # fmt: skip
-
-
-def unit_of(name: str) -> str:
-    """The unit of a quantity, from its name: "mpjpe_mm" is in mm."""
-    words = name.lower().split("_")
-    return next((UNITS[word] for word in reversed(words) if word in UNITS), "")
 
 
 def plot_series(
@@ -31,7 +21,7 @@ def plot_series(
     for axes, (name, values) in zip(panels, series.items(), strict=True):
         values = np.asarray(values, float)
         axes.plot(np.arange(len(values)) if steps is None else steps, values, linewidth=1.5, color="#2a6fdb")
-        unit = unit_of(name)
+        unit = quantity(name).unit
         axes.set_ylabel(f"{name}\n{f'({unit})' if unit else ''}", fontsize=8)
         axes.grid(alpha=0.25)
         axes.margins(x=0)

@@ -22,18 +22,20 @@ _KNEES = ((1, 4, 7), (2, 5, 8))  # SMPL: hip, knee, ankle
 _SEEN_KNEES = ((23, 25, 27), (24, 26, 28))  # the detector's landmarks
 
 
-def doubt_unless(holds: bool, text: str, *, strict: bool = False) -> list[str]:
-    """[] where something holds, else [text], printed.
+def doubt_unless(holds: bool, text: str, *, passed: str = "", strict: bool = False) -> list[str]:
+    """[] where something holds, with ``passed`` printed; else [text], printed.
+
+    Args:
+        text: the doubt, one sentence. passed: what was checked and found right, a few words.
 
     Raises:
         HvrError: it does not hold and ``strict`` is set; the message is ``text``.
     """
-    if holds:
-        return []
-    if strict:
+    if not holds and strict:
         raise HvrError(text)
-    print(f"DOUBT: {text}")
-    return [text]
+    if passed or not holds:
+        print(f"checked: {passed}" if holds else f"DOUBT: {text}")
+    return [] if holds else [text]
 
 
 def body_doubts(clip: Clip, body: Body, model: BodyModel, *, strict: bool = False) -> list[str]:
@@ -46,39 +48,43 @@ def body_doubts(clip: Clip, body: Body, model: BodyModel, *, strict: bool = Fals
     joints = posed(model, body)[1]
     found: list[str] = []
 
-    def doubt(holds: bool, text: str) -> None:
-        found.extend(doubt_unless(holds, text, strict=strict))
+    def doubt(holds: bool, text: str, passed: str) -> None:
+        found.extend(doubt_unless(holds, text, passed=passed, strict=strict))
 
     beta = float(np.abs(body.betas).max())
     doubt(
         beta <= LARGEST_BETA,
         f"the shape is one that hardly anybody has (a beta of {beta:.1f}); 03 may have taken clothes for "
         f"the body",
+        f"the shape is a usual one (largest beta {beta:.1f}, doubted from {LARGEST_BETA:.0f})",
     )
     up = joints[valid, 12] - joints[valid][:, [1, 2]].mean(1)
     lean = float(np.median(bend(np.zeros(3), np.array([0.0, 1.0, 0.0]), up + [0.0, 1.0, 0.0])))
     doubt(
         lean <= LEAN,
         f"the trunk is {lean:.0f} degrees off upright in half of the frames; unless the person does lean, "
-        f"03 has the "
-        "world tilted",
+        f"03 has the world tilted",
+        f"the trunk is upright ({lean:.0f} degrees off, doubted from {LEAN:.0f})",
     )
     if keypoints.world is not None:
         more = np.array(
             [_knee_difference(joints, keypoints.world, valid & keypoints.found, k) for k in (0, 1)]
-        )
+        ).max(initial=0.0)
         doubt(
-            more.max(initial=0.0) <= BENT,
-            f"a knee is {more.max(initial=0.0):.0f} degrees more bent than the detector sees it; 03 is "
-            f"unsure in depth",
+            more <= BENT,
+            f"a knee is {more:.0f} degrees more bent than the detector sees it; 03 is unsure in depth",
+            f"the knees are as the detector sees them ({more:.0f} degrees off, doubted from {BENT:.0f})",
         )
     height, cut = _filming(clip)
     doubt(
-        height >= SMALL, f"the person is only {height:.0f} pixels tall; film nearer, or raise max_side in 00"
+        height >= SMALL,
+        f"the person is only {height:.0f} pixels tall; film nearer, or raise max_side in 00",
+        f"the person is {height:.0f} pixels tall (doubted below {SMALL:.0f})",
     )
     doubt(
         cut <= CUT,
         f"the picture cuts the person in {cut:.0%} of the frames; what is outside is a guess of 03",
+        f"the whole person is in the picture (cut in {cut:.0%} of the frames, doubted from {CUT:.0%})",
     )
     return found
 

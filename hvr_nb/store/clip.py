@@ -21,6 +21,7 @@ from hvr_nb.store.arrays import read_npz, read_npz_meta, write_npz
 from hvr_nb.store.atomic_files import sweep
 from hvr_nb.store.avatars import REMEDY as AVATAR_REMEDY
 from hvr_nb.store.avatars import avatar_inputs, begin_avatar, finish_avatar, load_method
+from hvr_nb.store.beside import others_beside, refuse_another_film
 from hvr_nb.store.checks import check_value
 from hvr_nb.store.digests import file_digest
 from hvr_nb.store.files import SCHEMA, read_json, results, write_json
@@ -91,13 +92,15 @@ class Clip:
             source: provenance to keep in clip.json (file name, its hash, parameters).
 
         Raises:
-            HvrError: there are no frames, names, times or rate cannot be used, or the folder holds files that
-                stage 00 did not write where it would write.
+            HvrError: there are no frames, names, times or rate cannot be used, the folder holds files that
+                stage 00 did not write where it would write, or it is the clip of another film.
         """
         from hvr_nb import __version__
 
         clip = cls(folder.folder if isinstance(folder, Clip) else folder)
         index = make_index(frames, names=names, fps=fps, times=times)
+        if (clip.folder / "clip.json").is_file():
+            refuse_another_film(clip.folder, clip.info["source"], source)
         with clip._writing():
             write_frames(clip.folder / "frames", frames, index)
             made = {"schema": SCHEMA, "name": clip.name, "version": __version__, "source": dict(source)}
@@ -133,6 +136,10 @@ class Clip:
     def info(self) -> dict:
         """What stage 00 wrote into clip.json; ``source`` says where the video came from."""
         path, remedy = self.folder / "clip.json", "run 00_video to make the clip"
+        if not path.exists():
+            raise HvrError(
+                f"there is no clip {self.folder} (no clip.json); {remedy}{others_beside(self.folder)}"
+            )
         info = read_json(path, remedy=remedy)
         if not isinstance(info.get("source"), dict):
             raise HvrError(f"{path} is damaged (it has no source); {remedy}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hvr_nb.drawing import pictures, plots
+from hvr_nb.metrics.quantities import judged_table
 from hvr_nb.types import HvrError
 from hvr_nb.viewing.templates import fill_template
 
@@ -26,22 +27,10 @@ def show_numbers(numbers: Mapping[str, object], *, plot: Sequence[str] = (), tit
 
 
 def table(numbers: Mapping[str, object], *, title: str = "") -> str:
-    """An HTML table: name, value, unit; a series (T,) as mean and range."""
-    rows = [
-        {"name": name.replace("_", " "), "value": written(value), "unit": plots.unit_of(name)}
-        for name, value in numbers.items()
-    ]
-    return fill_template("numbers.html", rows=rows, title=title, explained=False)
+    """An HTML table of measured numbers: verdict, name, value, unit, meaning; (T,) as mean and range.
 
-
-def written(value: object) -> str:
-    """A value in words: four digits, a series as mean and range."""
-    if isinstance(value, str | bool) or value is None:
-        return str(value)
-    array = np.asarray(value, float).ravel()
-    known = array[np.isfinite(array)]
-    if np.ndim(value) == 0:
-        return f"{array[0]:.4g}" if abs(array[0]) < 1e5 else f"{array[0]:.0f}"
-    if not len(known):
-        return "no values"
-    return f"mean {known.mean():.4g}, {known.min():.4g} to {known.max():.4g}, {len(array)} values"
+    Figures without a verdict are folded away below those with one.
+    """
+    rows = judged_table(numbers)
+    told = [row for row in rows if row.verdict] or rows
+    return fill_template("numbers.html", rows=told, more=rows[len(told) :], title=title)

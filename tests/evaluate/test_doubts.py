@@ -30,8 +30,10 @@ def body():
     return rotating_motion(4, fps=30.0, seed=1, camera=subject_camera(128))
 
 
-def test_a_check_that_holds_is_silent_and_one_that_fails_is_kept(capsys):
+def test_a_check_says_what_it_checked_and_one_that_fails_is_kept(capsys):
     assert doubt_unless(True, "never seen") == [] and capsys.readouterr().out == ""
+    assert doubt_unless(True, "never seen", passed="the mask is full") == []
+    assert capsys.readouterr().out == "checked: the mask is full\n"
     assert doubt_unless(False, "the mask is empty") == ["the mask is empty"]
     assert capsys.readouterr().out == "DOUBT: the mask is empty\n"
     with pytest.raises(HvrError, match="the mask is empty"):
@@ -46,8 +48,11 @@ def test_the_angle_of_a_bend():
     assert bend(a, b, turned) == pytest.approx(20)
 
 
-def test_somebody_upright_and_wholly_filmed_is_not_doubted(body):
+def test_somebody_upright_and_wholly_filmed_is_not_doubted(body, capsys):
     assert body_doubts(FilmedPerson(4), body, load_body_model()) == []
+    checked = capsys.readouterr().out.splitlines()
+    assert len(checked) == 4 and all(line.startswith("checked: ") for line in checked)
+    assert "200 pixels tall" in checked[2]
 
 
 @pytest.mark.parametrize(

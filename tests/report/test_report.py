@@ -12,8 +12,8 @@ import pytest
 from hvr_nb.body.model import load_body_model
 from hvr_nb.geometry.camera import default_camera
 from hvr_nb.report import Section, clip_report, write_player, write_report
-from hvr_nb.report.meanings import meaning_of
-from hvr_nb.report.pages import svg_plot
+from hvr_nb.report.curves import Curve, svg_curve
+from hvr_nb.report.pages import Headline
 from hvr_nb.store.clip import Clip
 from hvr_nb.types import Body, HvrError, Keypoints, Masks
 
@@ -99,12 +99,14 @@ def test_report_shows_numbers_with_units_and_says_synthetic(tmp_path):
         text="x < y",
         pictures={"one": film()[0]},
         numbers={"mpjpe_mm": 31.4159, "heldout_psnr_body": 24.0, "note": "<none>"},
-        series={"iou": [0.5, np.nan, 0.7]},
+        curves=[Curve("body on silhouette", [0.5, np.nan, 0.7], [0.0, 0.1, 0.2], "IoU", 0)],
         facts={"seed": 3},
         links={"player": "player.html"},
     )
     words, text = check_page(write_report(tmp_path / "r.html", [section], title="me", synthetic=True))
-    assert "31.42" in words and "mm" in words and "frames kept out of training: on body pixels" in words
+    assert "31.4" in words and "mm" in words and "of frames not trained on" in words
+    assert "body on silhouette over seconds, 0.5 to 0.7 IoU; marked at 0.00" in text
+    assert 'alt="Body &amp; soul: one"' in text
     assert "synthetic subject" in words and "Body & soul" in words and "<none>" in words
     assert text.count("data:image/jpeg;base64,") == 1 and '<a href="player.html">' in text
     real, _ = check_page(write_report(tmp_path / "s.html", [section], title="me"))
@@ -118,7 +120,7 @@ def test_what_is_put_into_a_page_cannot_become_a_part_of_it(tmp_path):
         text=bad,
         pictures={bad: film()[0]},
         numbers={bad: bad},
-        series={bad: [0.0, 1.0]},
+        curves=[Curve(bad, [0.0, 1.0], [0.0, 1.0], bad)],
         facts={bad: bad},
         links={bad: bad},
     )
@@ -128,16 +130,26 @@ def test_what_is_put_into_a_page_cannot_become_a_part_of_it(tmp_path):
     assert check_page(path)[1].count("<script") == 3  # the player's own
 
 
-def test_plot_has_gaps_and_right_ends():
-    plot = svg_plot("iou", [0.0, 1.0, np.nan, 0.5], width=164, height=142)
-    path = re.search(r'class="curve" d="(.*?)"', plot).group(1)
-    assert path == "M56.0 122.0L89.3 22.0M156.0 72.0"
-    assert svg_plot("iou", [np.nan]) == "" and "iou (0..1)" in plot
+def test_a_curve_has_gaps_ticks_and_a_mark():
+    curve = svg_curve(Curve("overlap", [0.0, 1.0, np.nan, 0.5], [0.0, 1.0, 2.0, 3.0], "IoU", 3))
+    path = re.search(r'class="curve" d="(.*?)"', curve).group(1)
+    assert path == "M52.0 132.0L178.0 30.0M430.0 81.0"
+    texts = re.findall(r"<text[^>]*>(.*?)</text>", curve)
+    assert texts[0] == "overlap (IoU)" and {"0", "1", "2", "3", "seconds", "0.5"} <= set(texts)
+    assert svg_curve(Curve("iou", [np.nan], [0.0])) == ""
+    level = svg_curve(Curve("found", [1.0, 1.0], [0.0, 0.1]))
+    assert "nan" not in level and "inf" not in level
 
 
-def test_quantities_are_explained_by_their_name():
-    assert meaning_of("novel_body_psnr") == "unseen cameras: on body pixels only"
-    assert meaning_of("no_such") == ""
+def test_the_headline_names_what_is_not_good(tmp_path):
+    fine = Headline({"iou_mean": 0.93, "jitter": 4.0})
+    assert [tile.name for tile in fine.tiles] == ["iou_mean"]
+    assert fine.said.startswith("Good") and fine.verdict == "good"
+    poor = Headline({"iou_mean": 0.3, "mpjpe_mm": 80.0}, worst="frame 3", picture=film()[0])
+    assert poor.said == "Bad: something is wrong: body on silhouettes, 3D joints off (MPJPE)."
+    assert Headline({}, ["the knees"]).said == "Look: worth a look: what is doubted."
+    words, text = check_page(write_report(tmp_path / "r.html", [], title="me", headline=poor))
+    assert "frame 3" in words and 'alt="frame 3"' in text and 'class="tile edge-bad"' in text
 
 
 def test_report_of_a_clip(tmp_path):
@@ -168,6 +180,8 @@ def test_report_of_a_clip(tmp_path):
     assert path == clip.folder / "report.html" and "clip: video to avatar" in words and "me.mp4" in words
     assert "synthetic subject" in words and "me.mp4" in words and str(tmp_path) not in text
     assert text.count("<svg") == 2 and text.count("data:image/jpeg") == 3
+    assert "over seconds" in text and "Good: every figure" in words
+    assert not re.search(r'<img[^>]*alt=""', text)
     assert "partial" not in text and text.count(".mp4") == 1 + text.count("me.mp4")
     assert '<a href="player.html">' in text and "numpy" in words
 

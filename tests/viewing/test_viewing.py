@@ -140,7 +140,8 @@ def test_what_does_not_fit_is_said(body, keypoints):
 
 def test_numbers_become_a_table_with_units():
     text = table({"mpjpe_mm": 12.3456, "iou": [0.5, 1.0, np.nan], "by": "<me>"})
-    assert "12.35" in text and ">mm<" in text and "mean 0.75, 0.5 to 1, 3 values" in text
+    assert "12.3" in text and ">mm<" in text and "mean 0.750, 0.500 to 1.000, 3 values" in text
+    assert ">good<" in text and "2 more figures" in text
     assert "&lt;me&gt;" in text
 
 
