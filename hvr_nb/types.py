@@ -49,6 +49,10 @@ def shaped(layout: str, **options):
 class HvrError(Exception):
     """Something a person can mend: the message names the file or value and the fix."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in place of frames of this package: the one line that helps."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 def check_fps(fps: float, *, most: float = math.inf) -> None:
     """Raise HvrError where ``fps`` is no rate of frames per second, or above ``most``."""

@@ -58,6 +58,7 @@ def run_chain(
     force: bool = False,
     timeout: float = 0,
     progress: bool = True,
+    on_stage: Callable[[StageRun], None] | None = None,
 ) -> list[StageRun]:
     """Run the notebooks of one video; what has not changed since the last run is not run again.
 
@@ -69,7 +70,7 @@ def run_chain(
             to every notebook that knows the name.
         from_stage, to_stage: first and last notebook, "03" or "03_body"; "" = all.
         force: run also what has not changed. timeout: seconds a cell may take; 0 = no limit.
-        progress: show a bar.
+        progress: show a bar. on_stage: called after each notebook.
 
     Raises:
         HvrError: a parameter or stage is unknown, another run works on the clip, or a link leads out of it;
@@ -82,7 +83,7 @@ def run_chain(
         raise HvrError(f"there is no video {video}; give a video file or a folder of pictures")
     given = {"video": str(Path(video).absolute()) if str(video) else "", "clip": str(folder)}
     params = chain_parameters(notebooks, given, overrides or {})
-    chosen = _between(list(notebooks), from_stage, to_stage)
+    chosen = stages_between(list(notebooks), from_stage, to_stage)
     done = []
     refuse_escapes(folder)
     with running(folder):
@@ -92,6 +93,8 @@ def run_chain(
                 bar.set_postfix_str(stage)
                 ran = _run_stage(notebooks[stage], folder, params[stage], force=force, timeout=timeout)
                 done.append(ran)
+                if on_stage is not None:
+                    on_stage(ran)
     return done
 
 
@@ -126,7 +129,8 @@ def stage_called(name: str, stages: list[str]) -> str:
     return known(name, dict.fromkeys(stages), "there is no notebook")
 
 
-def _between(stages: list[str], first: str, last: str) -> list[str]:
+def stages_between(stages: list[str], first: str, last: str) -> list[str]:
+    """The notebooks from ``first`` to ``last``; "" is an end."""
     a = stages.index(stage_called(first, stages)) if first else 0
     b = stages.index(stage_called(last, stages)) if last else len(stages) - 1
     if b < a:

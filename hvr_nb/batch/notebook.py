@@ -23,8 +23,9 @@ from traitlets.config import Config
 
 from hvr_nb import __version__
 from hvr_nb.batch.parameters import check_parameters
+from hvr_nb.batch.readable import write_readable
 from hvr_nb.store.digests import file_digest
-from hvr_nb.store.markers import RunMarker, marker_path, write_marker
+from hvr_nb.store.markers import RunMarker, failure_path, marker_path, write_failure, write_marker
 from hvr_nb.types import HvrError
 
 LEAST_FREE = 1 << 20  # bytes
@@ -70,11 +71,19 @@ def run_notebook(
     notebook, out = Path(notebook).absolute(), Path(out).absolute()
     params = check_parameters(notebook, params)
     marker_path(out).unlink(missing_ok=True)
+    failure_path(out).unlink(missing_ok=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
-    with _failures_explained(notebook.stem, out):
-        _execute(notebook, out, Path(cwd).absolute(), params, timeout)
-        NotebookNotary().sign(nbformat.read(out, as_version=4))  # unsigned, Lab would strip the iframes
+    try:
+        with _failures_explained(notebook.stem, out):
+            _execute(notebook, out, Path(cwd).absolute(), params, timeout)
+            NotebookNotary().sign(nbformat.read(out, as_version=4))  # unsigned, Lab would strip the iframes
+    except NotebookFailed as error:
+        write_failure(out, error.reason)
+        raise
+    finally:
+        if out.exists():
+            write_readable(out)
     seconds = time.perf_counter() - began
     written = RunMarker(
         params, file_digest(notebook), __version__, dict(inputs or {}), outputs(), round(seconds, 2)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hvr_nb.batch.chain import StageRun, chain_parameters, find_notebooks, run_chain
+from hvr_nb.batch.chain import StageRun, chain_parameters, find_notebooks, run_chain, stages_between
 from hvr_nb.batch.notebook import NotebookFailed, stop_running_kernels
+from hvr_nb.batch.progress import TotalProgress
 from hvr_nb.store.measured import read_doubts
 from hvr_nb.types import HvrError
 
@@ -61,9 +63,18 @@ def run_videos(
     folders = list(clips) or clip_folders(videos, Path(clips_dir))
     chain_parameters(find_notebooks(notebooks_dir), {}, overrides or {})
     pool = executor or ThreadPoolExecutor(max_workers=workers)
-    options = {"progress": workers == 1, **options, "notebooks_dir": notebooks_dir, "overrides": overrides}
+    together = len(videos) > 1 and executor is None and options.pop("progress", True)
+    options = {"progress": len(videos) == 1 and executor is None, **options}
+    options |= {"notebooks_dir": notebooks_dir, "overrides": overrides}
+    stages = stages_between(
+        list(find_notebooks(notebooks_dir)), options.get("from_stage", ""), options.get("to_stage", "")
+    )
+    total = TotalProgress(stages, [folder.name for folder in folders], shown=bool(together))
     try:
-        jobs = [pool.submit(_run_video, v, f, options) for v, f in zip(videos, folders, strict=True)]
+        jobs = [
+            pool.submit(_run_video, v, f, options, total if executor is None else None)
+            for v, f in zip(videos, folders, strict=True)
+        ]
         rows = zip(jobs, videos, folders, strict=True)
         return [_outcome(job.result, str(video), folder) for job, video, folder in rows]
     except KeyboardInterrupt:
@@ -72,6 +83,7 @@ def run_videos(
             stop_running_kernels()
         raise
     finally:
+        total.close()
         if executor is None:
             pool.shutdown()
 
@@ -87,15 +99,34 @@ def clip_folders(videos: Sequence[str | Path], clips_dir: Path) -> list[Path]:
     return [clips_dir / name for name in names]
 
 
-def _run_video(video: str | Path, folder: Path, options: dict) -> VideoRun:
+def missing_videos(videos: Sequence[str | Path]) -> list[str]:
+    """Those that are not there or are empty, in words; looked at before hours of work begin."""
+    found = []
+    for path in map(Path, videos):
+        if not path.exists():
+            found.append(f"{path} does not exist")
+        elif path.is_dir() and not any(path.iterdir()):
+            found.append(f"{path} is an empty folder")
+        elif path.is_file() and not path.stat().st_size:
+            found.append(f"{path} is empty")
+    return found
+
+
+def _run_video(
+    video: str | Path, folder: Path, options: dict, total: TotalProgress | None = None
+) -> VideoRun:
     began = time.perf_counter()
 
     def run() -> VideoRun:
-        stages = run_chain(video, folder, **options)
+        ran = functools.partial(total.ran, folder.name) if total else None
+        stages = run_chain(video, folder, **options, on_stage=ran)
         doubts = [f"{stage}: {text}" for stage, texts in read_doubts(folder).items() for text in texts]
         return VideoRun(str(video), folder, 0.0, stages, doubts=tuple(doubts))
 
-    return replace(_outcome(run, str(video), folder), seconds=time.perf_counter() - began)
+    outcome = replace(_outcome(run, str(video), folder), seconds=time.perf_counter() - began)
+    if total:
+        total.ended(folder.name, failed=bool(outcome.error))
+    return outcome
 
 
 def _outcome(run: Callable[[], VideoRun], video: str, folder: Path) -> VideoRun:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hvr_nb.cli.clean import add_clean
+from hvr_nb.cli.clips import add_clips, refresh_clips_page
 from hvr_nb.cli.formats import add_export, add_import
 from hvr_nb.cli.gallery import add_gallery
 from hvr_nb.cli.pose3d import add_pose3d
@@ -51,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--force", action="store_true", help="run also what has not changed")
         command.add_argument("--timeout", type=float, default=0, help="seconds a cell may take; 0 = no limit")
         command.add_argument("--notebooks", type=Path, default=NOTEBOOKS, help=argparse.SUPPRESS)
+    add_clips(commands)
     add_import(commands)
     add_export(commands)
     add_pose3d(commands)
@@ -78,14 +80,23 @@ def run_command(args: argparse.Namespace) -> int:
     if "act" in args:
         return args.act(args)
     from hvr_nb.batch import run_videos, summary
+    from hvr_nb.batch.videos import missing_videos
 
     if args.command == "demo":
         from hvr_nb.cli.demo import run_demo
 
-        run_demo(args.clip, args.notebooks, overrides(args.p, args.notebooks))
+        try:
+            run_demo(args.clip, args.notebooks, overrides(args.p, args.notebooks))
+        finally:
+            refresh_clips_page(args.clip.absolute().parent)
         return 0
     single = args.command == "run"
     videos = [args.video] if single else args.videos
+    missing = missing_videos(videos)
+    if missing:
+        raise HvrError(
+            f"{len(missing)} of {len(videos)} videos cannot be read, nothing was run: {'; '.join(missing)}"
+        )
     runs = run_videos(
         videos,
         CLIPS if single else args.clips,
@@ -105,6 +116,10 @@ def run_command(args: argparse.Namespace) -> int:
         report = run.clip / "report.html"
         if run.status != "failed" and report.exists():
             print(f"report: {report}")
+    failed = {run.clip.name: run.error for run in runs if run.error}
+    page = refresh_clips_page(runs[0].clip.absolute().parent, failed=failed, always=not single)
+    if page is not None:
+        print(f"all clips: {page}")
     return 1 if any(run.status == "failed" for run in runs) else 0
 
 
@@ -112,6 +127,7 @@ def overrides(pairs: Sequence[Sequence[str]], notebooks_dir: Path) -> dict[str, 
     """Command line parameters (name, text) as values by stage; "" holds those for every notebook."""
     from hvr_nb.batch.chain import find_notebooks, stage_called
     from hvr_nb.batch.parameters import from_text, known, read_parameters
+    from hvr_nb.methods import method_names
 
     notebooks = find_notebooks(notebooks_dir) if pairs else {}
     first = {}  # parameter -> the first notebook that declares it
@@ -123,6 +139,8 @@ def overrides(pairs: Sequence[Sequence[str]], notebooks_dir: Path) -> dict[str, 
         stage, _, key = name.rpartition(".")
         stage = stage_called(stage, list(notebooks)) if stage else ""
         path = notebooks[stage] if stage else known(key, first, "no notebook has a parameter")
+        if key == "method" and text not in method_names():
+            raise HvrError(f"there is no method {text!r}; known methods: {', '.join(method_names())}")
         if key.endswith(PATH_ENDINGS) and Path(text).exists():
             text = str(Path(text).absolute())  # notebooks run in another folder
         found.setdefault(stage, {})[key] = from_text(path, key, text)

@@ -1,11 +1,14 @@
-"""``runs/<notebook>.done.json``: that a notebook was run to its end, with what and from what."""
+"""``runs/<notebook>.done.json``: that a notebook was run to its end, with what and from what.
+
+``runs/<notebook>.failed.json`` says why its last run did not end.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from hvr_nb.store.files import read_json, write_json
+from hvr_nb.store.files import read_json, results, write_json
 from hvr_nb.types import HvrError
 
 
@@ -24,6 +27,25 @@ class RunMarker:
 def marker_path(notebook: Path) -> Path:
     """Where the marker of an executed notebook lies."""
     return notebook.with_suffix(".done.json")
+
+
+def failure_path(notebook: Path) -> Path:
+    """Where it is kept why an executed notebook failed."""
+    return notebook.with_suffix(".failed.json")
+
+
+def write_failure(notebook: Path, reason: str) -> None:
+    """Keep why the last run of an executed notebook failed, one line."""
+    write_json(failure_path(notebook), {"reason": reason})
+
+
+def read_failures(runs: Path) -> dict[str, str]:
+    """Why notebooks failed in their last run, name -> one line, of a clip's folder ``runs``."""
+    found = {}
+    for path in results(runs, "*.failed.json"):
+        name = path.name.removesuffix(".failed.json")
+        found[name] = str(read_json(path, remedy=f"run {name} again").get("reason", ""))
+    return found
 
 
 def write_marker(path: Path, marker: RunMarker) -> None:

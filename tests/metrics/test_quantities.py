@@ -59,6 +59,8 @@ def test_values_are_written_with_the_digits_their_unit_deserves():
 
 
 def test_a_table_has_judged_rows_first_and_no_texts_of_doubts():
-    rows = judged_table({"jitter": 2.0, "doubts": ["x"], "notes": ["a"], "empty": [], "iou_mean": 0.9})
-    assert [row.name for row in rows] == ["iou_mean", "jitter"]
+    rows = judged_table(
+        {"jitter": 2.0, "doubts": ["x"], "notes": ["a"], "empty": [], "iou_mean": 0.9, "a": np.ones(2)}
+    )
+    assert [row.name for row in rows] == ["iou_mean", "jitter", "a"]
     assert worst_verdict(["good", "", "look"]) == "look" and worst_verdict([]) == ""
