@@ -17,6 +17,8 @@ TESTS := $(PY) -m pytest -n logical --maxprocesses 8 --dist loadscope --no-loads
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 .PHONY: help env models demo test test-all lint lab run batch pose3d gallery body bench-demo bench-real bench-nvr bench-nvr-scaling \
         bench-pose3d bench-surface bench-mutants train-lifter train-pamir bench-pamir clean
+.PHONY: help env models demo test test-all lint lab run batch clips pose3d body bench-demo bench-real bench-nvr bench-nvr-scaling \
+        bench-pose3d bench-surface bench-mutants train-lifter clean
 help:        ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/'
 env: .venv/.ready  ## build .venv with the pinned packages
@@ -39,6 +41,8 @@ run: env models    ## one video or photo:  make run VIDEO=path [ARGS="-p 05_trai
 batch: env models  ## several videos:  make batch VIDEOS="a.mp4 b.mp4"
 	$(if $(VIDEOS),,$(error give videos: make batch VIDEOS="a.mp4 b.mp4"))
 	$(PY) -m hvr_nb batch $(VIDEOS) $(ARGS)
+clips:             ## one page and one table over all clips:  make clips [ARGS=folder]
+	$(PY) -m hvr_nb clips $(ARGS)
 pose3d: env models ## the people of a video as 3D skeletons only:  make pose3d VIDEO=path [ARGS="--person 0"]
 	$(if $(VIDEO),,$(error give a video: make pose3d VIDEO=path))
 	$(PY) -m hvr_nb pose3d "$(VIDEO)" $(ARGS)
