@@ -15,10 +15,8 @@ TESTS := $(PY) -m pytest -n logical --maxprocesses 8 --dist loadscope --no-loads
 
 # Jupyter refuses root unless told; in a container there is often nobody else
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
-.PHONY: help env models demo test test-all lint lab run batch pose3d gallery body bench-demo bench-real bench-nvr bench-nvr-scaling \
+.PHONY: help env models demo test test-all lint lab run batch clips pose3d gallery body bench-demo bench-real bench-nvr bench-nvr-scaling \
         bench-pose3d bench-surface bench-mutants train-lifter train-pamir bench-pamir clean
-.PHONY: help env models demo test test-all lint lab run batch clips pose3d body bench-demo bench-real bench-nvr bench-nvr-scaling \
-        bench-pose3d bench-surface bench-mutants train-lifter clean
 help:        ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/'
 env: .venv/.ready  ## build .venv with the pinned packages
@@ -31,10 +29,10 @@ test-all: env models  ## the same and the slow, full-size checks
 	$(TESTS) $(ARGS)
 lint: env          ## check the style
 	.venv/bin/ruff check . && .venv/bin/ruff format --check hvr_nb scripts tests
-lab: env models    ## open copies of the notebooks (workbook/) in JupyterLab
+lab: env models    ## open the workbook in JupyterLab: START and copies of the notebooks in workbook/
 	$(PY) -m hvr_nb workbook
-	.venv/bin/jupyter lab --LabApp.news_url=None --LabApp.default_url=/lab/tree/workbook/00_video.ipynb \
-	    $(AS_ROOT) $(ARGS)
+	.venv/bin/jupyter lab --LabApp.news_url=None --LabApp.default_url=/lab/tree/workbook/START.ipynb \
+	    --ServerApp.tornado_settings='{"websocket_max_message_size": 1073741824}' $(AS_ROOT) $(ARGS)
 run: env models    ## one video or photo:  make run VIDEO=path [ARGS="-p 05_train.iters 3000"]
 	$(if $(VIDEO),,$(error give a video: make run VIDEO=path  (make demo runs the synthetic person)))
 	$(PY) -m hvr_nb run "$(VIDEO)" $(ARGS)

@@ -15,7 +15,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hvr_nb"
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEADINGS = ["Goal", "Parameters", "Load", "Do", "Look", "Check", "Save & next", "Exercises"]
 # docs/house.md: (floor, wing, caption, verbs) a row

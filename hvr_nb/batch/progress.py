@@ -1,8 +1,9 @@
-"""One bar for many videos: how much of the work is done, when it will end, how many failed."""
+"""How much of the work on some videos is done, when it will end, how many failed."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 
 from tqdm import tqdm
@@ -16,27 +17,28 @@ USUAL = 10  # of a notebook that is not in the table
 
 
 class TotalProgress:
-    """Progress over all notebooks of all videos; what had not changed does not count as work done."""
+    """Progress over all notebooks of all clips; what had not changed does not count as work done.
+
+    ``done`` and ``total`` are in the unit of ``SHARES``.
+    """
 
     def __init__(self, stages: Sequence[str], clips: Sequence[str], *, shown: bool = True):
         self._left = {clip: {stage: SHARES.get(stage, USUAL) for stage in stages} for clip in clips}
         self._lock, self._failed, self._ended = threading.Lock(), 0, 0
+        self._began = time.monotonic()
+        self.done, self.total = 0, sum(sum(left.values()) for left in self._left.values())
         self._bar = tqdm(
-            total=sum(sum(left.values()) for left in self._left.values()),
+            total=self.total,
             bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed} so far, {remaining} to go{postfix}",
             desc=f"{len(clips)} videos",
             disable=not shown,
         )
 
     @property
-    def total(self) -> float:
-        """The work that there is to do, in the unit of ``SHARES``."""
-        return self._bar.total
-
-    @property
-    def done(self) -> float:
-        """The work that was done."""
-        return self._bar.n
+    def seconds_left(self) -> float:
+        """Seconds to go at the speed so far; NaN before anything was done."""
+        spent = time.monotonic() - self._began
+        return spent * (self.total - self.done) / self.done if self.done else float("nan")
 
     def ran(self, clip: str, run: StageRun) -> None:
         """A notebook of a clip has ended."""
@@ -55,7 +57,8 @@ class TotalProgress:
         self._bar.close()
 
     def _count(self, done: float, *, less: float) -> None:
-        self._bar.total -= less
+        self.done, self.total = self.done + done, self.total - less
+        self._bar.total = self.total
         self._bar.set_postfix_str(f"{self._ended} ended, {self._failed} failed", refresh=False)
         self._bar.update(done)
         self._bar.refresh()

@@ -12,7 +12,7 @@ from pathlib import Path
 from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.digests import file_digest
 from hvr_nb.store.files import read_json, results, write_json
-from hvr_nb.store.places import NOTEBOOKS, ROOT
+from hvr_nb.store.places import FILMS, NOTEBOOKS, ROOT
 
 WORKBOOK = ROOT / "workbook"
 RECORD = ".copied.json"  # name -> sha256 of the copy as it was made
@@ -51,6 +51,7 @@ def copy_notebooks(folder: str | Path = WORKBOOK, notebooks: str | Path = NOTEBO
 
 
 def _act(_args: argparse.Namespace) -> int:
+    FILMS.mkdir(parents=True, exist_ok=True)
     for name in copy_notebooks():
         print(f"workbook/{name} is yours and kept; {name} has changed: rename yours to get the new one")
     print(f"the workbook: {WORKBOOK}")

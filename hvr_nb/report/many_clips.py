@@ -72,6 +72,7 @@ def write_clips_page(folder: str | Path, *, failed: Mapping[str, str] | None = N
         HvrError: a file of that name is there that is not this project's.
     """
     folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     page, table = folder / PAGE, folder / TABLE
     _refuse_foreign(page, "<!doctype html>")
     _refuse_foreign(table, ",".join(FIRST))
