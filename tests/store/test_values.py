@@ -116,3 +116,48 @@ def test_a_camera_of_whole_numbers_is_a_camera():
 def test_a_body_of_one_part_is_no_contradiction():
     one = a_canonical()
     check_value(replace(one, parts=np.zeros_like(one.parts), part_names=("body",)))
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"parents": np.array([0, *range(23)])}, "tree"),
+    ({"parents": np.array([-1, 1, *range(1, 23)])}, "tree"),  # its own parent
+    ({"parents": np.array([-1, 0, -1, *range(2, 23)])}, "tree"),  # a second root
+    ({"parts": np.ones(5, np.uint8), "part_names": ("body",)}, "parts point at names"),
+])  # fmt: skip
+def test_trees_and_parts_at_their_limits(change, message):
+    with pytest.raises(ValueError, match=message):
+        check_value(a_canonical(**change))
+    check_value(a_canonical(parents=np.array([-1, *[0] * 23])))
+    check_value(a_canonical(spacing=0.5))
+
+
+@pytest.mark.parametrize("row, column", [(0, 0), (1, 1)])
+def test_both_focal_lengths_are_positive(row, column):
+    camera = a_camera()
+    K = camera.K.copy()
+    for focal, fine in ((0.5, True), (0.0, False), (-50.0, False)):
+        K[row, column] = focal
+        changed = replace(camera, K=K.copy())
+        if fine:
+            check_value(changed, {"W": W, "H": H})
+        else:
+            with pytest.raises(ValueError, match="focal lengths"):
+                check_value(changed, {"W": W, "H": H})
+
+
+def test_a_camera_of_another_size_says_by_what_to_multiply():
+    with pytest.raises(ValueError, match="multiply fx, cx by 2 and fy, cy by 3"):
+        check_value(a_camera(), {"W": 2 * W, "H": 3 * H})
+    for size in ({"W": W, "H": H + 1}, {"W": W + 1, "H": H}):
+        with pytest.raises(ValueError, match="multiply"):
+            check_value(a_camera(), size)
+    with pytest.raises(ValueError, match="picture is 0x24"):
+        check_value(replace(a_camera(), width=0), {})
+    check_value(replace(a_camera(), width=1, height=1), {})
+
+
+def test_joints_have_a_name_each():
+    joints = Joints3D(np.zeros((2, 3, 3)), np.ones(2, bool), ("a", "b", "c"))
+    check_value(joints)
+    with pytest.raises(ValueError, match="2 names for 3 joints"):
+        check_value(replace(joints, names=("a", "b")))
