@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from hvr_nb.body.model import load_body_model
 from hvr_nb.methods.pamir.checkpoints import PAMIR_FILE, save_pamir
 from hvr_nb.methods.pamir.sizes import ORIGINAL, SMALL
 from hvr_nb.store.places import DATA, ROOT
@@ -21,6 +22,7 @@ from scripts.train.pamir.learn import Schedule, Shards, learn
 from scripts.train.pamir.outfits import LEARNED
 from scripts.train.pamir.poses import load_poses
 from scripts.train.pamir.samples import make_shard
+from scripts.train.pamir.scans import make_scan_shards
 
 MOTIONS = ("mocap", "mocap_more")
 
@@ -33,6 +35,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=DATA / "pamir", help="folder of shards and checkpoints")
     parser.add_argument("--out", type=Path, default=PAMIR_FILE)
     parser.add_argument("--shards", type=int, default=150, help="files of 32 views each")
+    parser.add_argument("--scans", type=Path, help="folder of scans in PaMIR's layout, learned from too")
     parser.add_argument("--steps", type=int, default=Schedule.steps)
     parser.add_argument("--views", type=int, default=Schedule.views, help="views of a step")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -49,6 +52,16 @@ def main() -> None:
     folder = args.work / f"shards_{sizes.picture}_{sizes.volume}"
     for index in range(args.shards):
         make_shard(folder, index, poses, LEARNED, seed=args.seed, side=sizes.picture, volume=sizes.volume)
+    if args.scans:
+        found = make_scan_shards(
+            folder,
+            args.scans,
+            load_body_model(),
+            seed=args.seed,
+            side=sizes.picture,
+            volume=sizes.volume,
+        )
+        print(f"{found} scans of {args.scans}")
     shards = Shards(folder)
     print(f"{len(shards)} views")
     name = f"{'image' if args.image_only else 'both'}_{sizes.picture}"

@@ -145,20 +145,37 @@ def arrays_of(
     view: View, rng: np.random.Generator, codes: np.ndarray, *, volume: int
 ) -> dict[str, np.ndarray]:
     """The arrays of one view that are stored; P points, volume of ``volume`` voxels a side, codes (B, 3)."""
-    faces = view.person.model.faces
     points = draw_points(view, rng)
-    inside = view.person.inside(points, view.clothed, view.bare)
-    shift = depth_shift(points, view.bare, view.body).astype(np.float32)
-    moved = points + shift[:, None] * np.array([0, 0, 1], np.float32)
-    semantic = semantic_volume(view.body, faces, codes, side=volume)
-    filled = (semantic != 0).any(0)
     return {
         "picture": view.picture,
+        **stored_arrays(points, view.bare, view.body, view.person.model.faces, codes, volume=volume),
+        "inside": view.person.inside(points, view.clothed, view.bare),
+    }
+
+
+def stored_arrays(
+    points: np.ndarray,
+    true: np.ndarray,
+    body: np.ndarray,
+    faces: np.ndarray,
+    codes: np.ndarray,
+    *,
+    volume: int,
+) -> dict[str, np.ndarray]:
+    """What the told body says of points (P, 3): the volume, their shift in depth and their place on it.
+
+    Args:
+        true, body: (B, 3) the true body and the told one, in the cube. faces: (F, 3). codes: (B, 3).
+    """
+    shift = depth_shift(points, true, body).astype(np.float32)
+    moved = points + shift[:, None] * np.array([0, 0, 1], np.float32)
+    semantic = semantic_volume(body, faces, codes, side=volume)
+    filled = (semantic != 0).any(0)
+    return {
         "volume": np.where(filled, 1 + np.round(semantic * 254), 0).astype(np.uint8),
         "points": moved,
         "shift": shift.astype(np.float16),
-        "place": place_on_body(moved, view.body, faces, codes).numpy().astype(np.float16),
-        "inside": inside,
+        "place": place_on_body(moved, body, faces, codes).numpy().astype(np.float16),
     }
 
 
