@@ -1,0 +1,171 @@
+"""Which garments a person wears, told from votes on the clothed surface and from its topology.
+
+A kind of cloth says little of its cut. The cut follows from which ends of the body hang together without
+crossing the cloth: both feet under a skirt, each alone under trousers; the head with both hands above a
+strapless dress; the head with the feet through an open front (docs/surface.md, 13).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvr_nb.surface.garments.topology import MeshGraph, grouped, joined_ends, one_piece, parted_ends
+from hvr_nb.surface.garments.votes import KINDS, Votes
+from hvr_nb.types import HvrError
+
+_TOP, _FEET = frozenset({"head", "left_hand", "right_hand"}), frozenset({"left_foot", "right_foot"})
+_SLEEVES = {"left_cuff": frozenset({"left_hand"}), "right_cuff": frozenset({"right_hand"})}
+# the curves of a garment, and which ends of the body lie beyond each
+CURVES = {
+    "shirt": {"neck": frozenset({"head"}), **_SLEEVES, "hem": _FEET},
+    "dress": {"neck": frozenset({"head"}), **_SLEEVES, "hem": _FEET},
+    "tube": {"neck": _TOP, "hem": _FEET},
+    "jacket": {"opening": _FEET | {"head"}, **_SLEEVES},
+    "skirt": {"waist": _TOP, "hem": _FEET},
+    "trousers": {
+        "waist": _TOP,
+        "left_ankle": frozenset({"left_foot"}),
+        "right_ankle": frozenset({"right_foot"}),
+    },
+}
+# what cloth of a kind can be; the first is taken where the topology is none of them
+CUTS = {
+    "upper": ("shirt", "tube", "jacket"),
+    "coat": ("jacket", "shirt"),
+    "lower": ("trousers", "skirt"),
+    "skirt": ("skirt",),
+    "dress": ("dress", "tube"),
+}
+LEAST = 0.012  # square metres, smallest garment
+FEW = 4  # least number of frames that show a garment
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A garment as a part of the clothed surface of V vertices."""
+
+    name: str
+    kind: str  # of ``KINDS``
+    field: np.ndarray  # (V,) positive on the garment
+    changed: bool  # whether its borders were joined or parted to make its cut possible
+
+    @property
+    def curves(self) -> dict[str, frozenset[str]]:
+        """Its curves, and the ends of the body beyond each."""
+        return CURVES[self.name]
+
+
+def garment_names(text: str) -> tuple[str, ...]:
+    """Names of garments from a parameter such as "shirt,trousers"; empty: as found.
+
+    Raises:
+        HvrError: a name is unknown.
+    """
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    unknown = [name for name in names if name not in CURVES]
+    if unknown:
+        raise HvrError(
+            f"garments names {' and '.join(map(repr, unknown))}; known are {', '.join(CURVES)}, separated by commas"
+        )
+    return names
+
+
+def find_garments(
+    votes: Votes,
+    area: np.ndarray,
+    graph: MeshGraph,
+    ends: dict[str, np.ndarray],
+    *,
+    names: Sequence[str] = (),
+) -> list[Piece]:
+    """The garments on a surface of V vertices, each one connected piece with the borders of its cut.
+
+    What cannot be told is said by a warning.
+
+    Args:
+        area: (V,) square metres of the surface at every vertex. ends: (V,) bool, see ``topology.ENDS``.
+        names: garments that are there; empty: told from the votes.
+
+    Raises:
+        HvrError: a named garment has no cloth, or shares its label with another one; nobody wears a garment.
+    """
+    fields = {kind: _field(votes, kind) for kind in CUTS}
+    size = {kind: float(area[field > 0].sum()) for kind, field in fields.items()}
+    there = [kind for kind in CUTS if size[kind] > LEAST]
+    for kind in [kind for kind in there if votes.frames[KINDS.index(kind)] < FEW]:
+        count = votes.frames[KINDS.index(kind)]
+        warnings.warn(
+            f"cloth labelled {kind!r} is seen in only {count} of {votes.of} frames and is left out; use a longer clip",
+            stacklevel=2,
+        )
+        there.remove(kind)
+    wanted = _assigned(names, there, size) if names else {kind: CUTS[kind] for kind in there}
+    if not wanted:
+        raise HvrError("no garment is seen in the labels of 02_masks; look at its pictures of labels, and run it again")
+    return [_piece(kind, fields[kind], cuts, graph, ends) for kind, cuts in wanted.items()]
+
+
+def _field(votes: Votes, kind: str) -> np.ndarray:
+    k = KINDS.index(kind)
+    return votes.share[:, k] - np.delete(votes.share, k, 1).max(1)
+
+
+def _assigned(names: Sequence[str], there: list[str], size: dict[str, float]) -> dict[str, tuple[str, ...]]:
+    """The kind of cloth of every named garment."""
+    out: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        fitting = [kind for kind in there if name in CUTS[kind]]
+        free = [kind for kind in fitting if kind not in out]
+        if not fitting:
+            raise HvrError(
+                f"garments names a {name}, but no cloth that could be one is labelled (there is {', '.join(there)}); "
+                "correct garments, or the labels of 02_masks"
+            )
+        if not free:
+            raise HvrError(
+                f"the {name} and the {out[fitting[0]][0]} have one label, {fitting[0]!r}, so they cannot be told "
+                "apart; name one of them in garments, or give labels that part them in 02_masks"
+            )
+        out[max(free, key=size.get)] = (name,)
+    return out
+
+
+def _piece(kind: str, field: np.ndarray, cuts: tuple[str, ...], graph: MeshGraph, ends) -> Piece:
+    field = one_piece(field, graph, ends)
+    groups = set(grouped(field, graph, ends))
+    for name in cuts:
+        if groups == set(CURVES[name].values()):
+            return Piece(name, kind, field, False)
+    field = _arranged(field, cuts[0], graph, ends)
+    return Piece(cuts[0], kind, field, True)
+
+
+def _arranged(field: np.ndarray, name: str, graph: MeshGraph, ends) -> np.ndarray:
+    """``field`` (V,) with the borders of a garment: ends of the body are joined and parted as its cut has them."""
+    wanted = list(CURVES[name].values())
+    for _ in range(len(ends)):
+        groups = grouped(field, graph, ends)
+        if set(groups) == set(wanted):
+            return field
+        owner = {end: group for group in groups for end in group}
+        for group in wanted:
+            first, *others = sorted(group)
+            for other in others:
+                if owner[first] != owner[other]:
+                    field = joined_ends(field, graph, ends[first], ends[other])
+        for group in groups:
+            parts = [sorted(group & w) for w in wanted if group & w]
+            for part in parts[1:]:
+                one, other = (np.any([ends[e] for e in p], axis=0) for p in (parts[0], part))
+                field = parted_ends(field, graph, one, other)
+        field = one_piece(field, graph, ends)
+    if set(grouped(field, graph, ends)) != set(wanted):
+        raise HvrError(
+            f"the borders of the {name} cannot be told apart in the labels of 02_masks; name other garments in the "
+            "parameter garments, or correct the labels"
+        )
+    return field
