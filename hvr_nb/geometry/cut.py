@@ -44,10 +44,14 @@ def cut_mesh(faces: np.ndarray, field: np.ndarray) -> CutMesh:
         first = np.argmax(inside[some] == (wanted == 1), 1)  # the corner that differs comes first
         a, b, c = np.take_along_axis(some, (first[:, None] + np.arange(3)) % 3, 1).T
         ab, ac = crossing(a, b), crossing(a, c)
-        parts += [np.stack([a, ab, ac], 1)] if wanted == 1 else [np.stack(x, 1) for x in ((ab, b, c), (ab, c, ac))]
+        parts += (
+            [np.stack([a, ab, ac], 1)] if wanted == 1 else [np.stack(x, 1) for x in ((ab, b, c), (ab, c, ac))]
+        )
     new = np.concatenate(parts)
     used, index = np.unique(new, return_inverse=True)
-    mix = sparse.csr_array(sparse.vstack([sparse.eye_array(total, format="csr"), between], format="csr")[used])
+    mix = sparse.csr_array(
+        sparse.vstack([sparse.eye_array(total, format="csr"), between], format="csr")[used]
+    )
     beyond = np.full(total + len(cut), -1)
     beyond[total:] = np.where(inside[cut[:, 0]], cut[:, 1], cut[:, 0])
     return CutMesh(index.reshape(-1, 3), mix, beyond[used])

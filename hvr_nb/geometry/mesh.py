@@ -54,3 +54,26 @@ def split_seams(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     corners = np.stack([mesh.faces.ravel(), mesh.uv_faces.ravel()], axis=1)
     pairs, index = np.unique(corners, axis=0, return_inverse=True)
     return pairs[:, 0], index.reshape(-1, 3), mesh.uv[pairs[:, 1]]
+
+
+def clustered(mesh: Mesh, group: np.ndarray, cell: float) -> Mesh:
+    """A coarser mesh: the vertices of one group (V,) within one cube of side ``cell`` become their mean.
+
+    Rossignac and Borrel, "Multi-resolution 3D approximations for rendering complex scenes", 1993. Faces that
+    collapse are left out, and so are textures; sides of the same face are kept once.
+    """
+    place = np.floor(mesh.vertices / cell).astype(np.int64)
+    _, index, count = np.unique(
+        np.column_stack([np.asarray(group), place]), axis=0, return_inverse=True, return_counts=True
+    )
+    index = index.ravel()
+
+    def mean(values):
+        return np.stack([np.bincount(index, column, len(count)) / count for column in values.T], 1)
+
+    faces = index[mesh.faces]
+    sides = np.sort(faces, axis=1)
+    _, first = np.unique(sides, axis=0, return_index=True)
+    first = np.sort(first[(np.diff(sides[first], axis=1) > 0).all(1)])
+    colors = None if mesh.colors is None else (mean(mesh.colors) + 0.5).astype(np.uint8)
+    return Mesh(mean(mesh.vertices).astype(np.float32), faces[first], colors=colors)

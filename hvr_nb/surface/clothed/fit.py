@@ -100,7 +100,7 @@ class Fit:
 
     def step(self, k: int, _rng) -> dict[str, float]:
         """Round ``k``; its figures: IoU of the silhouettes and PSNR on body pixels, in a few frames."""
-        skin = self._skin()
+        skin = self.skin()
         cell = self.options.cell
         if k == 0:
             mine = Skin(*(x[self.film.which] for x in (skin.vertices, skin.joints, skin.world)))
@@ -114,7 +114,7 @@ class Fit:
                 rims, skin, weights, self.model.parents, self.film.which, len(self.poses)
             )
             self.poses, self.transl = turn_joints(self.poses, self.transl, turn, shift, self.model.parents)
-            skin = self._skin()
+            skin = self.skin()
         self._shape(skin, k)
         if k == ROUNDS - 1 and self.film.normals is not None and self.options.normals > 0:
             for _ in range(DETAILED):
@@ -129,7 +129,8 @@ class Fit:
             )
         return self._figures(skin)
 
-    def _skin(self) -> Skin:
+    def skin(self) -> Skin:
+        """The bare body in all frames, by the poses as they are now."""
         return pose_skin(self.model, self.betas, self.poses, self.transl)
 
     def _shape(self, skin: Skin, k: int) -> None:
@@ -205,7 +206,7 @@ class Fit:
 
     def sightings(self, vertices: np.ndarray, faces: np.ndarray) -> Sightings:
         """What all frames show of a big-pose mesh (V, 3), (F, 3)."""
-        return self._sightings(self._skin(), vertices, faces, np.arange(len(self.film.which)))
+        return self._sightings(self.skin(), vertices, faces, np.arange(len(self.film.which)))
 
     def layered(
         self, vertices: np.ndarray, faces: np.ndarray, albedo: np.ndarray, seen: Sightings, finer
@@ -244,7 +245,7 @@ class Fit:
             return vertices, seen, []
         found = layers.drops(steps, part, faces, tint, known)
         vertices = self._slid(vertices, faces, found, seen)
-        stepping = layers.stepped(vertices, faces, part, found, finer @ self._held(self._skin()))
+        stepping = layers.stepped(vertices, faces, part, found, finer @ self._held(self.skin()))
         at = np.union1d(np.flatnonzero(stepping), np.concatenate([d.edges.ravel() for d in found]))
         for picture, x, n, rgb in zip(film.frames, seen.positions, seen.normal, seen.rgb, strict=True):
             x[at] += n[at] * stepping[at, None]

@@ -2,7 +2,7 @@
 
 A kind of cloth says little of its cut. The cut follows from which ends of the body hang together without
 crossing the cloth: both feet under a skirt, each alone under trousers; the head with both hands above a
-strapless dress; the head with the feet through an open front (docs/surface.md, 13).
+strapless dress; the head with the feet through an open front (docs/surface.md, 14).
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ def find_garments(
         there.remove(kind)
     wanted = _assigned(names, there, size) if names else {kind: CUTS[kind] for kind in there}
     if not wanted:
-        raise HvrError("no garment is seen in the labels of 02_masks; look at its pictures of labels, and run it again")
+        raise HvrError(
+            "no garment is seen in the labels of 02_masks; look at its pictures of labels, and run it again"
+        )
     return [_piece(kind, fields[kind], cuts, graph, ends) for kind, cuts in wanted.items()]
 
 

@@ -1,4 +1,4 @@
-"""Regions of a closed surface with the right number of borders (docs/surface.md, 13).
+"""Regions of a closed surface with the right number of borders (docs/surface.md, 14).
 
 A garment is a connected part of a surface of genus 0. Its borders are as many as the pieces of all that is no
 part of it. So its topology is right as soon as these pieces are: which ends of the body (head, hands, feet)
@@ -30,7 +30,9 @@ class MeshGraph:
         edges = self.edges[kept[self.edges].all(1)]
         graph = sparse.coo_array((np.ones(len(edges)), edges.T), shape=(self.count,) * 2)
         number = connected_components(graph, directed=False)[1]
-        return np.where(kept, np.unique(np.where(kept, number, -1), return_inverse=True)[1] - (~kept).any(), -1)
+        return np.where(
+            kept, np.unique(np.where(kept, number, -1), return_inverse=True)[1] - (~kept).any(), -1
+        )
 
     def distances(self, start: np.ndarray, *, cost: np.ndarray | None = None):
         """(V,) metres along edges from the vertices ``start`` (V,) bool, (V,) the vertex before on that way.
@@ -42,7 +44,9 @@ class MeshGraph:
         graph = sparse.csr_array(
             (np.tile(length, 2), np.concatenate([self.edges, self.edges[:, ::-1]]).T), shape=(self.count,) * 2
         )
-        far, before, _ = dijkstra(graph, indices=np.flatnonzero(start), min_only=True, return_predecessors=True)
+        far, before, _ = dijkstra(
+            graph, indices=np.flatnonzero(start), min_only=True, return_predecessors=True
+        )
         return far, before
 
 
@@ -117,3 +121,13 @@ def parted_ends(field: np.ndarray, graph: MeshGraph, one: np.ndarray, other: np.
     wall = np.zeros(len(field), bool)
     wall[crossing.ravel()] = True
     return np.where(wall & outside, WALL, field)
+
+
+def ends_beyond(pieces: np.ndarray, beyond: np.ndarray, ends: dict[str, np.ndarray]) -> frozenset[str]:
+    """The ends of the body in the piece that most vertices ``beyond`` (N,) a border belong to.
+
+    Args:
+        pieces: (V,) of ``MeshGraph.pieces``. ends: (V,) bool for each of ``ENDS``.
+    """
+    piece = int(np.bincount(pieces[beyond] + 1).argmax()) - 1
+    return frozenset(name for name, seed in ends.items() if _main(pieces, seed) == piece)

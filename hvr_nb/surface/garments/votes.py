@@ -1,4 +1,4 @@
-"""Labels of the frames, voted onto the clothed surface (docs/surface.md, 13).
+"""Labels of the frames, voted onto the clothed surface (docs/surface.md, 14).
 
 Every vertex that a frame shows takes the share of each kind of cloth at its pixel. Votes of all frames add up;
 where nothing was seen, a smooth function continues them over the mesh.
@@ -86,9 +86,7 @@ def vote(
     return Votes(*_evened(total, vertices, faces), frames, len(pictures))
 
 
-def _evened(
-    total: np.ndarray, vertices: np.ndarray, faces: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _evened(total: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Shares (V, K) without gaps from sums of votes (V, K), and the sums of all kinds (V,).
 
     What hangs free is seen on one side of its edge only, so little goes on across a crease. Beyond one, what
@@ -96,7 +94,7 @@ def _evened(
     """
     weight = total.sum(1)
     trust = np.minimum(weight, ENOUGH) + UNSEEN
-    share = (total * (trust / np.maximum(weight, 1e-9))[:, None])
+    share = total * (trust / np.maximum(weight, 1e-9))[:, None]
     share[weight == 0] = 0
     share[weight == 0, KINDS.index("skin")] = UNSEEN
     edges = unique_edges(faces)

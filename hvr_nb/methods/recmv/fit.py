@@ -1,0 +1,127 @@
+"""From the clothed surface and labels to a person in layers (docs/surface.md, 14)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from hvr_nb.canonical.binding import bind_mesh
+from hvr_nb.geometry.camera import resized_images, undistort_images
+from hvr_nb.geometry.mesh import face_normals
+from hvr_nb.methods._clothed import Shaped
+from hvr_nb.methods.recmv.avatar import GarmentAvatar, Wrinkles
+from hvr_nb.methods.recmv.options import Options
+from hvr_nb.surface.clothed.fit import Fit, Footage
+from hvr_nb.surface.garments.kinds import Piece, find_garments
+from hvr_nb.surface.garments.topology import ENDS, MeshGraph
+from hvr_nb.surface.garments.votes import KINDS, Votes, kinds_of, vote
+from hvr_nb.surface.garments.wardrobe import Sheet, body_sheet, closed_sheet, dressed, garment_sheet
+from hvr_nb.surface.remesh import subdivision
+from hvr_nb.types import Camera, Masks
+
+TURNED = 300.0  # degrees that a person turns, at least, to be seen from all sides
+
+
+def label_pictures(masks: Masks, film: Footage, camera: Camera) -> np.ndarray:
+    """(N, H, W) int8 kinds of cloth in the frames of a film, of the film's size.
+
+    Args:
+        camera: of the masks; its distortion is taken out.
+    """
+    kinds = kinds_of(masks.labels[film.which], masks.label_set)
+    if np.any(camera.dist):
+        shares = [undistort_images(np.uint8(255) * (kinds == k), camera)[0] for k in range(-1, len(KINDS))]
+        kinds = (np.argmax(shares, axis=0) - 1).astype(np.int8)
+    return resized_images(kinds, film.camera, nearest=True)
+
+
+def tailored(made: Shaped, pictures: np.ndarray, names: Sequence[str], options: Options) -> GarmentAvatar:
+    """The avatar: garments cut out of the shaped surface by the labels of all frames.
+
+    Args:
+        pictures: (N, H, W) of ``label_pictures``. names: garments that are there; empty: told from the labels.
+
+    Raises:
+        HvrError: no garment is seen, or a named one is not there.
+    """
+    fit, surface = made.fit, made.surface
+    _warn_of_few_sides(fit)
+    votes = vote(
+        fit.posed(fit.skin(), fit.vertices, fit.faces, fit.film.which),
+        fit.vertices,
+        fit.faces,
+        fit.film.camera,
+        pictures,
+        fit.film.distances,
+    )
+    graph = MeshGraph(fit.vertices, fit.faces)
+    pieces = find_garments(
+        votes, vertex_areas(fit.vertices, fit.faces), graph, _ends(fit, fit.vertices, fit.faces), names=names
+    )
+    for piece in pieces:
+        if piece.changed:
+            warnings.warn(
+                f"the labels do not show all borders of the {piece.name}; where they lie is partly a guess",
+                stacklevel=2,
+            )
+    sheets = _sheets(fit, surface, pieces, votes)
+    wardrobe, layers, curves = dressed(sheets, fit.canonical)
+    found = {name: float(v) for name, v in zip(KINDS, votes.frames, strict=True)}
+    avatar = GarmentAvatar(
+        wardrobe,
+        Wrinkles(surface.light, surface.centres, surface.heights),
+        tuple(layers),
+        tuple(curves),
+        fit.canonical,
+        made.body,
+        fit.model,
+        made.held_out,
+        made.history,
+        asdict(options) | {"frames_of_kinds": found},
+        options.model_file,
+    )
+    return avatar
+
+
+def _sheets(fit: Fit, surface, pieces: Sequence[Piece], votes: Votes) -> list[Sheet]:
+    """All layers, cut out of the fine surface."""
+    finer, faces = subdivision(fit.faces, len(fit.vertices))
+    vertices, albedo = surface.vertices.astype(np.float64), surface.albedo.astype(np.float64)
+    graph, area = MeshGraph(vertices, faces), vertex_areas(vertices, faces)
+    ends = {name: finer @ seed > 0.999 for name, seed in _ends(fit, fit.vertices, fit.faces).items()}
+    sheets = [body_sheet(fit.canonical, vertices, faces, albedo, votes, len(fit.vertices))]
+    sheets += [garment_sheet(p, finer @ p.field, vertices, faces, albedo, graph, ends) for p in pieces]
+    for name in ("hair", "shoes"):
+        k = KINDS.index(name)
+        field = votes.share[:, k] - np.delete(votes.share, k, 1).max(1)
+        sheet = closed_sheet(name, finer @ field, vertices, faces, albedo, graph, area)
+        sheets += [sheet] if sheet else []
+    return sheets
+
+
+def _ends(fit: Fit, vertices: np.ndarray, faces: np.ndarray) -> dict[str, np.ndarray]:
+    """(V,) bool for each of ``ENDS``: the vertices whose nearest skin belongs to its joints."""
+    joint = bind_mesh(vertices, faces, fit.canonical).weights.argmax(1)
+    return {name: np.isin(joint, joints) for name, joints in ENDS.items()}
+
+
+def vertex_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(V,) square metres of a mesh (V, 3), (F, 3) at each vertex: a third of its faces'."""
+    size = np.linalg.norm(face_normals(vertices, faces), axis=1) / 6
+    return np.bincount(faces.ravel(), np.repeat(size, 3), minlength=len(vertices))
+
+
+def _warn_of_few_sides(fit: Fit) -> None:
+    """Warn where the person does not turn: the sides that nobody saw are a guess."""
+    world = fit.skin().world[fit.film.which]
+    ahead = world[:, 0, :, 2]  # the pelvis's forward axis
+    yaw = np.degrees(np.unwrap(np.arctan2(ahead[:, 0], ahead[:, 2])))
+    if np.ptp(yaw) < TURNED:
+        warnings.warn(
+            f"the person turns by only {np.ptp(yaw):.0f} degrees in this clip; garments are a guess on the sides "
+            "that were not seen: film a whole turn",
+            stacklevel=3,
+        )
