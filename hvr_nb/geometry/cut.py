@@ -1,7 +1,8 @@
 """An exact cut of a triangle mesh along the zero line of a function of its vertices.
 
-Marching triangles: a face whose corners differ in sign is crossed by one straight piece from edge to edge. The
-pieces join to closed lines, so the part that is kept has no edge with more than two faces, whatever the function.
+Marching triangles: a face whose corners differ in sign is crossed by one straight piece from edge to edge.
+The pieces join to closed lines, so the part that is kept has no edge with more than two faces, whatever the
+function.
 """
 
 from __future__ import annotations

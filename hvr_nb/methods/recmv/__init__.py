@@ -46,8 +46,9 @@ def reconstruct(
         raise HvrError("masks/ has no labels of garments; run 02_masks with labels (parser other than none)")
     if masks.labels.shape != masks.alpha.shape:
         raise HvrError(
-            f"the labels are {masks.labels.shape[2]}x{masks.labels.shape[1]} in {len(masks.labels)} frames, the "
-            f"masks {masks.alpha.shape[2]}x{masks.alpha.shape[1]} in {len(masks.alpha)}; run 02_masks again"
+            f"the labels are {masks.labels.shape[2]}x{masks.labels.shape[1]} in {len(masks.labels)} frames, "
+            f"the masks {masks.alpha.shape[2]}x{masks.alpha.shape[1]} in {len(masks.alpha)}; run 02_masks "
+            "again"
         )
     checkpoint = clip.avatar_folder("recmv") / "checkpoint.pt"
     shape = ShapeOptions(

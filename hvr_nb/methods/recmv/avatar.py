@@ -193,8 +193,8 @@ class GarmentAvatar:
 
     def __repr__(self) -> str:
         return (
-            f"GarmentAvatar({', '.join(self.names)}; {len(self.made.vertices)} vertices, {len(self.body)} frames, "
-            f"{len(self.held_out)} of them held out)"
+            f"GarmentAvatar({', '.join(self.names)}; {len(self.made.vertices)} vertices, "
+            f"{len(self.body)} frames, {len(self.held_out)} of them held out)"
         )
 
 

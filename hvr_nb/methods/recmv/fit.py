@@ -42,7 +42,8 @@ def tailored(made: Shaped, pictures: np.ndarray, names: Sequence[str], options: 
     """The avatar: garments cut out of the shaped surface by the labels of all frames.
 
     Args:
-        pictures: (N, H, W) of ``label_pictures``. names: garments that are there; empty: told from the labels.
+        pictures: (N, H, W) of ``label_pictures``.
+        names: garments that are there; empty: told from the labels.
 
     Raises:
         HvrError: no garment is seen, or a named one is not there.
@@ -92,7 +93,8 @@ def _sheets(fit: Fit, surface, pieces: Sequence[Piece], votes: Votes) -> list[Sh
     vertices, albedo = surface.vertices.astype(np.float64), surface.albedo.astype(np.float64)
     graph, area = MeshGraph(vertices, faces), vertex_areas(vertices, faces)
     ends = {name: finer @ seed > 0.999 for name, seed in _ends(fit, fit.vertices, fit.faces).items()}
-    sheets = [body_sheet(fit.canonical, vertices, faces, albedo, votes, len(fit.vertices))]
+    bare = finer @ votes.share[:, KINDS.index("skin")] > 0.5
+    sheets = [body_sheet(fit.canonical, vertices, faces, albedo, bare)]
     sheets += [garment_sheet(p, finer @ p.field, vertices, faces, albedo, graph, ends) for p in pieces]
     for name in ("hair", "shoes"):
         k = KINDS.index(name)
@@ -121,7 +123,7 @@ def _warn_of_few_sides(fit: Fit) -> None:
     yaw = np.degrees(np.unwrap(np.arctan2(ahead[:, 0], ahead[:, 2])))
     if np.ptp(yaw) < TURNED:
         warnings.warn(
-            f"the person turns by only {np.ptp(yaw):.0f} degrees in this clip; garments are a guess on the sides "
-            "that were not seen: film a whole turn",
+            f"the person turns by only {np.ptp(yaw):.0f} degrees in this clip; garments are a guess on the "
+            "sides that were not seen: film a whole turn",
             stacklevel=3,
         )

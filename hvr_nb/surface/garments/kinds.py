@@ -69,7 +69,8 @@ def garment_names(text: str) -> tuple[str, ...]:
     unknown = [name for name in names if name not in CURVES]
     if unknown:
         raise HvrError(
-            f"garments names {' and '.join(map(repr, unknown))}; known are {', '.join(CURVES)}, separated by commas"
+            f"garments names {' and '.join(map(repr, unknown))}; known are {', '.join(CURVES)}, separated by "
+            "commas"
         )
     return names
 
@@ -99,7 +100,8 @@ def find_garments(
     for kind in [kind for kind in there if votes.frames[KINDS.index(kind)] < FEW]:
         count = votes.frames[KINDS.index(kind)]
         warnings.warn(
-            f"cloth labelled {kind!r} is seen in only {count} of {votes.of} frames and is left out; use a longer clip",
+            f"cloth labelled {kind!r} is seen in only {count} of {votes.of} frames and is left out; use a "
+            "longer clip",
             stacklevel=2,
         )
         there.remove(kind)
@@ -124,13 +126,13 @@ def _assigned(names: Sequence[str], there: list[str], size: dict[str, float]) ->
         free = [kind for kind in fitting if kind not in out]
         if not fitting:
             raise HvrError(
-                f"garments names a {name}, but no cloth that could be one is labelled (there is {', '.join(there)}); "
-                "correct garments, or the labels of 02_masks"
+                f"garments names a {name}, but no cloth that could be one is labelled (there is "
+                f"{', '.join(there)}); correct garments, or the labels of 02_masks"
             )
         if not free:
             raise HvrError(
-                f"the {name} and the {out[fitting[0]][0]} have one label, {fitting[0]!r}, so they cannot be told "
-                "apart; name one of them in garments, or give labels that part them in 02_masks"
+                f"the {name} and the {out[fitting[0]][0]} have one label, {fitting[0]!r}, so they cannot be "
+                "told apart; name one of them in garments, or give labels that part them in 02_masks"
             )
         out[max(free, key=size.get)] = (name,)
     return out
@@ -147,7 +149,7 @@ def _piece(kind: str, field: np.ndarray, cuts: tuple[str, ...], graph: MeshGraph
 
 
 def _arranged(field: np.ndarray, name: str, graph: MeshGraph, ends) -> np.ndarray:
-    """``field`` (V,) with the borders of a garment: ends of the body are joined and parted as its cut has them."""
+    """``field`` (V,) with the borders of a garment: the body's ends joined and parted as its cut has them."""
     wanted = list(CURVES[name].values())
     for _ in range(len(ends)):
         groups = grouped(field, graph, ends)
@@ -167,7 +169,7 @@ def _arranged(field: np.ndarray, name: str, graph: MeshGraph, ends) -> np.ndarra
         field = one_piece(field, graph, ends)
     if set(grouped(field, graph, ends)) != set(wanted):
         raise HvrError(
-            f"the borders of the {name} cannot be told apart in the labels of 02_masks; name other garments in the "
-            "parameter garments, or correct the labels"
+            f"the borders of the {name} cannot be told apart in the labels of 02_masks; name other garments "
+            "in the parameter garments, or correct the labels"
         )
     return field

@@ -1,7 +1,7 @@
 """Labels of the frames, voted onto the clothed surface (docs/surface.md, 14).
 
-Every vertex that a frame shows takes the share of each kind of cloth at its pixel. Votes of all frames add up;
-where nothing was seen, a smooth function continues them over the mesh.
+Every vertex that a frame shows takes the share of each kind of cloth at its pixel. Votes of all frames add
+up; where nothing was seen, a smooth function continues them over the mesh.
 """
 
 from __future__ import annotations

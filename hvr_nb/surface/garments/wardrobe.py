@@ -15,7 +15,6 @@ from hvr_nb.surface.albedo import filled
 from hvr_nb.surface.garments.kinds import Piece
 from hvr_nb.surface.garments.outside import pushed_out
 from hvr_nb.surface.garments.topology import MeshGraph, ends_beyond, one_piece
-from hvr_nb.surface.garments.votes import KINDS, Votes
 from hvr_nb.types import Canonical, HvrError, shaped
 
 BODY = "body"
@@ -76,7 +75,7 @@ def garment_sheet(
     if set(curves) != set(piece.curves) or found.loops != len(curves) or found.genus or not found.sound:
         raise HvrError(
             f"the {piece.name} has {found.loops} borders and {found.genus} handles, where it should have "
-            f"{len(piece.curves)} and none; correct the labels of 02_masks, or name other garments in garments"
+            f"{len(piece.curves)} and none; correct the labels of 02_masks or the parameter garments"
         )
     return Sheet(piece.name, _smooth_rims(cut.mix @ vertices, curves), cut.faces, cut.mix @ albedo, curves)
 
@@ -141,19 +140,15 @@ def body_sheet(
     vertices: np.ndarray,
     faces: np.ndarray,
     albedo: np.ndarray,
-    votes: Votes,
-    count: int,
+    bare: np.ndarray,
 ) -> Sheet:
     """The bare body in the big pose, with the colours of the skin that a surface (V, 3), (F, 3) shows.
 
     Args:
-        albedo: (V, 3). votes: of the first ``count`` vertices.
+        albedo: (V, 3). bare: (V,) bool, where the surface is skin.
     """
-    skin = votes.share[:count].argmax(1) == KINDS.index("skin")
     face, bary, distance = nearest_surface(canonical.vertices, vertices, faces)
     corner = faces[face, bary.argmax(1)]
-    bare = np.zeros(len(vertices), bool)
-    bare[:count] = skin
     shown = bare[faces[face]].all(1) & (np.abs(distance) < 0.03)
     colour = np.full((len(canonical.vertices), 3), np.nan)
     colour[shown] = albedo[corner[shown]]
