@@ -16,7 +16,7 @@ TESTS := $(PY) -m pytest -n logical --maxprocesses 8 --dist loadscope --no-loads
 # Jupyter refuses root unless told; in a container there is often nobody else
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 .PHONY: help env models demo test test-all lint lab run batch clips pose3d gallery body bench-demo bench-real bench-nvr bench-nvr-scaling \
-        bench-pose3d bench-surface bench-mutants train-lifter train-pamir bench-pamir clean
+        bench-pose3d bench-surface bench-garments bench-mutants train-lifter train-pamir bench-pamir clean
 help:        ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/'
 env: .venv/.ready  ## build .venv with the pinned packages
@@ -69,6 +69,8 @@ train-pamir: env   ## learn PaMIR's weights again from people drawn here (HVR_SH
 	$(PY) -m scripts.train.pamir $(ARGS)
 bench-surface: env models  ## the clothed mesh against the true one, synthetic subjects (slow)
 	$(PY) -m scripts.bench.surface $(ARGS)
+bench-garments: env models  ## garments against the true ones, synthetic subjects (slow)
+	$(PY) -m scripts.bench.garments $(ARGS)
 clean:             ## remove the environment and caches; data/ stays
 	rm -rf .venv .cache
 

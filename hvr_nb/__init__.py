@@ -54,7 +54,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "render_motion", "render_turntable", "shown_frame", "surface_coverage",
         ],
         "formats.models": ["save_mesh"],
-        "drawing": ["body_from_sides", "body_overlay", "to_uint8"],
+        "drawing": ["body_from_sides", "body_overlay", "draw_curves", "to_uint8"],
         "learning": ["lpips_missing"],
         # 07_visualize
         "report": ["clip_gallery", "clip_report", "write_player"],

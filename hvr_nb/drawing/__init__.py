@@ -5,6 +5,7 @@
 - ``over``: pictures with alpha composited over a background.
 - ``shade``: a shaded picture of a mesh on a transparent background.
 - ``body_overlay``: the body drawn over every frame.
+- ``draw_curves``: feature curves of garments over a picture.
 - ``body_from_sides``: the body in one frame from four sides.
 """
 
@@ -14,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "pictures": ["contact_sheet", "to_uint8", "over"],
+        "curves": ["draw_curves"],
         "shading": ["shade", "body_overlay", "body_from_sides"],
     },
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from hvr_nb.types import Body, Camera, Canonical, HvrError, Mesh, Render
+from hvr_nb.types import Body, Camera, Canonical, Garment, HvrError, Mesh, Render
 
 if TYPE_CHECKING:  # these import torch
     import numpy as np
@@ -29,6 +29,7 @@ WORDS = {
     "skin_weights": "blend weights of the surface's vertices",
     "mesh": "the surface as a mesh at a chosen resolution",
     "layers": "the surface by garments",
+    "garments": "open meshes with the curves along which they end",
 }
 
 
@@ -78,6 +79,9 @@ class Avatar(Protocol):
 
         Their vertices, one layer after the other, are those of ``surface``.
         """
+
+    def garments(self, pose=None, *, frame: int | None = None) -> tuple[Garment, ...]:
+        """Garments, which are among ``layers``, with their feature curves; arguments as of ``surface``."""
 
     def save(self, folder: str | Path) -> Path:
         """Write all that ``load`` needs into a folder, with ``options.json`` last; returns the folder."""

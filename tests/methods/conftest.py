@@ -39,7 +39,7 @@ def turning(tmp_path_factory) -> SimpleNamespace:
     points = np.concatenate([truth.points25, np.ones((FRAMES, 25, 1))], -1)
     every = np.ones(FRAMES, bool)
     clip.save("keypoints", Keypoints(points, np.zeros((FRAMES, 25), bool), every, np.zeros((FRAMES, 4))))
-    clip.save("masks", Masks(alpha=truth.alpha))
+    clip.save("masks", Masks(alpha=truth.alpha, labels=truth.labels, label_set="ATR"))
     clip.save("body", replace(truth.body, model_hash=model.hash))
     clip.save("canonical", make_canonical(clip.body, model))
     return SimpleNamespace(source=source, truth=truth, clip=clip)

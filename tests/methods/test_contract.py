@@ -44,6 +44,7 @@ QUICK = {
         "field": FieldOptions(levels=3, finest=64, log2_table=12, geometry_levels=2, width=16, codes=4),
     },
     "pamir": {"resolution": 64, "canonical_cell": 0.03, "band": 0.06},
+    "recmv": {"cell": 0.02},
     "selfrecon": {"cell": 0.03, "layers": False, "shading": 0.0, "image_scale": 0.5},
 }
 

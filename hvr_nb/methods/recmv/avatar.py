@@ -39,7 +39,9 @@ class Wrinkles:
 class GarmentAvatar:
     """A person as a body and garments in the big pose; made by ``reconstruct``, read by ``load``."""
 
-    GIVES: ClassVar[frozenset[str]] = frozenset({"render", "surface", "skin_weights", "mesh", "layers"})
+    GIVES: ClassVar[frozenset[str]] = frozenset(
+        {"render", "surface", "skin_weights", "mesh", "layers", "garments"}
+    )
     made: Wardrobe
     wrinkles: Wrinkles
     names: tuple[str, ...]  # of the layers, the body first

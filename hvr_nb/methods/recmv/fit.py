@@ -8,13 +8,15 @@ from dataclasses import asdict
 
 import numpy as np
 
-from hvr_nb.canonical.binding import bind_mesh
+from hvr_nb.canonical.binding import bind_mesh, skin_weights
 from hvr_nb.geometry.camera import resized_images, undistort_images
 from hvr_nb.geometry.mesh import face_normals
 from hvr_nb.methods._clothed import Shaped
 from hvr_nb.methods.recmv.avatar import GarmentAvatar, Wrinkles
 from hvr_nb.methods.recmv.options import Options
+from hvr_nb.surface.clothed.finish import ClothedSurface
 from hvr_nb.surface.clothed.fit import Fit, Footage
+from hvr_nb.surface.garments.borders import Border, find_borders, fitted_borders
 from hvr_nb.surface.garments.kinds import Piece, find_garments
 from hvr_nb.surface.garments.topology import ENDS, MeshGraph
 from hvr_nb.surface.garments.votes import KINDS, Votes, kinds_of, vote
@@ -49,7 +51,7 @@ def tailored(made: Shaped, pictures: np.ndarray, names: Sequence[str], options: 
         HvrError: no garment is seen, or a named one is not there.
     """
     fit, surface = made.fit, made.surface
-    _warn_of_few_sides(fit)
+    warn_of_few_sides(fit)
     votes = vote(
         fit.posed(fit.skin(), fit.vertices, fit.faces, fit.film.which),
         fit.vertices,
@@ -68,9 +70,15 @@ def tailored(made: Shaped, pictures: np.ndarray, names: Sequence[str], options: 
                 f"the labels do not show all borders of the {piece.name}; where they lie is partly a guess",
                 stacklevel=2,
             )
-    sheets = _sheets(fit, surface, pieces, votes)
+    borders = _borders(fit, pieces, graph, pictures)
+    sheets = _sheets(fit, surface, pieces, votes, borders)
     wardrobe, layers, curves = dressed(sheets, fit.canonical)
-    found = {name: float(v) for name, v in zip(KINDS, votes.frames, strict=True)}
+    found = {
+        "frames_of_kinds": {name: int(count) for name, count in zip(KINDS, votes.frames, strict=True)},
+        "curve_errors": {
+            f"{b.garment} {b.name}": None if np.isnan(b.error) else b.error for b in borders
+        },  # metres
+    }
     avatar = GarmentAvatar(
         wardrobe,
         Wrinkles(surface.light, surface.centres, surface.heights),
@@ -81,13 +89,33 @@ def tailored(made: Shaped, pictures: np.ndarray, names: Sequence[str], options: 
         fit.model,
         made.held_out,
         made.history,
-        asdict(options) | {"frames_of_kinds": found},
+        asdict(options) | found,
         options.model_file,
     )
     return avatar
 
 
-def _sheets(fit: Fit, surface, pieces: Sequence[Piece], votes: Votes) -> list[Sheet]:
+def _borders(fit: Fit, pieces: Sequence[Piece], graph: MeshGraph, pictures: np.ndarray) -> list[Border]:
+    """The borders of the garments, fitted to the arcs that the frames show."""
+    vertices, faces, film = fit.vertices, fit.faces, fit.film
+    skin, bound = fit.skin(), bind_mesh(vertices, faces, fit.canonical)
+    places = (x for x, _ in fit.posed(skin, vertices, faces, film.which))
+    return fitted_borders(
+        find_borders(pieces, vertices, faces, graph, _ends(fit, vertices, faces)),
+        pieces,
+        vertices,
+        faces,
+        graph,
+        zip(places, skin.world[film.which], strict=True),
+        film.camera,
+        pictures,
+        (skin_weights(bound), fit.canonical.A_big),
+    )
+
+
+def _sheets(
+    fit: Fit, surface: ClothedSurface, pieces: Sequence[Piece], votes: Votes, borders: Sequence[Border]
+) -> list[Sheet]:
     """All layers, cut out of the fine surface."""
     finer, faces = subdivision(fit.faces, len(fit.vertices))
     vertices, albedo = surface.vertices.astype(np.float64), surface.albedo.astype(np.float64)
@@ -95,7 +123,10 @@ def _sheets(fit: Fit, surface, pieces: Sequence[Piece], votes: Votes) -> list[Sh
     ends = {name: finer @ seed > 0.999 for name, seed in _ends(fit, fit.vertices, fit.faces).items()}
     bare = finer @ votes.share[:, KINDS.index("skin")] > 0.5
     sheets = [body_sheet(fit.canonical, vertices, faces, albedo, bare)]
-    sheets += [garment_sheet(p, finer @ p.field, vertices, faces, albedo, graph, ends) for p in pieces]
+    sheets += [
+        garment_sheet(p, finer @ p.field, vertices, faces, albedo, graph, ends, borders, fit.vertices)
+        for p in pieces
+    ]
     for name in ("hair", "shoes"):
         k = KINDS.index(name)
         field = votes.share[:, k] - np.delete(votes.share, k, 1).max(1)
@@ -116,7 +147,7 @@ def vertex_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return np.bincount(faces.ravel(), np.repeat(size, 3), minlength=len(vertices))
 
 
-def _warn_of_few_sides(fit: Fit) -> None:
+def warn_of_few_sides(fit: Fit) -> None:
     """Warn where the person does not turn: the sides that nobody saw are a guess."""
     world = fit.skin().world[fit.film.which]
     ahead = world[:, 0, :, 2]  # the pelvis's forward axis

@@ -12,9 +12,10 @@ from hvr_nb.geometry.mesh import neighbour_mean
 from hvr_nb.geometry.nearest import nearest_surface
 from hvr_nb.geometry.open_mesh import boundary_loops, topology
 from hvr_nb.surface.albedo import filled
+from hvr_nb.surface.garments.borders import Border, moved_rims, named_loops
 from hvr_nb.surface.garments.kinds import Piece
 from hvr_nb.surface.garments.outside import pushed_out
-from hvr_nb.surface.garments.topology import MeshGraph, ends_beyond, one_piece
+from hvr_nb.surface.garments.topology import MeshGraph, one_piece
 from hvr_nb.types import Canonical, HvrError, shaped
 
 BODY = "body"
@@ -52,32 +53,30 @@ def garment_sheet(
     albedo: np.ndarray,
     graph: MeshGraph,
     ends: dict[str, np.ndarray],
+    borders: Sequence[Border],
+    coarse: np.ndarray,
 ) -> Sheet:
     """A garment cut out of a closed surface (V, 3), (F, 3) with colours (V, 3).
 
     Args:
         field: (V,) of the piece, on this surface. ends: (V,) bool, see ``topology.ENDS``.
+        borders: of all garments, on a surface with vertices coarse (W, 3).
 
     Raises:
         HvrError: the borders are not those of its cut, because the surface has a handle there.
     """
     field = one_piece(field, graph, ends)
     cut = cut_mesh(faces, field)
-    curves = {}
-    pieces = graph.pieces(field <= 0)
-    for loop in boundary_loops(cut.faces):
-        beyond = ends_beyond(pieces, cut.beyond[loop], ends)
-        name = next((n for n, group in piece.curves.items() if group == beyond), None)
-        if name is None or name in curves:
-            break
-        curves[name] = loop
+    curves = named_loops(piece, cut, field, graph, ends)
     found = topology(cut.faces)
     if set(curves) != set(piece.curves) or found.loops != len(curves) or found.genus or not found.sound:
         raise HvrError(
             f"the {piece.name} has {found.loops} borders and {found.genus} handles, where it should have "
             f"{len(piece.curves)} and none; correct the labels of 02_masks or the parameter garments"
         )
-    return Sheet(piece.name, _smooth_rims(cut.mix @ vertices, curves), cut.faces, cut.mix @ albedo, curves)
+    x = _smooth_rims(cut.mix @ vertices, curves)
+    x = moved_rims(x, cut.faces, curves, [b for b in borders if b.garment == piece.name], coarse)
+    return Sheet(piece.name, x, cut.faces, cut.mix @ albedo, curves)
 
 
 def _smooth_rims(vertices: np.ndarray, curves: dict[str, np.ndarray], *, rounds: int = 6) -> np.ndarray:

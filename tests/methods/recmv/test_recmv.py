@@ -1,0 +1,151 @@
+"""Garments of the synthetic person: open meshes near the true ones, over a bare body, in every pose."""
+
+import json
+import shutil
+import warnings
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from hvr_nb.body.model import load_body_model, posed
+from hvr_nb.geometry.mesh import clustered
+from hvr_nb.geometry.open_mesh import topology
+from hvr_nb.methods import recmv
+from hvr_nb.methods.recmv.fit import label_pictures
+from hvr_nb.metrics.images import iou
+from hvr_nb.store.clip import Clip
+from hvr_nb.subject.truth_garments import true_garments
+from hvr_nb.surface.garments.kinds import CURVES
+from hvr_nb.surface.garments.outside import penetration
+from hvr_nb.surface.garments.votes import KINDS
+from hvr_nb.types import HvrError, Masks, Mesh
+
+QUICK = recmv.Options(cell=0.014)
+
+
+@pytest.fixture(scope="module")
+def clip(turning_clip):
+    return turning_clip
+
+
+@pytest.fixture(scope="module")
+def avatar(clip):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        return recmv.reconstruct(clip, QUICK)
+
+
+def test_garments_have_their_borders_and_are_near_the_true_ones(avatar, turning):
+    found = {g.name: g for g in avatar.garments()}
+    assert list(found) == ["shirt", "trousers", "hair", "shoes"] and avatar.names[0] == "body"
+    for true in true_garments(turning.truth.subject(), pose="big", seen=True):
+        mine = found[true.name]
+        shape = topology(mine.mesh.faces)
+        assert shape.sound and shape.genus == 0 and shape.pieces == 1 and shape.loops == len(true.curves)
+        assert set(mine.curves) == set(true.curves) == set(CURVES[true.name])
+        for name, curve in true.curves.items():
+            gap = np.linalg.norm(curve[:, None] - mine.curves[name][None], axis=-1)
+            assert (gap.min(0).mean() + gap.min(1).mean()) / 2 < 0.02, (true.name, name)
+    for name in ("hair", "shoes"):
+        shape = topology(found[name].mesh.faces)
+        assert shape.loops == 0 and shape.sound and shape.pieces == (2 if name == "shoes" else 1)
+        assert not found[name].curves
+
+
+def test_the_arcs_agree_with_the_curves(avatar):
+    errors = avatar.options["curve_errors"]
+    assert len(errors) == 7 and all(0 < error < 0.008 for error in errors.values())
+
+
+def test_cloth_is_outside_the_bare_body_in_the_clips_poses_and_others(avatar):
+    for k in (0, 5, 11):
+        body = avatar.body.frame(k)
+        bend = body.body_pose.copy()
+        bend[0, [0, 3]] += [-0.5, 0.5]
+        for pose, frame in ((body, k), (replace(body, body_pose=bend), None)):
+            layers = avatar.layers(pose, frame=frame)
+            for name in ("shirt", "trousers"):
+                cloth, bare = layers[name], layers["body"]
+                inside = penetration(cloth.vertices, cloth.faces, bare.vertices, bare.faces)
+                assert inside < 0.005, (k, name, inside)
+
+
+def test_the_body_under_the_clothes_is_the_clips_body(avatar, clip):
+    body = avatar.body.frame(4)
+    bare = posed(load_body_model(), body)[0][0]
+    np.testing.assert_allclose(avatar.layers(body)["body"].vertices, bare, atol=1e-4)
+    colours = avatar.layers()["body"].colors[:, :].astype(float)
+    assert colours.std() > 1 and (colours[:, 0] > colours[:, 2]).mean() > 0.7, "skin, where skin was seen"
+
+
+def test_silhouettes_agree_and_curves_move_with_the_mesh(avatar, clip):
+    for k in (0, 7):
+        picture = avatar.render(clip.body.camera, avatar.body.frame(k), frame=k)
+        assert iou((255 * picture.alpha).astype(np.uint8), clip.masks.alpha[k]) > 0.9
+    garment = next(g for g in avatar.garments(avatar.body.frame(7), frame=7) if g.name == "trousers")
+    places = {tuple(v) for v in garment.mesh.vertices.tolist()}
+    assert all(tuple(p) in places for curve in garment.curves.values() for p in curve.tolist())
+    low = garment.curves["left_ankle"][:, 1].max()
+    assert low < garment.curves["waist"][:, 1].min() - 0.15
+
+
+def test_named_garments_and_what_is_wrong_with_labels(clip, tmp_path, monkeypatch):
+    with pytest.raises(HvrError, match="'cape'; known are"):
+        recmv.reconstruct(clip, recmv.Options(garments="cape"))
+    bare = Clip.open(shutil.copytree(clip.folder, tmp_path / "bare"))
+    bare.save("masks", Masks(alpha=clip.masks.alpha))
+    with pytest.raises(HvrError, match="no labels of garments; run 02_masks"):
+        recmv.reconstruct(bare, QUICK)
+    masks = clip.masks
+    small = replace(masks, labels=masks.labels[:, ::2, ::2])
+    monkeypatch.setattr(Clip, "masks", property(lambda self: small))
+    with pytest.raises(HvrError, match="labels are 80x80 in 16 frames, the masks 160x160"):
+        recmv.reconstruct(clip, QUICK)
+
+
+def test_labels_go_through_the_lens_and_the_size_of_the_film(clip):
+    masks, camera = clip.masks, clip.body.camera
+    film = SimpleNamespace(which=np.array([2, 5]), camera=camera)
+    plain = label_pictures(masks, film, camera)
+    assert plain.shape == (2, 160, 160) and set(np.unique(plain)) <= set(range(-1, len(KINDS)))
+    bent = label_pictures(masks, film, replace(camera, dist=np.array([0.1, 0, 0, 0, 0])))
+    changed = (bent != plain).mean()
+    assert 0 < changed < 0.1, "a weak lens moves borders only"
+    half = label_pictures(masks, SimpleNamespace(which=np.array([2]), camera=camera.scaled(0.5)), camera)
+    assert half.shape == (1, 80, 80)
+
+
+def test_a_person_who_does_not_turn_is_a_warning(avatar, clip):
+    from hvr_nb.methods.recmv.fit import warn_of_few_sides
+
+    world = np.tile(np.eye(4)[:3], (4, 24, 1, 1))
+    film = SimpleNamespace(which=np.arange(4))
+    still = SimpleNamespace(film=film, skin=lambda: SimpleNamespace(world=world))
+    with pytest.warns(UserWarning, match="turns by only 0 degrees"):
+        warn_of_few_sides(still)
+
+
+def test_a_coarser_mesh_keeps_layers_apart(avatar):
+    own, coarse = avatar.mesh(), avatar.mesh(resolution=40)
+    assert 100 < len(coarse.vertices) < len(own.vertices) / 3 and len(
+        avatar.mesh(resolution=4000).vertices
+    ) == len(own.vertices)
+    np.testing.assert_allclose(np.ptp(coarse.vertices, axis=0), np.ptp(own.vertices, axis=0), atol=0.06)
+    square = Mesh(
+        np.array([[0, 0, 0], [0.1, 0, 0], [1, 0, 0], [0, 1, 0.0]]),
+        np.array([[0, 2, 3], [1, 2, 3], [0, 1, 3]]),
+    )
+    joined, apart = (clustered(square, np.array(group), 0.5) for group in ([0, 0, 0, 0], [0, 1, 1, 1]))
+    assert len(joined.vertices) == 3 and len(joined.faces) == 1 and len(apart.vertices) == 4
+
+
+def test_a_changed_file_is_named(avatar, tmp_path):
+    folder = avatar.save(tmp_path / "copy")
+    assert recmv.load(folder).fingerprint == avatar.fingerprint
+    assert [g.name for g in recmv.load(folder).garments()] == [g.name for g in avatar.garments()]
+    options = json.loads((folder / "options.json").read_text())
+    (folder / "options.json").write_text(json.dumps(options | {"names": ["body", "shirt"]}))
+    with pytest.raises(HvrError, match="wardrobe.npz does not fit"):
+        recmv.load(folder)
