@@ -14,7 +14,7 @@ from hvr_nb.geometry.outline_distance import pixels_of
 from hvr_nb.masks.labels import LABEL_NAMES
 from hvr_nb.surface.garments.arcs import Arc, border_arcs, vertex_picture
 from hvr_nb.surface.garments.borders import find_borders, moved_rims, named_loops, spaced
-from hvr_nb.surface.garments.curves import View, fitted_curve, ray_frame
+from hvr_nb.surface.garments.curves import CurveView, fitted_curve, ray_frame
 from hvr_nb.surface.garments.kinds import CURVES, CUTS, find_garments, garment_names
 from hvr_nb.surface.garments.topology import MeshGraph, grouped, joined_ends, one_piece, parted_ends
 from hvr_nb.surface.garments.votes import KINDS, Votes, kinds_of
@@ -263,7 +263,7 @@ def test_a_curve_is_fitted_to_what_all_frames_show():
         spin = turned(np.eye(3), angle).T
         places, goal = start @ spin.T, true @ spin.T
         shown = goal[:, 2] > 0.02
-        views.append(View(places, np.broadcast_to(spin, (100, 3, 3)), places[:, 2] > 0.02))
+        views.append(CurveView(places, np.broadcast_to(spin, (100, 3, 3)), places[:, 2] > 0.02))
         pixels = pixels_of(goal, CAMERA)[0]
         along = np.roll(pixels, -1, 0) - np.roll(pixels, 1, 0)
         out = np.stack([-along[:, 1], along[:, 0]], 1) / np.linalg.norm(along, axis=1, keepdims=True)

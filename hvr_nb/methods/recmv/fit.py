@@ -16,7 +16,7 @@ from hvr_nb.methods.recmv.avatar import GarmentAvatar, Wrinkles
 from hvr_nb.methods.recmv.options import Options
 from hvr_nb.surface.clothed.finish import ClothedSurface
 from hvr_nb.surface.clothed.fit import Fit, Footage
-from hvr_nb.surface.garments.borders import Border, find_borders, fitted_borders
+from hvr_nb.surface.garments.borders import GarmentBorder, find_borders, fitted_borders
 from hvr_nb.surface.garments.kinds import Piece, find_garments
 from hvr_nb.surface.garments.topology import ENDS, MeshGraph
 from hvr_nb.surface.garments.votes import KINDS, Votes, kinds_of, vote
@@ -95,7 +95,9 @@ def tailored(made: Shaped, pictures: np.ndarray, names: Sequence[str], options: 
     return avatar
 
 
-def _borders(fit: Fit, pieces: Sequence[Piece], graph: MeshGraph, pictures: np.ndarray) -> list[Border]:
+def _borders(
+    fit: Fit, pieces: Sequence[Piece], graph: MeshGraph, pictures: np.ndarray
+) -> list[GarmentBorder]:
     """The borders of the garments, fitted to the arcs that the frames show."""
     vertices, faces, film = fit.vertices, fit.faces, fit.film
     skin, bound = fit.skin(), bind_mesh(vertices, faces, fit.canonical)
@@ -114,7 +116,7 @@ def _borders(fit: Fit, pieces: Sequence[Piece], graph: MeshGraph, pictures: np.n
 
 
 def _sheets(
-    fit: Fit, surface: ClothedSurface, pieces: Sequence[Piece], votes: Votes, borders: Sequence[Border]
+    fit: Fit, surface: ClothedSurface, pieces: Sequence[Piece], votes: Votes, borders: Sequence[GarmentBorder]
 ) -> list[Sheet]:
     """All layers, cut out of the fine surface."""
     finer, faces = subdivision(fit.faces, len(fit.vertices))

@@ -16,10 +16,10 @@ from hvr_nb.geometry.mesh import unique_edges, vertex_normals
 from hvr_nb.geometry.open_mesh import boundary_loops
 from hvr_nb.geometry.outline_distance import pixels_of
 from hvr_nb.surface.garments.arcs import Arc, border_arcs, vertex_picture
-from hvr_nb.surface.garments.curves import View, fitted_curve
+from hvr_nb.surface.garments.curves import CurveView, fitted_curve
 from hvr_nb.surface.garments.kinds import Piece
 from hvr_nb.surface.garments.topology import MeshGraph, ends_beyond
-from hvr_nb.surface.garments.votes import KINDS, laplacian
+from hvr_nb.surface.garments.votes import KINDS, edge_energy
 from hvr_nb.types import Camera
 
 POINTS = 100  # of a curve
@@ -28,7 +28,7 @@ SPREAD = 0.03  # metres over which a moved rim takes the cloth along
 
 
 @dataclass(frozen=True)
-class Border:
+class GarmentBorder:
     """A border of a garment on a surface of V vertices; K points."""
 
     garment: str
@@ -69,19 +69,19 @@ def spaced(loop: np.ndarray, places: np.ndarray, count: int) -> sparse.csr_array
 
 def find_borders(
     pieces: Sequence[Piece], vertices: np.ndarray, faces: np.ndarray, graph: MeshGraph, ends
-) -> list[Border]:
+) -> list[GarmentBorder]:
     """The borders of all garments on a surface (V, 3), (F, 3), as the votes have them."""
     out = []
     for piece in pieces:
         cut = cut_mesh(faces, piece.field)
         for name, loop in named_loops(piece, cut, piece.field, graph, ends).items():
             on = sparse.csr_array(spaced(loop, cut.mix @ vertices, POINTS) @ cut.mix)
-            out.append(Border(piece.name, name, on, cut.beyond[loop], np.zeros((POINTS, 3)), np.nan))
+            out.append(GarmentBorder(piece.name, name, on, cut.beyond[loop], np.zeros((POINTS, 3)), np.nan))
     return out
 
 
 def fitted_borders(
-    borders: Sequence[Border],
+    borders: Sequence[GarmentBorder],
     pieces: Sequence[Piece],
     vertices: np.ndarray,
     faces: np.ndarray,
@@ -90,7 +90,7 @@ def fitted_borders(
     camera: Camera,
     pictures: np.ndarray,
     skinning: tuple[np.ndarray, np.ndarray],
-) -> list[Border]:
+) -> list[GarmentBorder]:
     """The borders with arcs, and with the corrections that fit them.
 
     Args:
@@ -107,7 +107,7 @@ def fitted_borders(
         away[k] = graph.distances(start)[0]
     back = [np.linalg.inv(blend_joints(b.on @ weights, big)[:, :, :3]) for b in borders]
     arcs: list[list[Arc]] = [[] for _ in borders]
-    seen: list[list[View]] = [[] for _ in borders]
+    seen: list[list[CurveView]] = [[] for _ in borders]
     for frame, (x, world) in enumerate(views):
         shown = vertex_picture(x, faces, camera)
         depth = np.where(shown >= 0, pixels_of(x, camera)[1][:, 2][shown], np.inf)
@@ -117,7 +117,7 @@ def fitted_borders(
             for k, arc in found.items():
                 places = borders[k].on @ x
                 turn = blend_joints(borders[k].on @ weights, world)[:, :, :3] @ back[k]
-                seen[k].append(View(places, turn, _shown(places, depth, camera)))
+                seen[k].append(CurveView(places, turn, _shown(places, depth, camera)))
                 arcs[k].append(arc)
     out, normal = [], vertex_normals(vertices, faces)
     for border, views_, arcs_ in zip(borders, seen, arcs, strict=True):
@@ -140,7 +140,7 @@ def moved_rims(
     vertices: np.ndarray,
     faces: np.ndarray,
     curves: dict[str, np.ndarray],
-    borders: Sequence[Border],
+    borders: Sequence[GarmentBorder],
     on: np.ndarray,
 ) -> np.ndarray:
     """Vertices (N, 3) of a garment whose rims follow its fitted borders and take the cloth along.
@@ -159,7 +159,7 @@ def moved_rims(
     size = float(np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1).mean())
     held = np.full(len(vertices), 1.0)
     held[rim] = 1e6
-    system = sparse.diags_array(held) + (SPREAD / size) ** 2 * laplacian(
+    system = sparse.diags_array(held) + (SPREAD / size) ** 2 * edge_energy(
         edges, np.ones(len(edges)), len(vertices)
     )
     right = np.zeros_like(move)

@@ -27,7 +27,7 @@ STEPS = 5
 
 
 @dataclass(frozen=True)
-class View:
+class CurveView:
     """A curve of K points in one frame."""
 
     places: np.ndarray  # (K, 3) world metres, before the correction
@@ -47,7 +47,7 @@ def ray_frame(curve: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def fitted_curve(
     curve: np.ndarray,
     normal: np.ndarray,
-    views: Sequence[View],
+    views: Sequence[CurveView],
     arcs: Sequence[Arc],
     camera: Camera,
 ) -> tuple[np.ndarray, float]:
@@ -96,7 +96,7 @@ def _priors(ways: np.ndarray, normal: np.ndarray, unknown: np.ndarray, curve: np
     return system, -system @ unknown.ravel()
 
 
-def _residuals(view: View, arc: Arc, ways: np.ndarray, unknown: np.ndarray, camera: Camera):
+def _residuals(view: CurveView, arc: Arc, ways: np.ndarray, unknown: np.ndarray, camera: Camera):
     """Rows (M, 2 K), residuals (M,) in metres, and weights (M,) of an arc's points beside the curve."""
     count = len(ways)
     moves = np.einsum("kij,kaj->kai", view.turn, ways)  # (K, 2, 3) in the world

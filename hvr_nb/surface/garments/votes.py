@@ -101,14 +101,14 @@ def _evened(total: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> tuple
     normal = vertex_normals(vertices, faces)
     bend = 1 - (normal[edges[:, 0]] * normal[edges[:, 1]]).sum(1)
     link = ENOUGH * (ACROSS + np.exp(-bend / CREASE))
-    system = sparse.csr_array(sparse.diags_array(trust) + laplacian(edges, link, len(total)))
+    system = sparse.csr_array(sparse.diags_array(trust) + edge_energy(edges, link, len(total)))
     inverse = sparse.diags_array(1 / system.diagonal())
     out = np.stack([cg(system, b, x0=b / trust, rtol=1e-6, maxiter=2000, M=inverse)[0] for b in share.T], 1)
     out = np.clip(out, 0, None)
     return out / np.maximum(out.sum(1, keepdims=True), 1e-9), weight
 
 
-def laplacian(edges: np.ndarray, weight: np.ndarray, count: int) -> sparse.csr_array:
+def edge_energy(edges: np.ndarray, weight: np.ndarray, count: int) -> sparse.csr_array:
     """(V, V) matrix of the sum of squared differences over edges (E, 2), V = ``count``, weights (E,)."""
     row = np.tile(np.arange(len(edges)), 2)
     value = np.concatenate([np.sqrt(weight), -np.sqrt(weight)])

@@ -12,7 +12,7 @@ from hvr_nb.geometry.mesh import neighbour_mean
 from hvr_nb.geometry.nearest import nearest_surface
 from hvr_nb.geometry.open_mesh import boundary_loops, topology
 from hvr_nb.surface.albedo import filled
-from hvr_nb.surface.garments.borders import Border, moved_rims, named_loops
+from hvr_nb.surface.garments.borders import GarmentBorder, moved_rims, named_loops
 from hvr_nb.surface.garments.kinds import Piece
 from hvr_nb.surface.garments.outside import pushed_out
 from hvr_nb.surface.garments.topology import MeshGraph, one_piece
@@ -53,7 +53,7 @@ def garment_sheet(
     albedo: np.ndarray,
     graph: MeshGraph,
     ends: dict[str, np.ndarray],
-    borders: Sequence[Border],
+    borders: Sequence[GarmentBorder],
     coarse: np.ndarray,
 ) -> Sheet:
     """A garment cut out of a closed surface (V, 3), (F, 3) with colours (V, 3).
