@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from hvr_nb.body.model import load_body_model
-from hvr_nb.methods.pamir.checkpoints import PAMIR_FILE, save_pamir
+from hvr_nb.methods.pamir.checkpoints import PAMIR_FILE, load_pamir, save_pamir
 from hvr_nb.methods.pamir.sizes import ORIGINAL, SMALL
 from hvr_nb.store.places import DATA, ROOT
 from scripts.train.pamir.judge import blindfold
@@ -37,6 +37,8 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=150, help="files of 32 views each")
     parser.add_argument("--scans", type=Path, help="folder of scans in PaMIR's layout, learned from too")
     parser.add_argument("--steps", type=int, default=Schedule.steps)
+    parser.add_argument("--start", type=Path, help="begin with these weights instead of with the body")
+    parser.add_argument("--rate", type=float, default=Schedule.rate, help="learning rate at the start")
     parser.add_argument("--views", type=int, default=Schedule.views, help="views of a step")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--original", action="store_true", help="the published sizes (one large GPU)")
@@ -68,11 +70,12 @@ def main() -> None:
     network, history = learn(
         sizes,
         shards,
-        schedule=Schedule(args.steps, args.views),
+        schedule=Schedule(args.steps, args.views, rate=args.rate),
         checkpoint=args.work / f"{name}.pt",
         seed=args.seed,
         device="cuda" if torch.cuda.is_available() else "cpu",
         keep=lambda mean, step: save_pamir(args.work / f"{name}.npz", mean, steps=step),
+        start=load_pamir(args.start) if args.start else None,
         blind=blindfold(sizes.volume) if args.image_only else None,
     )
     out = args.work / f"{name}.npz" if args.image_only else args.out

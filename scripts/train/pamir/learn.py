@@ -119,6 +119,7 @@ def learn(
     every: int = 200,
     keep=lambda network, step: None,
     blind=None,
+    start: PamirNet | None = None,
 ) -> tuple[PamirNet, dict]:
     """Train; returns the running mean of the weights and the history.
 
@@ -126,9 +127,12 @@ def learn(
         checkpoint: a run that was stopped goes on from here. every: steps between checkpoints.
         keep: called with the mean and the step after each checkpoint interval.
         blind: changes a batch before it is used, for comparisons.
+        start: weights to begin with.
     """
     torch.manual_seed(seed)
     network = PamirNet(sizes).to(device)
+    if start is not None:
+        network.load_state_dict(start.state_dict())
     network.hg.to(memory_format=torch.channels_last)  # a fifth faster
     mean = copy.deepcopy(network).requires_grad_(False)
     optimiser = torch.optim.Adam(network.parameters(), schedule.rate)
