@@ -8,6 +8,7 @@ import torch
 from scipy import sparse
 
 from hvr_nb.methods.pamir.checkpoints import (
+    PAMIR_FILE,
     load_body_networks,
     load_pamir,
     load_pamir_texture,
@@ -15,7 +16,7 @@ from hvr_nb.methods.pamir.checkpoints import (
     save_pamir,
 )
 from hvr_nb.methods.pamir.network import PamirNet
-from hvr_nb.methods.pamir.sizes import ORIGINAL, PamirSizes
+from hvr_nb.methods.pamir.sizes import ORIGINAL, SMALL, PamirSizes
 from hvr_nb.methods.pamir.texture_network import TexturePamirNet
 from hvr_nb.types import HvrError
 
@@ -149,3 +150,10 @@ def test_the_graph_of_a_coarse_body(tmp_path):
     torch.save({"pamir_net": {}}, tmp_path / "gcmr.pt")
     with pytest.raises(HvrError, match=r"gcmr.pt is PaMIR's geometry network, without graph_cnn.*gcmr_2020"):
         load_body_networks(tmp_path / "gcmr.pt", path, template)
+
+
+def test_the_shipped_weights():
+    """They are the small network, and a small file."""
+    network = load_pamir()
+    assert network.sizes == SMALL
+    assert PAMIR_FILE.stat().st_size < 10e6
