@@ -1,8 +1,9 @@
-"""The pose prior: a Student-t density learned from motion capture, and joint limits (docs/body.md, 5).
+"""The pose prior: mixtures of Student-t densities learned from motion capture, and joint limits (docs/body.md, 5).
 
-The density is over the first two columns of the local rotation matrices, which are continuous
-(Zhou et al. 2019). Its tails are heavy, so that a rare pose (a squat, a T-pose) has a bounded
-gradient and is not drawn to the mean. `scripts/train/pose_prior.py` learns it.
+The densities are over the first two columns of the local rotation matrices, which are continuous (Zhou et
+al. 2019): one mixture each for the legs, the trunk and the arms. Standing, walking, sitting and so on have
+components of their own, so that who stands is not drawn to the mean of all that people do, which is a
+crouch. Tails are heavy, so that a rare pose has a bounded gradient. `scripts/train/pose_prior.py` learns it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.transform import Rotation
+from scipy.special import logsumexp
 
 from hvr_nb.store.places import ASSETS
 from hvr_nb.types import HvrError
 
 PRIOR_FILE = ASSETS / "pose_prior.npz"
-# joints whose rotations the motion capture has; its collars, toes and hands do not move
-PRIOR_JOINTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 18, 19, 20, 21)
+# joints whose rotations the motion capture has, as they go together; collars, toes and hands do not move in it
+PRIOR_PARTS = {"legs": (1, 2, 4, 5, 7, 8), "trunk": (3, 6, 9, 12, 15), "arms": (16, 17, 18, 19, 20, 21)}
 STIFF_JOINTS = (10, 11, 13, 14, 22, 23)  # toes, collars, hands: near their rest rotation
 STIFF_SIGMA = np.repeat((0.15, 0.15, 0.15, 0.15, 0.05, 0.05), 3)  # radians
 HINGE_SLACK = 0.15  # sine of the overextension that a knee or an elbow may have
@@ -29,31 +31,51 @@ HINGES = ((4, 2, 1, 1.0), (5, 2, 1, 1.0), (18, 2, 0, 1.0), (19, 2, 0, -1.0))
 
 @dataclass(frozen=True)
 class PosePrior:
-    """Multivariate Student-t over the 6-D rotations of ``PRIOR_JOINTS`` (D = 6 x 17)."""
+    """Mixture of K multivariate Student-t densities over the 6-D rotations of some joints (D = 6 x joints)."""
 
-    mean: np.ndarray  # (D,)
-    whiten: np.ndarray  # (D, D); |(x - mean) @ whiten|^2 is the squared distance
+    joints: tuple[int, ...]
+    means: np.ndarray  # (K, D)
+    whiten: np.ndarray  # (K, D, D); |(x - mean) @ whiten|^2 is the squared distance from a component
+    log_weights: np.ndarray  # (K,) logarithms of the densities at the means times the shares; the largest is 0
     dof: float  # degrees of freedom; small = heavy tails
 
-    def residual(self, rotations: np.ndarray) -> np.ndarray:
-        """Whitened deviation (N, D) of local rotations (N, 24, 3, 3)."""
-        return (six_d(rotations[:, PRIOR_JOINTS]).reshape(len(rotations), -1) - self.mean) @ self.whiten
+    @functools.cached_property
+    def precisions(self) -> np.ndarray:
+        """(K, D, D) inverse scatter matrices."""
+        return self.whiten @ np.swapaxes(self.whiten, 1, 2)
 
-    def energy(self, squared: np.ndarray) -> np.ndarray:
-        """Negative log density of squared distances (N,), up to a constant."""
-        return 0.5 * (self.dof + len(self.mean)) * np.log1p(squared / self.dof)
+    def rate(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """How likely poses are, and where they would be more likely.
 
-    def weight(self, squared: np.ndarray) -> np.ndarray:
-        """Derivative (N,) of ``energy``: the weight of the squares in a reweighted least-squares step."""
-        return 0.5 * (self.dof + len(self.mean)) / (self.dof + squared)
+        Args:
+            x: (N, D) 6-D rotations, see ``values``.
+
+        Returns:
+            energy (N,), the negative log density up to a constant; half of its gradient g (N, D); and P
+            (N, D, D), so that a small step e changes the energy by about 2 g e + e P e. Every component
+            counts by its responsibility for the pose times the weight of a Student-t's square (Peel and
+            McLachlan 2000), so the steps of a Gauss-Newton fit are those of EM.
+        """
+        away = x[:, None] - self.means  # (N, K, D)
+        squared = (np.einsum("nkd,kde->nke", away, self.whiten, optimize=True) ** 2).sum(-1)
+        half = 0.5 * (self.dof + self.means.shape[1])
+        log_density = self.log_weights - half * np.log1p(squared / self.dof)
+        total = logsumexp(log_density, axis=1)
+        weight = np.exp(log_density - total[:, None]) * half / (self.dof + squared)
+        P = np.einsum("nk,kde->nde", weight, self.precisions, optimize=True)
+        g = np.einsum("nk,kde,nke->nd", weight, self.precisions, away, optimize=True)
+        return -total, g, P
+
+    def values(self, rotations: np.ndarray) -> np.ndarray:
+        """(N, D) 6-D rotations of its joints in local rotations (N, 24, 3, 3)."""
+        return six_d(rotations[:, self.joints]).reshape(len(rotations), -1)
 
     def slopes(self, rotations: np.ndarray) -> np.ndarray:
-        """Derivative (N, D, 72) of ``residual`` where local rotations are perturbed on the right."""
-        out = np.zeros((len(rotations), len(self.mean), 72))
-        for row, joint in enumerate(PRIOR_JOINTS):
+        """Derivative (N, D, 72) of ``values`` where local rotations are perturbed on the right."""
+        out = np.zeros((len(rotations), 6 * len(self.joints), 72))
+        for row, joint in enumerate(self.joints):
             moved = np.einsum("nab,cbd->ncad", rotations[:, joint], COLUMN_TURN[:2])  # (N, 2, 3, 3)
-            at = slice(6 * row, 6 * row + 6)
-            out[..., 3 * joint : 3 * joint + 3] = self.whiten[at].T @ moved.reshape(-1, 6, 3)
+            out[:, 6 * row : 6 * row + 6, 3 * joint : 3 * joint + 3] = moved.reshape(-1, 6, 3)
         return out
 
 
@@ -90,8 +112,8 @@ def limits(rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.lru_cache(maxsize=1)
-def load_pose_prior() -> PosePrior:
-    """The pose prior shipped with the package.
+def load_pose_prior() -> tuple[PosePrior, ...]:
+    """The pose prior shipped with the package, one for each of ``PRIOR_PARTS``.
 
     Raises:
         HvrError: its file is missing.
@@ -99,5 +121,10 @@ def load_pose_prior() -> PosePrior:
     if not PRIOR_FILE.exists():
         raise HvrError(f"{PRIOR_FILE} is missing; run scripts/train/pose_prior.py")
     with np.load(PRIOR_FILE, allow_pickle=False) as file:
-        mean, whiten = file["mean"].astype(np.float64), file["whiten"].astype(np.float64)
-        return PosePrior(mean, whiten, float(file["dof"]))
+        arrays = {name: file[name].astype(np.float64) for name in file.files}
+    return tuple(
+        PosePrior(
+            joints, *(arrays[f"{part}_{name}"] for name in ("means", "whiten", "log_weights")), float(arrays["dof"])
+        )
+        for part, joints in PRIOR_PARTS.items()
+    )

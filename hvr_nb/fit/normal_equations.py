@@ -31,16 +31,28 @@ class Normal:
 
         Args:
             J: (N, M, D) derivatives. r: (N, M) residuals. w: (N, M) weights.
-            shared: (N, M, S) derivatives with respect to the shared unknowns.
+            shared: (N, M, s) derivatives with respect to the first s shared unknowns.
         """
         WJ = J * w[..., None]
         self.bands[0][at] += np.swapaxes(WJ, 1, 2) @ J
         self.gradient[at] += np.einsum("nmd,nm->nd", WJ, r)
         if shared is not None:
-            self.cross[at] += np.swapaxes(WJ, 1, 2) @ shared
+            s = shared.shape[-1]
+            self.cross[at, :, :s] += np.swapaxes(WJ, 1, 2) @ shared
             ws = shared * w[..., None]
-            self.common += np.tensordot(ws, shared, ((0, 1), (0, 1)))
-            self.common_gradient += np.einsum("nms,nm->s", ws, r)
+            self.common[:s, :s] += np.tensordot(ws, shared, ((0, 1), (0, 1)))
+            self.common_gradient[:s] += np.einsum("nms,nm->s", ws, r)
+
+    def add_quadratic(self, J: np.ndarray, g: np.ndarray, P: np.ndarray) -> None:
+        """Add an energy of M values of each frame that a small step e of them changes by 2 g e + e P e.
+
+        Args:
+            J: (N, M, d) derivatives of the values with respect to the first d unknowns. g: (N, M).
+            P: (N, M, M).
+        """
+        turned, d = np.swapaxes(J, 1, 2), J.shape[2]
+        self.bands[0][:, :d, :d] += turned @ P @ J
+        self.gradient[:, :d] += (turned @ g[..., None])[..., 0]
 
     def add_difference(
         self,
@@ -55,7 +67,7 @@ class Normal:
 
         Args:
             J: (N, M, D) derivatives of g. r, w: (N - K + 1, M) residuals and weights, K factors.
-            shared: (N, M, S) derivatives of g with respect to the shared unknowns.
+            shared: (N, M, s) derivatives of g with respect to the first s shared unknowns.
             factors: the default is a second difference, (-1, 1) a first one; a factor that differs from frame
                 to frame is (N - K + 1, 1, 1).
         """
@@ -70,10 +82,11 @@ class Normal:
             for b in range(a, reach):
                 self.bands[b - a][views[a]] += left @ (factors[b] * J[views[b]])
             if shared is not None:
-                self.cross[views[a]] += left @ change
+                self.cross[views[a], :, : change.shape[-1]] += left @ change
         if shared is not None:
-            self.common += np.einsum("nms,nm,nmt->st", change, w, change)
-            self.common_gradient += np.einsum("nms,nm->s", change, w * r)
+            s = change.shape[-1]
+            self.common[:s, :s] += np.einsum("nms,nm,nmt->st", change, w, change)
+            self.common_gradient[:s] += np.einsum("nms,nm->s", change, w * r)
 
     def solve(self, damping: float) -> tuple[np.ndarray, np.ndarray]:
         """The Gauss-Newton step: (N, D) and shared (S,).

@@ -1,8 +1,10 @@
 """The silhouette term: the occluding contour of the body against the outline of the mask (docs/fit.md, 6).
 
 An iterated closest point in the image. Contours are paired in both directions, body to mask and mask to
-body, and each pair counts along the normal of the mask only. Clothes and hair lie outside the body, so
-a mask that reaches beyond the body costs less than a body that reaches beyond the mask.
+body, and each pair counts along the normal of the mask only. Cloth and hair are a bound: the body stays
+inside them. Tight clothes pull it outwards by the little that they stand off, hair and loose clothes not at
+all. Skin is a target from both sides (the idea is Zhang et al., "Detailed, accurate, human shape estimation
+from clothed 3D scan sequences", 2017).
 """
 
 from __future__ import annotations
@@ -18,19 +20,23 @@ from skimage.measure import find_contours
 from hvr_nb.body.kinematics import PosedRig, Rig, turn_slopes_along
 from hvr_nb.body.model import BodyModel, posed
 from hvr_nb.fit.normal_equations import Normal
-from hvr_nb.fit.terms import SHARED, Posed, State, TermWeights, image_rows
+from hvr_nb.fit.terms import Posed, State, TermWeights, image_rows
 from hvr_nb.geometry.camera import project, resized_images, to_camera, undistort_images
 from hvr_nb.geometry.functions import geman_mcclure
 from hvr_nb.geometry.raster import rasterize
-from hvr_nb.types import Body, Camera
+from hvr_nb.masks.labels import LABEL_NAMES
+from hvr_nb.types import Body, Camera, Masks
 
 SIDE = 384  # pixels, the larger side at which contours are compared
 SPACING = 4.0  # pixels between points of a mask's outline
 RIM = 2.5  # pixels from the body's own contour within which a vertex belongs to its rim
 CELL = 0.03  # metres; one vertex of the body in each cube of this side takes part
 SIGMA = 0.02  # metres, usual distance between the two contours
-INSIDE = 0.7  # weight where the body lies inside the mask (clothes); outside it is 1
+CLOTH, CLOTH_CAP = 0.3, 1.0  # weight and cap where the body lies inside clothes; outside the weight is 1
 REACH = 0.25  # metres; points farther apart are not paired
+INWARDS = (1.5, 3.0, 5.0)  # pixels from the outline at which its label is read
+SKIN = ("face", "left arm", "right arm", "left leg", "right leg", "glove")
+LOOSE = ("hair", "hat", "dress", "coat", "skirt", "scarf", "bag")
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Outline:
 
     points: np.ndarray  # (P, 2)
     normals: np.ndarray  # (P, 2) unit, outwards
+    pull: np.ndarray  # (P,) weight where the body lies inside: 1 skin, ``CLOTH``, 0 hair and loose clothes
 
 
 @dataclass(frozen=True)
@@ -60,13 +67,14 @@ class Pairs:
     target: np.ndarray  # (K, 2) on the plane at depth 1 of the given camera
     normal: np.ndarray  # (K, 2) unit, out of the mask
     weight: np.ndarray  # (K,) sums to 1 for each direction of search
+    pull: np.ndarray  # (K,) see ``Outline``
 
 
-def contour(image: np.ndarray) -> Outline:
-    """Contour of a silhouette (H, W) in 0..1 at level 0.5, sub-pixel, with outward normals."""
+def contour(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Contour of a silhouette (H, W) in 0..1 at level 0.5: sub-pixel points (P, 2) and outward normals (P, 2)."""
     lines = [line for line in find_contours(image, 0.5) if len(line) >= 12]
     if not lines:
-        return Outline(np.zeros((0, 2)), np.zeros((0, 2)))
+        return np.zeros((0, 2)), np.zeros((0, 2))
     rc = np.concatenate(lines)
     soft = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 2.0)
     gx, gy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
@@ -74,18 +82,41 @@ def contour(image: np.ndarray) -> Outline:
     normal = -np.stack([gx[r, c], gy[r, c]], 1)
     size = np.linalg.norm(normal, axis=1, keepdims=True)
     good = size[:, 0] > 1e-6
-    return Outline(rc[good][:, ::-1] + 0.5, (normal / np.maximum(size, 1e-9))[good])
+    return rc[good][:, ::-1] + 0.5, (normal / np.maximum(size, 1e-9))[good]
 
 
-def outlines(alpha: np.ndarray, camera: Camera) -> list[Outline]:
-    """Outlines of masks (N, H, W) uint8, thinned to about one point every ``SPACING`` pixels."""
+def outlines(masks: Masks, frames: np.ndarray, camera: Camera) -> list[Outline]:
+    """Outlines of the masks of ``frames`` (N,), thinned to about one point every ``SPACING`` pixels."""
     out = []
-    for mask in alpha:
-        straight, lens = undistort_images(mask[None], camera)
-        edge = contour(resized_images(straight, lens.at_most(SIDE))[0] / 255.0)
-        keep = thin(edge.points, SPACING)
-        out.append(Outline(edge.points[keep], edge.normals[keep]))
+    for frame in frames:
+        straight, lens = undistort_images(masks.alpha[frame][None], camera)
+        small = lens.at_most(SIDE)
+        points, normals = contour(resized_images(straight, small)[0] / 255.0)
+        keep = thin(points, SPACING)
+        points, normals = points[keep], normals[keep]
+        pull = np.full(len(points), CLOTH)
+        if masks.labels is not None:
+            labels = resized_images(masks.labels[frame][None], small, nearest=True)[0]
+            pull = pulls(labels, masks.label_set, points, normals)
+        out.append(Outline(points, normals, pull))
     return out
+
+
+def pulls(labels: np.ndarray, label_set: str, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """How strongly points (P, 2) of an outline pull: (P,) 1 skin, 0 hair and loose clothes, else ``CLOTH``.
+
+    Args:
+        labels: (H, W) numbers of ``label_set``. normals: (P, 2) outwards.
+    """
+    names = LABEL_NAMES[label_set]
+    height, width = labels.shape
+    seen = []
+    for step in INWARDS:
+        x, y = np.floor(points - step * normals).astype(int).T
+        seen.append(labels[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)])
+    seen = np.stack(seen)  # (3, P)
+    skin, loose = ((np.isin(seen, [names.index(n) for n in kind if n in names])).sum(0) for kind in (SKIN, LOOSE))
+    return np.where(loose >= 2, 0.0, np.where(skin >= 2, 1.0, CLOTH))
 
 
 def thin(points: np.ndarray, cell: float) -> np.ndarray:
@@ -129,27 +160,27 @@ def correspond(
     for n, edge in enumerate(edges):
         with torch.no_grad():
             v = model.pose_matrices(betas, rotations[n : n + 1], transl[n : n + 1])[0][0].numpy()
-        vertex, target, normal, weight = _pair_frame(v, skin.ids, model.faces, edge, small)
+        vertex, target, normal, weight, pull = _pair_frame(v, skin.ids, model.faces, edge, small)
         feature = (rotations[n, 1:] - torch.eye(3)).reshape(1, 207)
         local = (feature @ model.posedirs.reshape(207, -1, 3)[:, vertex].reshape(207, -1)).reshape(-1, 3)
         plane = (target - given.K[:2, 2]) / given.K[[0, 1], [0, 1]]
-        out.append(Pairs(local.double().numpy(), vertex, plane, normal, weight))
+        out.append(Pairs(local.double().numpy(), vertex, plane, normal, weight, pull))
     return out
 
 
 def _pair_frame(vertices, ids, faces, edge: Outline, camera: Camera):
-    """One frame: vertex (K,), target pixel (K, 2), mask normal (K, 2), weight (K,)."""
-    none = np.zeros(0, int), np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0)
+    """One frame: vertex (K,), target pixel (K, 2), mask normal (K, 2), weight (K,), pull (K,)."""
+    none = np.zeros(0, int), np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), np.zeros(0)
     drawn = rasterize(vertices, faces, camera)[1] >= 0
-    own = contour(drawn.astype(np.float64))
-    if not len(own.points) or not len(edge.points):
+    own, own_normals = contour(drawn.astype(np.float64))
+    if not len(own) or not len(edge.points):
         return none
     pixels = project(vertices[ids].astype(np.float64), camera)
-    gap, nearest = cKDTree(own.points).query(pixels)
+    gap, nearest = cKDTree(own).query(pixels)
     rim = np.flatnonzero(gap < RIM)
     if not len(rim):
         return none
-    points, normals = own.points[nearest[rim]], own.normals[nearest[rim]]  # on the body's contour
+    points, normals = own[nearest[rim]], own_normals[nearest[rim]]  # on the body's contour
     reach = REACH * camera.K[0, 0] / np.median(to_camera(vertices[ids[rim]], camera)[:, 2])
     forth, hit = _match(points, normals, edge.points, edge.normals, reach)
     back, rim_hit = _match(edge.points, edge.normals, points, normals, reach)
@@ -157,7 +188,7 @@ def _pair_frame(vertices, ids, faces, edge: Outline, camera: Camera):
     # a vertex stands for the nearest point of the body's contour, so it aims that far short of the outline
     target = edge.points[q] - (points[pick] - pixels[rim[pick]])
     weight = np.concatenate([np.full(len(k), 1 / max(len(k), 1)) for k in (forth, back)])
-    return ids[rim[pick]], target, edge.normals[q], weight
+    return ids[rim[pick]], target, edge.normals[q], weight, edge.pull[q]
 
 
 def _match(p, pn, q, qn, reach, *, tries: int = 8):
@@ -192,14 +223,15 @@ def distance(
         at, across = (a[0] for a in image_rows(x[None], depth[n : n + 1], camera.R))
         aim = pair.target * (np.exp(-posed.state.log_focal) * depth[n])
         r = ((at - aim) * pair.normal).sum(1) / SIGMA
-        value, slope = geman_mcclure(r**2, weights.cap)
-        gain = weights.silhouette * pair.weight * np.where(r > 0, 1.0, INSIDE)
+        bound = (r > 0) | (pair.pull == 1.0)  # clothes pull only as far as tight ones stand off
+        value, slope = geman_mcclure(r**2, np.where(bound, weights.cap, CLOTH_CAP))
+        gain = weights.silhouette * pair.weight * np.where(r > 0, 1.0, pair.pull)
         cost += float((gain * value).sum())
         if normal is None:
             continue
         direction = np.einsum("ki,kid->kd", pair.normal, across) / SIGMA
         J = np.concatenate([turn_slopes_along(rig, one, parts, mass, direction), direction], 1)
-        border = np.zeros((len(r), SHARED))
+        border = np.zeros((len(r), 12))
         border[:, :10] = np.einsum("ka,kas->ks", direction, vertex_shape_slopes(skin, rig, one, pair, mass))
         border[:, 11] = (aim * pair.normal).sum(1) / SIGMA
         normal.add(J[None], r[None], (gain * slope)[None], border[None], at=slice(n, n + 1))

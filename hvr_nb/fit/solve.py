@@ -13,14 +13,15 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
+from hvr_nb.body.headings import FULL_TURN, turn_shown
 from hvr_nb.body.kinematics import Rig, pose_body, rig_of
 from hvr_nb.body.landmarks import place_landmarks, table_for
 from hvr_nb.body.model import BodyModel, load_body_model
 from hvr_nb.body.motion import resample, unwrap_rotations
 from hvr_nb.body.pose_prior import PosePrior, load_pose_prior
-from hvr_nb.fit import bones, outlines, start, terms
+from hvr_nb.fit import bones, one_pose, outlines, start, terms
+from hvr_nb.fit.bends import bend_term
 from hvr_nb.fit.normal_equations import Normal
-from hvr_nb.fit.one_pose import holds_one_pose, may_hold_one_pose, one_pose_term
 from hvr_nb.fit.start import Evidence
 from hvr_nb.fit.terms import FRAME, SHARED, State, TermWeights, pose_state
 from hvr_nb.geometry.camera import project
@@ -31,13 +32,12 @@ from hvr_nb.types import Body, Camera, HvrError, Joints3D, Keypoints, Masks
 
 ITERS = (12, 20, 20)  # Gauss-Newton steps on 3D landmarks, on 2D landmarks, with silhouettes
 RENEW = 3  # steps between two searches for pairs of contour points
-SILHOUETTE = 550.0  # weight of silhouettes against landmarks; enough to fill a jacket
+SILHOUETTE = 550.0  # weight of silhouettes against landmarks; enough to fill tight clothes
 LIFT_LEADS = 0.5  # weight of lifted depths in all steps, where the detector has no 3D
 HELD, HELD_SIGMA = 4.0, 0.03  # with silhouettes: weight and usual error (metres) of the bones' depths
-PLAUSIBLE = 0.3  # with silhouettes: weight of the pose prior; as depths are held, clothes may set the rest
-STATURE = 100.0  # with silhouettes: weight of the first beta; or clothes make people short, not broad
-HOLD = 0.3  # with silhouettes: weight of holding still; clothes hang differently in every view
-ONE_POSE = (30.0, 100.0, 10.0)  # weights of one pose: to test for one, to take it, with silhouettes
+SKELETON = 1.0  # with silhouettes: weight of keeping the bones; or clothes make people short, not broad
+HOLD = 0.5  # with silhouettes: weight of holding still; clothes hang differently in every view
+ONE_POSE = (30.0, 100.0, 20.0)  # weights of one pose: to test for one, to take it, with silhouettes
 SETTLE = 10  # steps with each of the first two
 FOCAL_STIFFNESS = 30.0  # weight of the logarithm of the focal length, where it is refined
 
@@ -49,7 +49,7 @@ class Problem:
     model: BodyModel
     rig: Rig
     skin: outlines.SkinSamples
-    prior: PosePrior
+    prior: tuple[PosePrior, ...]
     evidence: Evidence
     camera: Camera
 
@@ -101,9 +101,9 @@ def fit_body(
     steps = sum(iters[: 2 if masks is None else 3])
     with one_thread(), tqdm(total=steps, desc="fit", leave=False) as bar:
         problem, state = untangled(problem, iters, focal, bar)
-        state, still = settled(problem, state, focal, bar) if one_pose else (state, False)
+        state, still = settled(problem, state, focal, bar) if one_pose else (state, ())
         if masks is not None and iters[2]:
-            edges = outlines.outlines(masks.alpha[evidence.frames], camera)
+            edges = outlines.outlines(masks, evidence.frames, camera)
             weights = TermWeights(
                 silhouette=SILHOUETTE,
                 focal=focal,
@@ -111,9 +111,9 @@ def fit_body(
                 bone_depth=HELD,
                 sigma_bone=HELD_SIGMA,
                 hold=HOLD,
-                prior=PLAUSIBLE,
-                stature=STATURE,
-                one_pose=ONE_POSE[2] if still else 0.0,
+                skeleton=SKELETON,
+                one_pose=ONE_POSE[2],
+                still=still,
             )
             problem, state = hold(problem, state)
             state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
@@ -132,23 +132,34 @@ def untangled(problem: Problem, iters: tuple, focal: float, bar) -> tuple[Proble
     return min(fits, key=lambda fit: fit[2])[:2]
 
 
-def settled(problem: Problem, state: State, focal: float, bar) -> tuple[State, bool]:
-    """The state drawn to one pose, and whether the person holds one; if not, the state is unchanged."""
+def settled(problem: Problem, state: State, focal: float, bar) -> tuple[State, tuple[int, ...]]:
+    """The state with still limbs drawn to one pose, and their joints; unchanged if nobody stands and turns round.
+
+    Legs and trunk are still if they are found still. Arms, which detectors misjudge most, are still if they
+    are after being drawn to one pose.
+    """
     body = _as_body(problem, state, np.arange(problem.evidence.frames[-1] + 1), False)
-    if not may_hold_one_pose(body, state.rotations):
-        return state, False
+    if turn_shown(body) < FULL_TURN or not one_pose.stands(state.rotations):
+        return state, ()
     weights = joint_weights(problem, state, focal)
+    found = one_pose.still_limbs(state.rotations)
+    tried = [limb for limb in one_pose.LIMBS if limb in found or "arm" in limb]
     bar.total += 2 * SETTLE
-    drawn, _ = descend(problem, state, SETTLE, replace(weights, one_pose=ONE_POSE[0]), bar)
-    if not holds_one_pose(drawn.rotations):
-        return state, False
-    return descend(problem, drawn, SETTLE, replace(weights, one_pose=ONE_POSE[1]), bar)[0], True
+    first = replace(weights, one_pose=ONE_POSE[0], still=one_pose.joints_of(tried))
+    drawn, _ = descend(problem, state, SETTLE, first, bar)
+    kept = [limb for limb in one_pose.still_limbs(drawn.rotations) if limb in tried]
+    if not kept:
+        return state, ()
+    still = one_pose.joints_of(kept)
+    then = replace(weights, one_pose=ONE_POSE[1], still=still)
+    return descend(problem, drawn if kept == tried else state, SETTLE, then, bar)[0], still
 
 
 def hold(problem: Problem, state: State) -> tuple[Problem, State]:
-    """The problem with the state's own bones as evidence, because silhouettes must not change depths."""
+    """The problem with the state's own bones as evidence: silhouettes change neither depths nor proportions."""
     own = bones.own_bones(state, problem.rig, problem.model)
-    return replace(problem, evidence=replace(problem.evidence, bones=own)), replace(state, log_bones=0.0)
+    evidence = replace(problem.evidence, bones=own, shape=state.betas)
+    return replace(problem, evidence=evidence), replace(state, log_bones=0.0)
 
 
 def fit_joints(problem: Problem, iters: tuple, focal: float, bar) -> tuple[State, float]:
@@ -255,15 +266,16 @@ def total(
     """The energy of a state; pixels become metres at ``depth`` (N,). Fills ``normal`` if given."""
     evidence, camera = problem.evidence, problem.camera
     posed = pose_state(state, problem.rig, evidence)
-    cost = terms.shared_priors(state, weights, normal)
+    cost = terms.shared_priors(state, evidence, problem.rig, weights, normal)
     cost += terms.plausibility(posed, problem.prior, weights, normal)
     cost += terms.smoothness(posed, evidence, problem.rig, camera, weights, normal)
     cost += terms.holding(posed, evidence, weights, normal)
-    cost += one_pose_term(posed, weights, normal)
+    cost += one_pose.one_pose_term(posed, weights, normal)
     if weights.reproject:
         cost += terms.reprojection(posed, evidence, camera, depth, weights, normal)
     if evidence.world is not None:
         cost += terms.world_landmarks(posed, evidence, camera, weights, normal)
+        cost += bend_term(posed, evidence, weights, normal)
     if evidence.bones is not None:
         cost += bones.bone_depths(posed, evidence.bones, camera, weights, normal)
     if pairs is not None:

@@ -40,6 +40,7 @@ class Evidence:
     seconds: np.ndarray  # (N,) when, since the first frame of the clip
     table: LandmarkTable
     bones: Opinion | None = None  # a lifted skeleton, see hvr_nb.fit.bones
+    shape: np.ndarray | None = None  # (10,) betas whose bones are kept
 
     @property
     def unbroken(self) -> np.ndarray:

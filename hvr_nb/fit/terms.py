@@ -29,6 +29,7 @@ SIGMA_DEPTH = (0.01, 0.1)  # metres, least and largest usual error of world land
 SIGMA_ACCELERATION = 6.0  # m / s^2
 SIGMA_TURN = 60.0  # rad / s^2
 SIGMA_HOLD = 0.4  # rad / s; a joint that rotates much faster really moves, a slower one is held still
+SIGMA_SKELETON = 0.01  # metres, each coordinate of a bone of the rest pose
 DEPTH_STIFFNESS = 2.0  # accelerations along the viewing direction are smaller by this factor
 
 
@@ -39,13 +40,16 @@ class TermWeights:
     reproject: float = 1.0
     depth: float = 0.1  # world landmarks along the viewing direction
     across: float = 0.05  # world landmarks across it
-    prior: float = 0.8
+    prior: float = 0.2
     smooth: float = 0.25  # acceleration of the joints
     turn: float = 0.03  # acceleration of the joint rotations
     hold: float = 2.0  # speed of the joint rotations, see ``holding``
     one_pose: float = 0.0  # distance from the pose that most frames agree on, see hvr_nb.fit.one_pose
+    still: tuple[int, ...] = ()  # joints held in one pose
+    bend: float = 0.5  # knees and elbows against the detector's 3D, see hvr_nb.fit.bends
     stature: float = 4.0  # the first beta: one camera cannot tell size from depth
-    betas: float = 0.3  # the other betas
+    betas: float = 0.15  # the other betas
+    skeleton: float = 0.0  # bones of the rest pose against those of ``Evidence.shape``
     focal: float = 0.0  # stiffness of the focal length; 0 keeps it fixed
     silhouette: float = 0.0
     sigma_depth: float = SIGMA_DEPTH[1]  # metres, see ``depth_spread``
@@ -122,9 +126,9 @@ def add(normal: Normal, J: np.ndarray, r: np.ndarray, w: np.ndarray, shared: dic
     full[..., : J.shape[-1]] = J.reshape(n, m, -1)
     border = None
     if shared:
-        border = np.zeros((n, m, SHARED))
-        for column, slope in shared.items():
-            slope = slope.reshape(n, m, -1)
+        slopes = {column: slope.reshape(n, m, -1) for column, slope in shared.items()}
+        border = np.zeros((n, m, max(column + slope.shape[-1] for column, slope in slopes.items())))
+        for column, slope in slopes.items():
             border[..., column : column + slope.shape[-1]] = slope
     normal.add(full, r.reshape(n, m), w.reshape(n, m), border)
 
@@ -242,8 +246,7 @@ def smoothness(
     turn_gain = np.repeat(weights.turn * evidence.unbroken[:, None], 72, 1)
     if normal is not None:
         J = (scale @ with_shift(joint_slopes(rig, pose))).reshape(n, 72, FRAME)
-        border = np.zeros((n, 72, SHARED))
-        border[..., :10] = (scale @ pose.d_betas).reshape(n, 72, 10)
+        border = (scale @ pose.d_betas).reshape(n, 72, 10)
         normal.add_difference(J, a.reshape(n - 2, 72), np.repeat(gain / far, 3, 1), border, factors=second)
         eye = np.zeros((n, 72, FRAME))
         eye[:, range(72), range(72)] = 1 / SIGMA_TURN
@@ -273,27 +276,43 @@ def holding(posed: Posed, evidence: Evidence, weights: TermWeights, normal: Norm
     return float(weights.hold * cost.sum())
 
 
-def plausibility(posed: Posed, prior: PosePrior, weights: TermWeights, normal: Normal | None) -> float:
+def plausibility(
+    posed: Posed, priors: tuple[PosePrior, ...], weights: TermWeights, normal: Normal | None
+) -> float:
     """Pose prior and joint limits."""
-    rotations = posed.state.rotations
-    x = prior.residual(rotations)
-    squared = (x**2).sum(1)
+    rotations, cost = posed.state.rotations, 0.0
+    for prior in priors:
+        energy, gradient, matrix = prior.rate(prior.values(rotations))
+        cost += weights.prior * float(energy.sum())
+        if normal is not None:
+            normal.add_quadratic(prior.slopes(rotations), weights.prior * gradient, weights.prior * matrix)
     r, J = limits(rotations)
     if normal is not None:
-        w = np.repeat(weights.prior * prior.weight(squared)[:, None], x.shape[1], 1)
-        add(normal, prior.slopes(rotations), x, w)
         add(normal, J, r, np.ones(r.shape))
-    return float(weights.prior * prior.energy(squared).sum() + (r**2).sum())
+    return cost + float((r**2).sum())
 
 
-def shared_priors(state: State, weights: TermWeights, normal: Normal | None) -> float:
-    """Betas near zero, focal near the given one; times the frames, so long clips do not outvote them."""
+def shared_priors(
+    state: State, evidence: Evidence, rig: Rig, weights: TermWeights, normal: Normal | None
+) -> float:
+    """Betas near zero, bones of the rest pose near those of ``Evidence.shape``, focal near the given one.
+
+    Times the frames, so long clips do not outvote them.
+    """
     n = len(state.transl)
     stiff = np.zeros(SHARED)
     stiff[0], stiff[1:10] = weights.stature * n, weights.betas * n
     stiff[10], stiff[11], stiff[12] = 1e-3, weights.focal * n or 1e9, 1e-3
     value = np.concatenate([state.betas, [state.log_scale, state.log_focal, state.log_bones]])
+    cost = float((stiff * value**2).sum())
     if normal is not None:
         normal.common += np.diag(stiff)
         normal.common_gradient += stiff * value
-    return float((stiff * value**2).sum())
+    if evidence.shape is not None and weights.skeleton:
+        bones = (rig.directions[1:] - rig.directions[list(rig.parents[1:])]).reshape(-1, 10) / SIGMA_SKELETON
+        off = bones @ (state.betas - evidence.shape)
+        cost += weights.skeleton * n * float(off @ off)
+        if normal is not None:
+            normal.common[:10, :10] += weights.skeleton * n * bones.T @ bones
+            normal.common_gradient[:10] += weights.skeleton * n * bones.T @ off
+    return cost

@@ -1,6 +1,6 @@
 """Learn hvr_nb/assets/lifter.npz from motion capture: 2D joints of any detector to a 3D skeleton.
 
-Usage: python -m scripts.train.lifter [--motions FOLDER] [--out FILE] [--steps N]; docs/lifter.md is its card.
+Usage: python -m scripts.train.lifter [--motions FOLDER ...] [--out FILE] [--steps N]; docs/lifter.md is its card.
 
 Motions of everybody but the held-out subjects are put on random bodies, recombined, filmed by random cameras
 and spoiled like a detector would; only the network's weights are kept, no motion.
@@ -23,9 +23,10 @@ from scripts.train.lifter.learn import train
 
 def main() -> None:
     """Train, measure on the held-out subjects, write the asset."""
-    data = Path(os.environ.get("HVR_SHARED_DATA", ROOT.parent / "shared" / "data")) / "mocap"
+    data = Path(os.environ.get("HVR_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    data = [folder for folder in (data / "mocap", data / "mocap_more") if folder.exists()]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--motions", type=Path, default=data, help="folder of motion .npz or .bvh")
+    parser.add_argument("--motions", nargs="+", type=Path, default=data, help="folders of motion .npz or .bvh")
     parser.add_argument("--out", type=Path, default=LIFTER_FILE)
     parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--channels", type=int, default=512)
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    files = motion_files(args.motions)
+    files = motion_files(*args.motions)
     held = [path for path in files if subject_of(path) in HELD_OUT]
     files = [path for path in files if path not in held]
     torch.manual_seed(args.seed)

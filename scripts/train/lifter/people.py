@@ -14,7 +14,8 @@ from hvr_nb.body.kinematics import rig_of
 from hvr_nb.body.landmarks import blazepose_table
 from hvr_nb.body.model import LANDMARK_VERTICES, load_body_model
 from hvr_nb.keypoints.follow import COCO17
-from scripts.train.lifter.bank import MIRROR, PARENTS, RATE, Bank
+from scripts.train.lifter.bank import PARENTS, RATE, Bank
+from scripts.train.motions import MIRROR
 
 BONE_SPREAD = 0.025  # in addition to the open body's shapes; statures then vary by +-5.8 %, like adults
 AS_CAPTURED = 0.35  # share of the training clips that move as captured; others are recombined and changed
@@ -60,8 +61,7 @@ def template() -> Template:
 
 def _clock(bank: Bank, rng: np.random.Generator, count: int, frames: int, pace: np.ndarray):
     """Frames (count, frames) of random clips at a pace, forwards and backwards, and the fractions between."""
-    share = np.sqrt(bank.lengths)
-    clip = rng.choice(len(share), count, p=share / share.sum())
+    clip = rng.choice(len(bank.shares), count, p=bank.shares)
     length = bank.lengths[clip][:, None]
     time = rng.uniform(0, 1, (count, 1)) * length + np.arange(frames) * (RATE / pace)[:, None]
     top = np.maximum(length - 1.001, 0)
