@@ -1,4 +1,4 @@
-"""The pose prior: mixtures of Student-t densities learned from motion capture, and joint limits (docs/body.md, 5).
+"""The pose prior: Student-t mixtures learned from motion capture, and joint limits (docs/body.md, 5).
 
 The densities are over the first two columns of the local rotation matrices, which are continuous (Zhou et
 al. 2019): one mixture each for the legs, the trunk and the arms. Standing, walking, sitting and so on have
@@ -19,7 +19,7 @@ from hvr_nb.store.places import ASSETS
 from hvr_nb.types import HvrError
 
 PRIOR_FILE = ASSETS / "pose_prior.npz"
-# joints whose rotations the motion capture has, as they go together; collars, toes and hands do not move in it
+# joints whose rotations the motion capture has, by limb; its collars, toes and hands do not move
 PRIOR_PARTS = {"legs": (1, 2, 4, 5, 7, 8), "trunk": (3, 6, 9, 12, 15), "arms": (16, 17, 18, 19, 20, 21)}
 STIFF_JOINTS = (10, 11, 13, 14, 22, 23)  # toes, collars, hands: near their rest rotation
 STIFF_SIGMA = np.repeat((0.15, 0.15, 0.15, 0.15, 0.05, 0.05), 3)  # radians
@@ -31,12 +31,12 @@ HINGES = ((4, 2, 1, 1.0), (5, 2, 1, 1.0), (18, 2, 0, 1.0), (19, 2, 0, -1.0))
 
 @dataclass(frozen=True)
 class PosePrior:
-    """Mixture of K multivariate Student-t densities over the 6-D rotations of some joints (D = 6 x joints)."""
+    """Mixture of K multivariate Student-t densities over 6-D rotations of some joints (D = 6 x joints)."""
 
     joints: tuple[int, ...]
     means: np.ndarray  # (K, D)
     whiten: np.ndarray  # (K, D, D); |(x - mean) @ whiten|^2 is the squared distance from a component
-    log_weights: np.ndarray  # (K,) logarithms of the densities at the means times the shares; the largest is 0
+    log_weights: np.ndarray  # (K,) logarithms of the densities at the means times the shares
     dof: float  # degrees of freedom; small = heavy tails
 
     @functools.cached_property
@@ -122,9 +122,8 @@ def load_pose_prior() -> tuple[PosePrior, ...]:
         raise HvrError(f"{PRIOR_FILE} is missing; run scripts/train/pose_prior.py")
     with np.load(PRIOR_FILE, allow_pickle=False) as file:
         arrays = {name: file[name].astype(np.float64) for name in file.files}
+    names = ("means", "whiten", "log_weights")
     return tuple(
-        PosePrior(
-            joints, *(arrays[f"{part}_{name}"] for name in ("means", "whiten", "log_weights")), float(arrays["dof"])
-        )
+        PosePrior(joints, *(arrays[f"{part}_{name}"] for name in names), float(arrays["dof"]))
         for part, joints in PRIOR_PARTS.items()
     )

@@ -20,8 +20,8 @@ HINGES = tuple(
     for chain in (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
     for side in ("left", "right")
 )
-# Measured on synthetic people and film with known joints (knees, elbows), radians: what the detector adds to a
-# straight limb, less to a bent one; its usual error; the bend from which it adds nothing.
+# Measured on synthetic people and film with known joints (knees, elbows), radians: what the detector adds to
+# a straight limb, less to a bent one; its usual error; the bend from which it adds nothing.
 ADDED = np.radians([4.0, 4.0, 10.0, 10.0])
 SIGMA = np.radians([12.0, 12.0, 20.0, 20.0])
 BENT = np.radians(40.0)

@@ -58,7 +58,8 @@ def turn_axis(rotations: np.ndarray) -> np.ndarray:
 def one_pose_term(posed: Posed, weights: TermWeights, normal: Normal | None) -> float:
     """Robust distance of the joints ``weights.still`` from the usual pose, computed anew from the frames.
 
-    The root (joint 0) turns, but about one axis: its tilt against that is the same in all frames.
+    The root (joint 0) turns, but about one axis: its tilt against that is the same in all frames. The tilt
+    counts in plain squares, whose minimum over axis and mean is known in closed form.
     """
     if not weights.one_pose or not weights.still:
         return 0.0
@@ -70,7 +71,8 @@ def one_pose_term(posed: Posed, weights: TermWeights, normal: Normal | None) -> 
     total = 0.0
     for away, slopes, moved in parts:
         r = away / SIGMA
-        cost, slope = geman_mcclure((r**2).sum(-1), 1.0)
+        squares = (r**2).sum(-1)
+        cost, slope = (squares, np.ones_like(squares)) if 0 in moved else geman_mcclure(squares, 1.0)
         total += float(weights.one_pose * cost.sum())
         if normal is not None:
             J = np.zeros((len(r), len(moved), 3, FRAME))

@@ -71,7 +71,7 @@ class Pairs:
 
 
 def contour(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Contour of a silhouette (H, W) in 0..1 at level 0.5: sub-pixel points (P, 2) and outward normals (P, 2)."""
+    """Contour of a silhouette (H, W) in 0..1 at level 0.5: points and outward normals (P, 2)."""
     lines = [line for line in find_contours(image, 0.5) if len(line) >= 12]
     if not lines:
         return np.zeros((0, 2)), np.zeros((0, 2))
@@ -115,7 +115,8 @@ def pulls(labels: np.ndarray, label_set: str, points: np.ndarray, normals: np.nd
         x, y = np.floor(points - step * normals).astype(int).T
         seen.append(labels[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)])
     seen = np.stack(seen)  # (3, P)
-    skin, loose = ((np.isin(seen, [names.index(n) for n in kind if n in names])).sum(0) for kind in (SKIN, LOOSE))
+    numbers = ([names.index(name) for name in kind if name in names] for kind in (SKIN, LOOSE))
+    skin, loose = (np.isin(seen, some).sum(0) for some in numbers)
     return np.where(loose >= 2, 0.0, np.where(skin >= 2, 1.0, CLOTH))
 
 

@@ -133,7 +133,7 @@ def untangled(problem: Problem, iters: tuple, focal: float, bar) -> tuple[Proble
 
 
 def settled(problem: Problem, state: State, focal: float, bar) -> tuple[State, tuple[int, ...]]:
-    """The state with still limbs drawn to one pose, and their joints; unchanged if nobody stands and turns round.
+    """The state with still limbs drawn to one pose, and their joints; unchanged unless somebody turns round.
 
     Legs and trunk are still if they are found still. Arms, which detectors misjudge most, are still if they
     are after being drawn to one pose.
@@ -156,7 +156,7 @@ def settled(problem: Problem, state: State, focal: float, bar) -> tuple[State, t
 
 
 def hold(problem: Problem, state: State) -> tuple[Problem, State]:
-    """The problem with the state's own bones as evidence: silhouettes change neither depths nor proportions."""
+    """The problem with the state's own bones as evidence: silhouettes keep depths and proportions."""
     own = bones.own_bones(state, problem.rig, problem.model)
     evidence = replace(problem.evidence, bones=own, shape=state.betas)
     return replace(problem, evidence=evidence), replace(state, log_bones=0.0)

@@ -33,17 +33,19 @@ KINDS = {
     "lying, acrobatics": ("lie", "break dance", "dive", "flips"),
     "dance": ("salsa", "danc"),
     "climbing": ("climb", "ladder"),
-    "karate, boxing": ("empi", "kick", "gedan", "heian", "mawashi", "oiduki", "syuto", "yoko", "box", "punch"),
+    "karate, boxing": (
+        "empi", "kick", "gedan", "heian", "mawashi", "oiduki", "syuto", "yoko", "box", "punch",
+    ),
     "ball games": ("basketball ", "soccer", "golf", "throw"),
     "standing": ("idle", "signal", "traffic", "laugh", "soda", "bottle", "wave"),
     "work": ("wash", "mop", "grab", "deposit"),
     "jumping": ("jump", "hop"),
     "running": ("run", "jog"),
     "walking": ("walk", "sneak"),
-}
+}  # fmt: skip
 # subjects whose clips have no description
-SUBJECTS = {"01": "climbing", "02": "walking", "05": "dance", "06": "ball games", "07": "walking", "08": "walking",
-            "94": "dance"}  # fmt: skip
+SUBJECTS = {"01": "climbing", "02": "walking", "05": "dance", "06": "ball games", "07": "walking",
+            "08": "walking", "94": "dance"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ Usage: python -m scripts.train.pose_prior [--motions FOLDER ...] [--out FILE] [-
 
 Kinds of motion count alike, and within one, clips by the square root of their length; left and right are
 mirrored. Quiet stance (``quiet_stance``) is a component of its own in every mixture. Only means and scatters
-are kept: no motion can be read back from the asset. With ``--held-out`` those subjects are left out and rated, and nothing is written.
+are kept: no motion can be read back from the asset. With
+``--held-out`` those subjects are left out and rated, and nothing is written.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ QUIET_SHARE = 0.2  # of all poses: most people who are filmed for an avatar just
 
 
 def draw(motions: list[Motion], count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """``count`` poses (N, 24, 3), kinds of motion alike but quiet stance by ``QUIET_SHARE``; (N,) which are quiet."""
+    """``count`` poses (N, 24, 3), kinds alike but quiet stance by ``QUIET_SHARE``; (N,) which are quiet."""
     motions = [m for m in motions if len(m.poses)]
     total = Counter()
     for m in motions:
@@ -49,7 +50,13 @@ def draw(motions: list[Motion], count: int, rng: np.random.Generator) -> tuple[n
 
 
 def fit_mixture_of_t(
-    x: np.ndarray, first: np.ndarray, joints: tuple[int, ...], count: int, rng: np.random.Generator, *, rounds=40
+    x: np.ndarray,
+    first: np.ndarray,
+    joints: tuple[int, ...],
+    count: int,
+    rng: np.random.Generator,
+    *,
+    rounds: int = 40,
 ) -> PosePrior:
     """``count`` multivariate t with ``DOF`` for samples x (N, D), by EM (Peel and McLachlan 2000).
 
@@ -114,7 +121,8 @@ def main() -> None:
         if rated:
             some = np.concatenate(rated)
             some = some[rng.permutation(len(some))[:2000]]
-            print(f"{kind}: log density {sum(log_density(p, some) for p in priors.values()):.1f} of {len(some)} poses")
+            density = sum(log_density(prior, some) for prior in priors.values())
+            print(f"{kind}: log density {density:.1f} of {len(some)} poses")
     if not args.held_out:
         arrays = {"dof": np.float32(DOF)}
         for part, prior in priors.items():

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from hvr_nb.body import pose_prior
-from hvr_nb.body.pose_prior import PRIOR_JOINTS, STIFF_JOINTS, PosePrior, limits, load_pose_prior, six_d
+from hvr_nb.body.pose_prior import PRIOR_PARTS, STIFF_JOINTS, PosePrior, limits, load_pose_prior, six_d
 from hvr_nb.types import SMPL_JOINT_NAMES, HvrError
 
 
@@ -27,46 +27,79 @@ def perturbed(turns, step):
 
 
 def test_every_joint_has_a_density_or_a_limit():
-    assert sorted((0, *PRIOR_JOINTS, *STIFF_JOINTS)) == list(range(24))
+    assert sorted((0, *sum(PRIOR_PARTS.values(), ()), *STIFF_JOINTS)) == list(range(24))
     stiff = {SMPL_JOINT_NAMES[j] for j in STIFF_JOINTS}
     assert stiff == {f"{side}_{part}" for side in ("left", "right") for part in ("foot", "collar", "hand")}
 
 
-def test_the_density_is_students():
-    """Against scipy's, up to its constant; the weight is the energy's derivative."""
+def test_the_density_is_a_mixture_of_students():
+    """Against scipy's, up to its constant; g and P are the energy's derivative and EM's squares."""
+    from scipy.special import logsumexp
     from scipy.stats import multivariate_t
 
-    prior = PosePrior(np.zeros(2), np.eye(2), 5.0)
-    x = np.array([[0.0, 0], [1, 2], [3, -4]])
-    squared = (x**2).sum(1)
-    want = multivariate_t([0, 0], np.eye(2), df=5.0).logpdf
-    np.testing.assert_allclose(
-        prior.energy(squared) - prior.energy(squared)[0], want(x[0]) - want(x), atol=1e-12
-    )
-    slope = (prior.energy(squared + 1e-6) - prior.energy(squared - 1e-6)) / 2e-6
-    np.testing.assert_allclose(slope, prior.weight(squared), rtol=1e-8)
+    rng = np.random.default_rng(0)
+    means, whiten = rng.standard_normal((3, 6)), np.eye(6) + 0.2 * rng.standard_normal((3, 6, 6))
+    shares = np.array([0.5, 0.3, 0.2])
+    log_weights = np.log(shares) + np.linalg.slogdet(whiten)[1]
+    prior = PosePrior((4,), means, whiten, log_weights, 5.0)
+    x = rng.standard_normal((4, 6))
+    scatter = np.linalg.inv(whiten @ np.swapaxes(whiten, 1, 2))
+    parts = [
+        np.log(share) + multivariate_t(mean, S, df=5.0).logpdf(x)
+        for share, mean, S in zip(shares, means, scatter, strict=True)
+    ]
+    want = -logsumexp(parts, axis=0)
+    energy, g, P = prior.rate(x)
+    np.testing.assert_allclose(energy - energy[0], want - want[0], atol=1e-9)
+    step = 1e-6 * rng.standard_normal((4, 6))
+    change = prior.rate(x + step)[0] - prior.rate(x - step)[0]
+    np.testing.assert_allclose(change, 4 * (g * step).sum(1), atol=1e-11)
+    assert (np.linalg.eigvalsh(P) > 0).all()  # a Gauss-Newton step goes down
 
 
 def test_the_density_is_about_the_first_two_columns_of_its_joints():
-    rng = np.random.default_rng(0)
-    prior, turns = PosePrior(rng.random(102), rng.random((102, 102)), 3.0), some_turns()
-    columns = [turns[:, j, :, c] for j in PRIOR_JOINTS for c in (0, 1)]
-    np.testing.assert_allclose(
-        prior.residual(turns), (np.concatenate(columns, 1) - prior.mean) @ prior.whiten
-    )
+    rng, joints = np.random.default_rng(0), PRIOR_PARTS["legs"]
+    size, turns = 6 * len(joints), some_turns()
+    prior = PosePrior(joints, np.zeros((1, size)), np.eye(size)[None], np.zeros(1), 3.0)
+    columns = [turns[:, j, :, c] for j in joints for c in (0, 1)]
+    np.testing.assert_array_equal(prior.values(turns), np.concatenate(columns, 1))
     np.testing.assert_array_equal(six_d(np.arange(9.0).reshape(3, 3)), [0, 3, 6, 1, 4, 7])
     step = 1e-6 * rng.standard_normal((2, 72))
-    moved = prior.residual(perturbed(turns, step)) - prior.residual(turns)
+    moved = prior.values(perturbed(turns, step)) - prior.values(turns)
     np.testing.assert_allclose(moved, np.einsum("nmd,nd->nm", prior.slopes(turns), step), atol=1e-9)
 
 
+def energy_of(turns):
+    return sum(prior.rate(prior.values(turns))[0][0] for prior in load_pose_prior())
+
+
 def test_common_poses_are_likelier_than_rare_ones():
-    prior = load_pose_prior()
     standing = turns_of(left_shoulder=(0, 0, -1.2), right_shoulder=(0, 0, 1.2))
     knees = turns_of(left_knee=(-1.5, 0, 0), right_knee=(-1.5, 0, 0))  # bent forwards, as a bird's
-    energies = [prior.energy((prior.residual(t) ** 2).sum(1))[0] for t in (standing, turns_of(), knees)]
-    assert energies[0] < energies[1] < energies[2]
-    assert prior.weight(1e4) < 0.02 * prior.weight(0.0)  # heavy tails: far poses are hardly pulled
+    assert energy_of(standing) < energy_of(knees)
+
+
+def test_straight_legs_are_likelier_than_a_crouch():
+    """The mean of what people do is a crouch; who stands must not be drawn to it."""
+
+    def legs(bend):
+        return turns_of(
+            left_knee=(bend, 0, 0), right_knee=(bend, 0, 0),
+            left_hip=(-bend / 2, 0, 0), right_hip=(-bend / 2, 0, 0),
+        )  # fmt: skip
+
+    prior = load_pose_prior()[0]
+    energies = [prior.rate(prior.values(legs(np.radians(bend))))[0][0] for bend in (2, 10, 20, 35)]
+    assert energies == sorted(energies)
+
+
+def test_far_poses_are_hardly_pulled():
+    """Heavy tails: a squat costs a bounded slope."""
+    prior = load_pose_prior()[0]
+    x = prior.values(turns_of())
+    near, far = (np.abs(prior.rate(x + off)[0] - prior.rate(x + off + 0.1)[0])[0] for off in (0.3, 30.0))
+    assert far < 0.1 * near
+
 
 
 @pytest.mark.parametrize(

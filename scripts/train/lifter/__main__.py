@@ -1,6 +1,6 @@
 """Learn hvr_nb/assets/lifter.npz from motion capture: 2D joints of any detector to a 3D skeleton.
 
-Usage: python -m scripts.train.lifter [--motions FOLDER ...] [--out FILE] [--steps N]; docs/lifter.md is its card.
+Usage: python -m scripts.train.lifter [--motions FOLDER ...] [--out FILE] [--steps N]. Card: docs/lifter.md.
 
 Motions of everybody but the held-out subjects are put on random bodies, recombined, filmed by random cameras
 and spoiled like a detector would; only the network's weights are kept, no motion.
@@ -26,7 +26,7 @@ def main() -> None:
     data = Path(os.environ.get("HVR_SHARED_DATA", ROOT.parent / "shared" / "data"))
     data = [folder for folder in (data / "mocap", data / "mocap_more") if folder.exists()]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--motions", nargs="+", type=Path, default=data, help="folders of motion .npz or .bvh")
+    parser.add_argument("--motions", nargs="+", type=Path, default=data, help="folders of .npz or .bvh")
     parser.add_argument("--out", type=Path, default=LIFTER_FILE)
     parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--channels", type=int, default=512)

@@ -13,7 +13,7 @@ from hvr_nb.formats.motion.bvh import read_bvh
 from hvr_nb.types import HvrError
 from scripts.train.motions import MIRROR, SHARE_ALIKE, kinds_of
 
-RATE = 30.0  # frames per second of the bank
+RATE = 60.0  # frames per second of the bank
 PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
 
 
@@ -56,7 +56,8 @@ def load_bank(files: list[Path]) -> Bank:
         body = read(path, fps=RATE)
         poses = body.poses.reshape(-1, 24, 3)
         clips.append((f"{path.stem}", poses, body.transl))
-        clips.append((f"{path.stem} mirrored", poses[:, list(MIRROR)] * [1, -1, -1], body.transl * [-1, 1, 1]))
+        other = poses[:, list(MIRROR)] * [1, -1, -1]
+        clips.append((f"{path.stem} mirrored", other, body.transl * [-1, 1, 1]))
     names, poses, places = zip(*clips, strict=True)
     lengths = np.array([len(p) for p in poses])
     shares = np.sqrt(lengths)

@@ -19,7 +19,7 @@ from scripts.train.lifter.cameras import film
 from scripts.train.lifter.detector import spoil
 from scripts.train.lifter.people import draw_people
 
-# subjects no lifter is trained on: those of the first test, and of gymnastics, dance, fights, walks and sitting
+# subjects no lifter is trained on: of the first test; of gymnastics, dance, fights, walks and sitting
 HELD_OUT = ("02", "08", "13", "61", "86", "91")
 
 
