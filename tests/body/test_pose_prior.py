@@ -101,7 +101,6 @@ def test_far_poses_are_hardly_pulled():
     assert far < 0.1 * near
 
 
-
 @pytest.mark.parametrize(
     ("column", "name", "bend"),
     [
