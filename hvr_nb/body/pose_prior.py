@@ -1,9 +1,10 @@
-"""The pose prior: Student-t mixtures learned from motion capture, and joint limits (docs/body.md, 5).
+"""The pose prior: a mixture of Student-t densities learned from motion capture, and joint limits (docs/body.md, 5).
 
-The densities are over the first two columns of the local rotation matrices, which are continuous (Zhou et
-al. 2019): one mixture each for the legs, the trunk and the arms. Standing, walking, sitting and so on have
-components of their own, so that who stands is not drawn to the mean of all that people do, which is a
-crouch. Tails are heavy, so that a rare pose has a bounded gradient. `scripts/train/pose_prior.py` learns it.
+The density is over the first two columns of the local rotation matrices, which are continuous (Zhou et al.
+2019). Quiet stance and walking have components of their own, so that who stands is not drawn to the mean of
+all that people do, which is a crouch. A component is over all joints at once: in walking arms, legs and trunk
+go together. Tails are heavy, so that a rare pose has a bounded gradient. `scripts/train/pose_prior.py`
+learns it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from hvr_nb.store.places import ASSETS
 from hvr_nb.types import HvrError
 
 PRIOR_FILE = ASSETS / "pose_prior.npz"
-# joints whose rotations the motion capture has, by limb; its collars, toes and hands do not move
-PRIOR_PARTS = {"legs": (1, 2, 4, 5, 7, 8), "trunk": (3, 6, 9, 12, 15), "arms": (16, 17, 18, 19, 20, 21)}
+# joints whose rotations the motion capture has; its collars, toes and hands do not move
+PRIOR_JOINTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 18, 19, 20, 21)
 STIFF_JOINTS = (10, 11, 13, 14, 22, 23)  # toes, collars, hands: near their rest rotation
 STIFF_SIGMA = np.repeat((0.15, 0.15, 0.15, 0.15, 0.05, 0.05), 3)  # radians
 HINGE_SLACK = 0.15  # sine of the overextension that a knee or an elbow may have
@@ -112,8 +113,8 @@ def limits(rotations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.lru_cache(maxsize=1)
-def load_pose_prior() -> tuple[PosePrior, ...]:
-    """The pose prior shipped with the package, one for each of ``PRIOR_PARTS``.
+def load_pose_prior() -> PosePrior:
+    """The pose prior shipped with the package, over ``PRIOR_JOINTS``.
 
     Raises:
         HvrError: its file is missing.
@@ -121,9 +122,5 @@ def load_pose_prior() -> tuple[PosePrior, ...]:
     if not PRIOR_FILE.exists():
         raise HvrError(f"{PRIOR_FILE} is missing; run scripts/train/pose_prior.py")
     with np.load(PRIOR_FILE, allow_pickle=False) as file:
-        arrays = {name: file[name].astype(np.float64) for name in file.files}
-    names = ("means", "whiten", "log_weights")
-    return tuple(
-        PosePrior(joints, *(arrays[f"{part}_{name}"] for name in names), float(arrays["dof"]))
-        for part, joints in PRIOR_PARTS.items()
-    )
+        means, whiten, log_weights = (file[k].astype(np.float64) for k in ("means", "whiten", "log_weights"))
+        return PosePrior(PRIOR_JOINTS, means, whiten, log_weights, float(file["dof"]))

@@ -49,7 +49,7 @@ class Problem:
     model: BodyModel
     rig: Rig
     skin: outlines.SkinSamples
-    prior: tuple[PosePrior, ...]
+    prior: PosePrior
     evidence: Evidence
     camera: Camera
 

@@ -40,7 +40,7 @@ class TermWeights:
     reproject: float = 1.0
     depth: float = 0.1  # world landmarks along the viewing direction
     across: float = 0.05  # world landmarks across it
-    prior: float = 0.2
+    prior: float = 0.3
     smooth: float = 0.25  # acceleration of the joints
     turn: float = 0.03  # acceleration of the joint rotations
     hold: float = 2.0  # speed of the joint rotations, see ``holding``
@@ -276,20 +276,15 @@ def holding(posed: Posed, evidence: Evidence, weights: TermWeights, normal: Norm
     return float(weights.hold * cost.sum())
 
 
-def plausibility(
-    posed: Posed, priors: tuple[PosePrior, ...], weights: TermWeights, normal: Normal | None
-) -> float:
+def plausibility(posed: Posed, prior: PosePrior, weights: TermWeights, normal: Normal | None) -> float:
     """Pose prior and joint limits."""
-    rotations, cost = posed.state.rotations, 0.0
-    for prior in priors:
-        energy, gradient, matrix = prior.rate(prior.values(rotations))
-        cost += weights.prior * float(energy.sum())
-        if normal is not None:
-            normal.add_quadratic(prior.slopes(rotations), weights.prior * gradient, weights.prior * matrix)
+    rotations = posed.state.rotations
+    energy, gradient, matrix = prior.rate(prior.values(rotations))
     r, J = limits(rotations)
     if normal is not None:
+        normal.add_quadratic(prior.slopes(rotations), weights.prior * gradient, weights.prior * matrix)
         add(normal, J, r, np.ones(r.shape))
-    return cost + float((r**2).sum())
+    return float(weights.prior * energy.sum() + (r**2).sum())
 
 
 def shared_priors(

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from hvr_nb.body import pose_prior
-from hvr_nb.body.pose_prior import PRIOR_PARTS, STIFF_JOINTS, PosePrior, limits, load_pose_prior, six_d
+from hvr_nb.body.pose_prior import PRIOR_JOINTS, STIFF_JOINTS, PosePrior, limits, load_pose_prior, six_d
 from hvr_nb.types import SMPL_JOINT_NAMES, HvrError
 
 
@@ -27,7 +27,7 @@ def perturbed(turns, step):
 
 
 def test_every_joint_has_a_density_or_a_limit():
-    assert sorted((0, *sum(PRIOR_PARTS.values(), ()), *STIFF_JOINTS)) == list(range(24))
+    assert sorted((0, *PRIOR_JOINTS, *STIFF_JOINTS)) == list(range(24))
     stiff = {SMPL_JOINT_NAMES[j] for j in STIFF_JOINTS}
     assert stiff == {f"{side}_{part}" for side in ("left", "right") for part in ("foot", "collar", "hand")}
 
@@ -58,7 +58,7 @@ def test_the_density_is_a_mixture_of_students():
 
 
 def test_the_density_is_about_the_first_two_columns_of_its_joints():
-    rng, joints = np.random.default_rng(0), PRIOR_PARTS["legs"]
+    rng, joints = np.random.default_rng(0), (1, 4, 18)
     size, turns = 6 * len(joints), some_turns()
     prior = PosePrior(joints, np.zeros((1, size)), np.eye(size)[None], np.zeros(1), 3.0)
     columns = [turns[:, j, :, c] for j in joints for c in (0, 1)]
@@ -70,7 +70,8 @@ def test_the_density_is_about_the_first_two_columns_of_its_joints():
 
 
 def energy_of(turns):
-    return sum(prior.rate(prior.values(turns))[0][0] for prior in load_pose_prior())
+    prior = load_pose_prior()
+    return prior.rate(prior.values(turns))[0][0]
 
 
 def test_common_poses_are_likelier_than_rare_ones():
@@ -86,16 +87,30 @@ def test_straight_legs_are_likelier_than_a_crouch():
         return turns_of(
             left_knee=(bend, 0, 0), right_knee=(bend, 0, 0),
             left_hip=(-bend / 2, 0, 0), right_hip=(-bend / 2, 0, 0),
+            left_ankle=(-bend / 2, 0, 0), right_ankle=(-bend / 2, 0, 0),
+            left_shoulder=(0, 0, -1.2), right_shoulder=(0, 0, 1.2),
         )  # fmt: skip
 
-    prior = load_pose_prior()[0]
-    energies = [prior.rate(prior.values(legs(np.radians(bend))))[0][0] for bend in (2, 10, 20, 35)]
-    assert energies == sorted(energies)
+    straight, *bent = (energy_of(legs(np.radians(bend))) for bend in (2, 10, 20, 35))
+    assert straight < min(bent) - 5
+
+
+def test_in_walking_arms_swing_against_the_legs():
+    """The body is one: what the legs do says what the arms do."""
+
+    def stride(arms):
+        return turns_of(
+            left_hip=(-0.5, 0, 0), right_hip=(0.3, 0, 0), right_knee=(0.2, 0, 0), left_knee=(0.1, 0, 0),
+            left_shoulder=(0, 0.3 * arms, -1.2), right_shoulder=(0, 0.3 * arms, 1.2),
+        )  # fmt: skip
+
+    # left leg forwards; a positive turn about y carries the left arm backwards and the right one forwards
+    assert energy_of(stride(1.0)) < energy_of(stride(-1.0)) - 0.5
 
 
 def test_far_poses_are_hardly_pulled():
     """Heavy tails: a squat costs a bounded slope."""
-    prior = load_pose_prior()[0]
+    prior = load_pose_prior()
     x = prior.values(turns_of())
     near, far = (np.abs(prior.rate(x + off)[0] - prior.rate(x + off + 0.1)[0])[0] for off in (0.3, 30.0))
     assert far < 0.1 * near
