@@ -1,4 +1,4 @@
-"""The pose prior: a mixture of Student-t densities learned from motion capture, and joint limits (docs/body.md, 5).
+"""The pose prior: Student-t mixtures learned from motion capture, and joint limits (docs/body.md, 5).
 
 The density is over the first two columns of the local rotation matrices, which are continuous (Zhou et al.
 2019). Quiet stance and walking have components of their own, so that who stands is not drawn to the mean of
