@@ -12,6 +12,7 @@ from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.body.worlds import rest_pelvis
 from hvr_nb.formats.bodies import body_skeleton, read_body
 from hvr_nb.formats.bodies.people import PELVIS
+from hvr_nb.formats.bodies.phalp import read_phalp
 from hvr_nb.geometry.camera import default_camera, project
 from hvr_nb.store.result_files import read_results
 from hvr_nb.types import Body, HvrError, Keypoints
@@ -324,3 +325,13 @@ def test_other_bodies_and_people_are_refused_in_a_sentence(tmp_path, monkeypatch
     (tmp_path / "hps_track_0.npy").write_bytes(b"")
     with pytest.raises(HvrError, match="missing or has 0 bytes"):
         read(tmp_path, model, truth)
+
+
+def test_the_lens_of_phalp_belongs_to_its_square_picture():
+    turn = np.eye(3)[None]
+    body = {"global_orient": turn, "body_pose": np.repeat(turn, 23, 0), "betas": np.zeros(10)}
+    seen = {"tid": [4], "smpl": [body], "camera": [[0, 0, 5.0]], "time": 3}
+    found = read_phalp({"a.jpg": seen | {"size": [[480, 640]]}}, {})[1][0]
+    assert found.focal == 5000 / 256 * 640 and found.size == (640, 480) and list(found.frames) == [3]
+    found = read_phalp({"a.jpg": seen}, {})[1][0]
+    assert (found.focal, found.focal_share, found.size) == (0, 5000 / 256, None)

@@ -7,7 +7,7 @@ import pytest
 
 from hvr_nb.formats.joints2d.frames import match_pictures, picture_numbers
 from hvr_nb.formats.joints2d.keypoints import read_keypoints
-from hvr_nb.formats.joints2d.layouts import LAYOUTS, body25_of, layout_of
+from hvr_nb.formats.joints2d.layouts import _BONES, LAYOUTS, body25_of, layout_of
 from hvr_nb.types import BODY25_NAMES, HvrError
 
 SIZE = (640, 480)
@@ -101,6 +101,16 @@ def test_the_table_names_every_joint_once():
     assert len(left) == len(right) == 11
     halpe = body25_of(np.arange(26 * 3).reshape(26, 3) + 1.0, "halpe26")
     assert halpe[1, 0] == 18 * 3 + 1 and halpe[8, 0] == 19 * 3 + 1  # neck and hip of its own
+
+
+def test_bones_join_neighbours_and_hang_together():
+    names = [tuple(BODY25_NAMES[k] for k in bone) for bone in _BONES]
+    limbs = [("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"), ("eye", "ear")]
+    wanted = {("nose", "neck"), ("neck", "mid_hip")}
+    for side in ("right_", "left_"):
+        wanted |= {(side + a, side + b) for a, b in limbs}
+        wanted |= {("neck", f"{side}shoulder"), ("mid_hip", f"{side}hip"), ("nose", f"{side}eye")}
+    assert set(names) == wanted and len(names) == 18
 
 
 def test_people_with_different_numbers_of_joints_are_refused(tmp_path):
