@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from hvr_nb.body.model import load_body_model
 from hvr_nb.body.worlds import rest_pelvis
 from hvr_nb.formats.motion.amass import place_motion, read_motion, write_motion
+from hvr_nb.formats.motion.up import _found
 from hvr_nb.geometry.camera import default_camera, orbit
 from hvr_nb.types import Body, HvrError
 
@@ -94,3 +95,13 @@ def test_missing_and_damaged_files(tmp_path):
     (tmp_path / "junk.npz").write_bytes(b"PK\x03\x04 not a zip")
     with pytest.raises(HvrError, match="junk.npz"):
         read_motion(tmp_path / "junk.npz")
+
+
+@pytest.mark.parametrize("axis, step", [("x", 0.1), ("-y", -0.2), ("z", 0.3), ("-z", -0.3), ("y", 0.1)])
+def test_up_is_the_way_from_the_ankles_to_the_neck(axis, step):
+    joints = np.zeros((4, 24, 3))
+    joints[:, 12, "xyz".index(axis[-1])] = step
+    joints[:, 7, 1], joints[:, 8, 1] = 0.02, -0.02
+    assert _found(joints) == axis
+    joints[::2] *= -1  # head over heels in every other frame
+    assert _found(joints) == "y"

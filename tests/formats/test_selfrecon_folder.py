@@ -363,3 +363,12 @@ def test_five_lost_frames_are_named(tmp_path, lost, end):
     assert f"{lost} of {lost + 1} frames are missing (000000, 000001, 000002, 000003, {end});" in str(
         error.value
     )
+
+
+@pytest.mark.parametrize("name", ["fx", "fy"])
+def test_focal_lengths_above_zero_are_cameras(name):
+    values = {"fx": 700.0, "fy": 690.0, "cx": 250.0, "cy": 260.0, "quat": np.eye(4)[3], "T": np.zeros(3)}
+    camera_from_values(values | {name: 0.5}, "camera.npz", width=512, height=512)
+    for wrong in (0.0, -700.0, np.nan):
+        with pytest.raises(HvrError, match="camera.npz"):
+            camera_from_values(values | {name: wrong}, "camera.npz", width=512, height=512)

@@ -196,6 +196,7 @@ def test_the_mesh_in_the_glb_moves_with_the_joints(tmp_path):
         accessor(gltf, data, i) for i in (primitive["POSITION"], gltf["skins"][0]["inverseBindMatrices"])
     )
     owner = accessor(gltf, data, primitive["JOINTS_0"])[:, 0]
+    assert gltf["skins"][0]["joints"] == list(range(len(inverse))) and gltf["skins"][0]["skeleton"] == 0
     frame = 17
     output = {
         (c["target"]["node"], c["target"]["path"]): accessor(

@@ -18,7 +18,7 @@ LEAST_BOX = 0.7  # least score of Detectron's boxes
 _H36M_LEFT = [4, 5, 6, 11, 12, 13]  # left joints in the metadata of data sets with Human3.6M's 17 joints
 
 
-def read_pose_npz(path: Path, *, person: int = 0) -> SeenPeople:
+def read_pose_npz(path: Path, *, person: int) -> SeenPeople:
     """All people in an npz of one of the three layouts, or in a plain npy array.
 
     Args:
