@@ -48,9 +48,10 @@ def test_torch_files(tmp_path):
 
 
 @pytest.mark.parametrize("pack", [bytes, zlib.compress, gzip.compress, bz2.compress, lzma.compress])
-def test_pickles_plain_and_compressed(tmp_path, pack):
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_pickles_plain_and_compressed(tmp_path, pack, protocol):
     value = {"poses": POSES, "name": "a", "count": 3, "share": 0.5, "flags": [True, None]}
-    (tmp_path / "a.pkl").write_bytes(pack(pickle.dumps(value)))
+    (tmp_path / "a.pkl").write_bytes(pack(pickle.dumps(value, protocol)))
     same(read_results(tmp_path / "a.pkl"), value)
 
 
@@ -175,3 +176,7 @@ def test_nested_values_are_counted_and_measured():
     assert left == [0]
     with pytest.raises(ValueError, match="too deeply"):
         nested_values([deep], [100])
+    for _ in range(MAX_DEPTH + 1):
+        deep = {"a": deep}
+    with pytest.raises(ValueError, match="too deeply"):
+        nested_values(deep, [500])

@@ -117,6 +117,12 @@ def test_a_varying_rate_is_written(tmp_path):
     assert not (tmp_path / "b.mp4").exists()
 
 
+def test_written_times_are_exact_to_a_tick(tmp_path):
+    seconds = np.array([0.0, 10.0, 10.5, 900.0])
+    path = write_video(tmp_path / "a.mp4", card(4), fps=1, times=seconds)
+    np.testing.assert_allclose(read_video(path).times, seconds, atol=1e-4)
+
+
 def test_five_frames_a_second(tmp_path):
     video = read_video(write_video(tmp_path / "slow.mp4", card(10), fps=5))
     assert video.fps == 5 and video.times[-1] == pytest.approx(1.8)
@@ -218,6 +224,21 @@ def test_memory_limit_is_an_error_with_sizes_that_fit(tmp_path, monkeypatch):
     monkeypatch.setattr("hvr_nb.store.decode.MAX_PIXELS", 1000)
     with pytest.raises(HvrError, match="scale it down"):
         read_video(path)
+
+
+def test_a_film_of_unknown_length_is_counted_as_it_is_read(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mp4", card(6), fps=25)
+    one = card(1).nbytes
+    for most, fits in ((5.5 * one, False), (6.5 * one, True)):  # the claimed 6 frames, before they are read
+        monkeypatch.setattr("hvr_nb.store.video.free_memory", lambda most=most: most / memory.SHARE)
+        if fits:
+            assert len(read_video(path).frames) == 6
+        else:
+            with pytest.raises(HvrError, match="6 frames of 96x64"):
+                read_video(path)
+    with pytest.raises(HvrError, match="3 frames of 96x64"):  # every second one
+        monkeypatch.setattr("hvr_nb.store.video.free_memory", lambda: 2.5 * one / memory.SHARE)
+        read_video(path, stride=2)
 
 
 def test_free_memory_is_that_of_the_container(tmp_path, monkeypatch):
