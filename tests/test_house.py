@@ -28,7 +28,9 @@ MAP = [
 FLOOR = {wing: floor for floor, wing, _, _ in MAP}
 # optional modules, imported where they are used, and their distributions
 OPTIONAL = {
+    "distributed": "distributed",  # the extra cluster
     "h5py": "h5py",  # the extra people-snapshot
+    "submitit": "submitit",  # the extra cluster
     "pytorch3d": "pytorch3d",  # graphics cards, from conda
     "tinycudann": "tiny-cuda-nn",  # graphics cards, from conda
 }
@@ -47,6 +49,8 @@ HOMES = {
     "papermill": "batch",
     "ai_edge_litert": "keypoints",
     "av": "store",
+    "distributed": "batch",
+    "submitit": "batch",
 }
 
 

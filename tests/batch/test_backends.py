@@ -1,0 +1,87 @@
+"""Real engines: a Dask scheduler with two workers, and submitit's local jobs; jobs die or time out."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from hvr_nb.batch.backends import Job, dask_executor, slurm_executor, submit_all, threads
+from hvr_nb.types import HvrError
+
+
+def work(number: int, once: str) -> tuple[int, str]:
+    """Gives its number; number 1 kills its process the first time, number 2 takes for ever."""
+    if number == 1 and not Path(once).exists():
+        Path(once).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if number == 2:
+        time.sleep(600)
+    return number, os.environ["OMP_NUM_THREADS"]
+
+
+def outcomes(jobs) -> list:
+    found = []
+    for job in jobs:
+        try:
+            found.append(job.result())
+        except Exception as error:  # noqa: BLE001  every engine has its own
+            found.append(type(error).__name__)
+    return found
+
+
+def test_a_dask_worker_that_is_killed_loses_nothing(tmp_path, monkeypatch):
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    with dask_executor("local", workers=2) as executor:
+        jobs = submit_all(executor, Job(work), [(k, str(tmp_path / "once")) for k in (0, 1, 3, 4)])
+        assert outcomes(jobs) == [(0, "3"), (1, "3"), (3, "3"), (4, "3")]
+    assert (tmp_path / "once").exists()
+
+
+# submitit waits 15 s for the result of a job that has ended without one
+SLOW = [pytest.param((0, 1, 3), marks=pytest.mark.slow), pytest.param((0, 2), marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("numbers", [(0, 3), *SLOW], ids=["whole", "killed", "too slow"])
+def test_jobs_of_submitit_that_die_or_time_out_stop_nobody(tmp_path, monkeypatch, numbers):
+    pytest.importorskip("submitit", reason="the extra `cluster` is not installed")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "5")
+    settings = "timeout_min=0.05 signal_delay_s=1" if 2 in numbers else ""
+    with slurm_executor(settings, tmp_path / "logs", cluster="local") as executor:
+        jobs = submit_all(executor, Job(work), [(k, str(tmp_path / "once")) for k in numbers])
+        found = outcomes(jobs)
+    whole = {number: (number, "5") for number in (0, 3)}
+    for number, result in zip(numbers, found, strict=True):
+        assert result == whole.get(number) or result in ("UncompletedJobError", "FailedJobError")
+    assert found.count("UncompletedJobError") + found.count("FailedJobError") == len({1, 2} & {*numbers})
+    assert len(list((tmp_path / "logs").glob("*/*_log.out"))) == len(numbers)
+
+
+def test_threads_come_from_the_allocation_and_are_shared_out(monkeypatch):
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "8")
+    assert [threads(n) for n in (1, 2, 3, 20)] == [8, 4, 2, 1]
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "many")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2, 3})
+    assert threads() == 4 and threads(2) == 2
+
+
+def test_a_setting_without_a_value_is_refused(tmp_path):
+    pytest.importorskip("submitit", reason="the extra `cluster` is not installed")
+    refused = pytest.raises(HvrError, match="'partition' is no setting; write name=value")
+    with refused, slurm_executor("time=3 partition", tmp_path, cluster="local"):
+        pass
+
+
+def test_engines_that_are_not_there(tmp_path, monkeypatch):
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    with pytest.raises(HvrError, match="no Dask scheduler answers at 'nowhere'"), dask_executor("nowhere"):
+        pass
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HvrError, match="cannot be used.*srun"), slurm_executor("partition=a", tmp_path):
+        pass
+    monkeypatch.setitem(__import__("sys").modules, "submitit", None)
+    with pytest.raises(HvrError, match=r"pip install 'hvr_nb\[cluster\]'"), slurm_executor("", tmp_path):
+        pass
