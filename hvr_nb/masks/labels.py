@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.files import results
-from hvr_nb.types import HvrError, Masks
+from hvr_nb.types import HvrError, Keypoints, Masks
 
 LABEL_NAMES = {
     "CIHP": ("background", "hat", "hair", "glove", "sunglasses", "upper clothes", "dress", "coat", "socks",
@@ -34,6 +34,8 @@ _NEAREST = {
     "belt": "pants",
     "bag": "upper clothes",
 }
+SURE = 0.5  # confidence of joints that are witnesses
+LEAST_INSIDE = 0.3  # share of them in masks of the person; in inverted ones about 0.05 are
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 
@@ -144,6 +146,7 @@ def import_masks(
     names: list[str],
     shape: tuple[int, int, int],
     *,
+    keypoints: Keypoints | None = None,
     label_set: str = "CIHP",
     allow_empty: bool = False,
 ) -> Masks:
@@ -152,6 +155,7 @@ def import_masks(
     Args:
         folder: one PNG or JPEG per frame, named like the frame, by its number, or in the same order.
         names: T frame names. shape: (T, H, W) of the clip, or its frames' (T, H, W, 3).
+        keypoints: of the T frames; witnesses that the masks show the person and not all else.
         label_set: the meaning of the numbers in label pictures: "CIHP", "LIP" or "ATR".
         allow_empty: accept frames without a single pixel of the person.
 
@@ -159,7 +163,8 @@ def import_masks(
         Masks with ``alpha`` and, for label pictures, ``labels``.
 
     Raises:
-        HvrError: a file is missing, damaged, empty or of another size; the message names it.
+        HvrError: a file is missing, damaged, empty or of another size; the message names it. Or most joints
+            lie outside the masks.
     """
     folder = Path(folder)
     if label_set not in LABEL_NAMES:
@@ -188,6 +193,8 @@ def import_masks(
         )
     binary = is_labels or values.max() < 20
     alpha = np.where(values > 0, 255, 0).astype(np.uint8) if binary else values
+    if keypoints is not None:
+        _ask_witnesses(alpha, keypoints, folder)
     return Masks(
         alpha,
         labels=values if is_labels else None,
@@ -195,6 +202,20 @@ def import_masks(
         source=f"imported from {folder.name}",
         parsing_source=f"imported from {folder.name}" if is_labels else "",
     )
+
+
+def _ask_witnesses(alpha: np.ndarray, keypoints: Keypoints, folder: Path) -> None:
+    """Raise HvrError where most joints that are surely seen lie outside the masks (T, H, W)."""
+    points = keypoints.points
+    size = np.array(alpha.shape[:0:-1])
+    seen = (points[..., 2] > SURE) & ((points[..., :2] >= 0) & (points[..., :2] < size)).all(-1)
+    t, joint = np.nonzero(seen)
+    x, y = points[t, joint, :2].astype(int).T
+    inside = float((alpha[t, y, x] > 127).mean()) if len(t) else 1.0
+    if inside < LEAST_INSIDE:
+        inverted = (alpha > 127).mean() > 0.5
+        fix = "they seem to be inverted: white is the person" if inverted else "do they belong to this clip?"
+        raise HvrError(f"only {inside:.0%} of the person's joints lie in the masks of {folder}; {fix}")
 
 
 def _are_labels(values: np.ndarray, coloured: np.ndarray) -> bool:

@@ -1,5 +1,7 @@
 """Silhouettes: the parts of the chain on made-up pictures, a whole small clip, and masks from a folder."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -240,6 +242,29 @@ def test_label_pictures_round_trip(tmp_path):
         assert kind in masks.source and masks.label_set == "CIHP"
     with pytest.raises(HvrError, match="label 19"):
         import_masks(tmp_path / "palette", names, (3, 12, 10), label_set="ATR")
+
+
+def test_joints_are_witnesses_of_imported_masks(tmp_path):
+    """Inverted masks and those of another clip are named; joints outside the picture are not asked."""
+    person = np.zeros((2, 40, 30), np.uint8)
+    person[:, 8:36, 8:20] = 255
+    names = ["000000", "000001"]
+    for kind, masks in (("right", person), ("inverted", 255 - person), ("other", np.roll(person, 15, 2))):
+        (tmp_path / kind).mkdir()
+        for name, mask in zip(names, masks, strict=True):
+            Image.fromarray(mask).save(tmp_path / kind / f"{name}.png")
+    points = np.zeros((2, 25, 3))
+    points[:, :12] = (12, 20, 0.9)
+    points[:, 12:16] = (5, 20, 0.3)  # beside the person, but unsure
+    points[:, 16:] = (400, -3, 0.9)  # out of the picture
+    joints = Keypoints(points, np.zeros((2, 25), bool), np.ones(2, bool), np.zeros((2, 4)))
+    assert import_masks(tmp_path / "right", names, person.shape, keypoints=joints).alpha.any()
+    with pytest.raises(HvrError, match="only 0% of the person's joints.*inverted: white is the person"):
+        import_masks(tmp_path / "inverted", names, person.shape, keypoints=joints)
+    with pytest.raises(HvrError, match="only 0% .*other; do they belong to this clip"):
+        import_masks(tmp_path / "other", names, person.shape, keypoints=joints)
+    nobody = replace(joints, points=points * 0)
+    assert import_masks(tmp_path / "inverted", names, person.shape, keypoints=nobody).alpha.any()
 
 
 def test_binary_and_soft_masks(tmp_path):
