@@ -2,6 +2,7 @@
 
 - ``run_chain``: run the notebooks of one video; what has not changed is not run again.
 - ``run_videos``: run the chain on every video; a failing one does not stop the others.
+- ``dask_executor``, ``slurm_executor``: where else they may run.
 - ``summary``: a table with a line for every video: done, unchanged, or why it failed.
 - ``run_notebook``: run one notebook and keep the executed copy.
 - ``removable``: what of a clip its notebooks can write again.
@@ -17,6 +18,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "backends": ["dask_executor", "slurm_executor"],
         "chain": ["run_chain"],
         "clean": ["clean_clip", "removable"],
         "given": ["check_values"],

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hvr_nb.batch.backends import Job, submit_all
 from hvr_nb.batch.chain import StageRun, chain_parameters, find_notebooks, run_chain, stages_between
 from hvr_nb.batch.notebook import NotebookFailed, stop_running_kernels
 from hvr_nb.batch.progress import TotalProgress
@@ -44,6 +45,7 @@ def run_videos(
     overrides: Mapping[str, Mapping[str, object]] | None = None,
     workers: int = 1,
     executor=None,
+    retries: int = 0,
     clips: Sequence[Path] = (),
     **options,
 ) -> list[VideoRun]:
@@ -53,30 +55,33 @@ def run_videos(
         videos: files or folders of pictures. clips_dir: their clips go here, named after them.
         overrides: parameters as in ``run_chain``, the same for every video.
         workers: videos at a time; each notebook has its own process, so threads do.
-        executor: anything with ``submit`` in place of threads (dask, submitit); it runs one chain a job.
+        executor: anything with ``submit`` in place of threads (``hvr_nb.batch.backends``); it runs one
+            chain a job. retries: how often a video that failed is tried again, from the stage that failed.
         clips: the clip folders themselves, one a video, in place of names.
         options: ``from_stage``, ``to_stage``, ``force``, ``timeout`` of ``run_chain``.
 
     Raises:
         HvrError: a parameter is unknown or two videos want the same clip; nothing has been run then.
     """
-    folders = list(clips) or clip_folders(videos, Path(clips_dir))
+    folders = [Path(c).absolute() for c in clips] or clip_folders(videos, Path(clips_dir).absolute())
     chain_parameters(find_notebooks(notebooks_dir), {}, overrides or {})
     pool = executor or ThreadPoolExecutor(max_workers=workers)
     together = len(videos) > 1 and executor is None and options.pop("progress", True)
     options = {"progress": len(videos) == 1 and executor is None, **options}
-    options |= {"notebooks_dir": notebooks_dir, "overrides": overrides}
+    options |= {"notebooks_dir": Path(notebooks_dir).absolute(), "overrides": overrides}
     stages = stages_between(
         list(find_notebooks(notebooks_dir)), options.get("from_stage", ""), options.get("to_stage", "")
     )
     total = TotalProgress(stages, [folder.name for folder in folders], shown=bool(together))
+    run, shared = (_run_video, total) if executor is None else (Job(_run_video), None)
+    rows = [(str(video), folder, options, shared) for video, folder in zip(videos, folders, strict=True)]
     try:
-        jobs = [
-            pool.submit(_run_video, v, f, options, total if executor is None else None)
-            for v, f in zip(videos, folders, strict=True)
-        ]
-        rows = zip(jobs, videos, folders, strict=True)
-        return [_outcome(job.result, str(video), folder) for job, video, folder in rows]
+        runs: dict[int, VideoRun] = {}
+        for _ in range(1 + retries):
+            again = [k for k in range(len(rows)) if k not in runs or runs[k].error]
+            jobs = submit_all(pool, run, [rows[k] for k in again])
+            runs |= {k: _outcome(job.result, *rows[k][:2]) for k, job in zip(again, jobs, strict=True)}
+        return [runs[k] for k in range(len(rows))]
     except KeyboardInterrupt:
         if executor is None:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,14 @@ def parser() -> argparse.ArgumentParser:
     batch.add_argument("videos", nargs="+", help="video files or folders of pictures")
     batch.add_argument("--clips", type=Path, default=CLIPS, help="folder for their clips")
     batch.add_argument("--workers", type=int, default=1, help="videos at a time")
+    batch.add_argument("--retries", type=int, default=0, help="how often a video that failed is tried again")
+    engine = batch.add_mutually_exclusive_group()
+    engine.add_argument(
+        "--dask", metavar="ADDRESS", help="run on this Dask scheduler; local: --workers processes"
+    )
+    engine.add_argument(
+        "--slurm", metavar="SETTINGS", help='run as a SLURM job array, e.g. "partition=long time=120 mem=8G"'
+    )
     demo = commands.add_parser("demo", help="all notebooks on the synthetic person, measured against truth")
     demo.add_argument("--clip", type=Path, default=CLIPS / "demo", help="clip folder to write")
     demo.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="parameter")
@@ -97,18 +106,22 @@ def run_command(args: argparse.Namespace) -> int:
         raise HvrError(
             f"{len(missing)} of {len(videos)} videos cannot be read, nothing was run: {'; '.join(missing)}"
         )
-    runs = run_videos(
-        videos,
-        CLIPS if single else args.clips,
-        notebooks_dir=args.notebooks,
-        clips=[args.clip] if single and args.clip else (),
-        workers=1 if single else args.workers,
-        overrides=overrides(args.p, args.notebooks),
-        from_stage=args.from_stage,
-        to_stage=args.to_stage,
-        force=args.force,
-        timeout=args.timeout,
-    )
+    given = overrides(args.p, args.notebooks)
+    with contextlib.nullcontext() if single else _engine(args) as executor:
+        runs = run_videos(
+            videos,
+            CLIPS if single else args.clips,
+            notebooks_dir=args.notebooks,
+            clips=[args.clip] if single and args.clip else (),
+            workers=1 if single else args.workers,
+            executor=executor,
+            retries=0 if single else args.retries,
+            overrides=given,
+            from_stage=args.from_stage,
+            to_stage=args.to_stage,
+            force=args.force,
+            timeout=args.timeout,
+        )
     for stage in runs[0].stages if single else ():
         print(f"{stage.stage:14s} {'unchanged' if stage.skipped else f'{stage.seconds:6.1f} s'}")
     print(summary(runs))
@@ -121,6 +134,17 @@ def run_command(args: argparse.Namespace) -> int:
     if page is not None:
         print(f"all clips: {page}")
     return 1 if any(run.status == "failed" for run in runs) else 0
+
+
+def _engine(args: argparse.Namespace):
+    """Where the videos of ``batch`` run: None for threads of this process, or the executor of a cluster."""
+    from hvr_nb.batch.backends import dask_executor, slurm_executor
+
+    if args.dask:
+        return dask_executor(args.dask, workers=args.workers)
+    if args.slurm:
+        return slurm_executor(args.slurm, args.clips / "cluster_logs")
+    return contextlib.nullcontext()
 
 
 def overrides(pairs: Sequence[Sequence[str]], notebooks_dir: Path) -> dict[str, dict[str, object]]:

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from tiny_notebooks import video_file, write_notebook
 
 from hvr_nb.batch.backends import Job, dask_executor, slurm_executor, submit_all, threads
+from hvr_nb.cli.main import main
 from hvr_nb.types import HvrError
 
 
@@ -48,6 +51,7 @@ SLOW = [pytest.param((0, 1, 3), marks=pytest.mark.slow), pytest.param((0, 2), ma
 def test_jobs_of_submitit_that_die_or_time_out_stop_nobody(tmp_path, monkeypatch, numbers):
     pytest.importorskip("submitit", reason="the extra `cluster` is not installed")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # jobs import this file
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "5")
     settings = "timeout_min=0.05 signal_delay_s=1" if 2 in numbers else ""
     with slurm_executor(settings, tmp_path / "logs", cluster="local") as executor:
@@ -85,3 +89,24 @@ def test_engines_that_are_not_there(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "submitit", None)
     with pytest.raises(HvrError, match=r"pip install 'hvr_nb\[cluster\]'"), slurm_executor("", tmp_path):
         pass
+
+
+def test_videos_on_a_dask_cluster(tmp_path, capsys):
+    """Real kernels in workers of their own: what works is done, what fails is a row and tried again."""
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    books = tmp_path / "notebooks"
+    asked = 'video: str = ""  # file\nclip: str = "x"  # clip'
+    once = 'from pathlib import Path\nhere = Path(clip)\nhere.mkdir(exist_ok=True)\nnote = here / "tries"\n'
+    once += 'note.write_text(note.read_text() + "x" if note.exists() else "x")\n'
+    once += 'assert Path(video).read_text() != "broken", "broken film"\n'
+    once += 'assert Path(video).read_text() != "unlucky" or len(note.read_text()) > 1, "bad luck"'
+    write_notebook(books / "00_video.ipynb", asked, once)
+    texts = {"good": "7", "bad": "broken", "late": "unlucky"}
+    videos = [str(video_file(tmp_path / f"{name}.mp4", text)) for name, text in texts.items()]
+    where = ["--clips", str(tmp_path / "clips"), "--notebooks", str(books)]
+    code = main(["batch", *videos, *where, "--dask", "local", "--workers", "2", "--retries", "1"])
+    table = capsys.readouterr().out.splitlines()
+    status = {line.split()[0].rpartition("/")[2]: line.split()[1] for line in table if line.startswith("/")}
+    assert code == 1 and status == {"good.mp4": "done", "bad.mp4": "failed", "late.mp4": "done"}
+    tries = {name: (tmp_path / "clips" / name / "tries").read_text() for name in texts}
+    assert tries == {"good": "x", "bad": "xx", "late": "xx"}
