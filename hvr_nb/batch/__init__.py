@@ -2,7 +2,8 @@
 
 - ``run_chain``: run the notebooks of one video; what has not changed is not run again.
 - ``run_videos``: run the chain on every video; a failing one does not stop the others.
-- ``dask_executor``, ``slurm_executor``: where else they may run.
+- ``dask_executor``: an executor for ``run_videos`` on a Dask cluster.
+- ``slurm_executor``: an executor for ``run_videos`` that makes a SLURM job array.
 - ``summary``: a table with a line for every video: done, unchanged, or why it failed.
 - ``run_notebook``: run one notebook and keep the executed copy.
 - ``removable``: what of a clip its notebooks can write again.
