@@ -33,8 +33,8 @@ class Job:
         self.function, self.workers = function, workers
 
     def __call__(self, *arguments):
-        """Run it; its notebooks take ``threads(workers)`` threads where nobody has said how many."""
-        os.environ.setdefault("OMP_NUM_THREADS", str(threads(self.workers)))
+        """Run it; its notebooks take ``allotted_threads(workers)`` threads where nobody has said how many."""
+        os.environ.setdefault("OMP_NUM_THREADS", str(allotted_threads(self.workers)))
         return self.function(*arguments)
 
     def checkpoint(self, *arguments):
@@ -44,7 +44,7 @@ class Job:
         return DelayedSubmission(self, *arguments)
 
 
-def threads(workers: int = 1) -> int:
+def allotted_threads(workers: int = 1) -> int:
     """Threads for one of ``workers`` jobs of this machine: those SLURM allotted, or its cores, shared out."""
     allotted = os.environ.get(ALLOTTED, "")
     cores = int(allotted) if allotted.isdigit() else len(os.sched_getaffinity(0))

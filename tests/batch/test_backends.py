@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tiny_notebooks import video_file, write_notebook
 
-from hvr_nb.batch.backends import Job, dask_executor, slurm_executor, submit_all, threads
+from hvr_nb.batch.backends import Job, allotted_threads, dask_executor, slurm_executor, submit_all
 from hvr_nb.cli.main import main
 from hvr_nb.types import HvrError
 
@@ -66,10 +66,10 @@ def test_jobs_of_submitit_that_die_or_time_out_stop_nobody(tmp_path, monkeypatch
 
 def test_threads_come_from_the_allocation_and_are_shared_out(monkeypatch):
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "8")
-    assert [threads(n) for n in (1, 2, 3, 20)] == [8, 4, 2, 1]
+    assert [allotted_threads(n) for n in (1, 2, 3, 20)] == [8, 4, 2, 1]
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "many")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2, 3})
-    assert threads() == 4 and threads(2) == 2
+    assert allotted_threads() == 4 and allotted_threads(2) == 2
 
 
 def test_a_setting_without_a_value_is_refused(tmp_path):
