@@ -23,16 +23,16 @@ def add_import(commands) -> None:
     snapshot = kinds.add_parser("people-snapshot", help="a People-Snapshot sequence (needs h5py)")
     snapshot.add_argument("source", metavar="DIR", type=Path, help="folder of one sequence")
     snapshot.set_defaults(act=_import_people_snapshot)
-    selfrecon = kinds.add_parser(
-        "selfrecon", help="a SelfRecon or REC-MV data folder; says which input is wrong"
-    )
-    selfrecon.add_argument(
-        "source", metavar="DIR", type=Path, help="folder with imgs, masks, smpl_rec.npz, camera.npz"
-    )
-    selfrecon.set_defaults(act=_import_selfrecon)
-    for kind in (zju, selfrecon):
+    selfrecon = kinds.add_parser("selfrecon", help="a SelfRecon data folder; says which input is wrong")
+    recmv = kinds.add_parser("recmv", help="a REC-MV data folder: the same with labels and lines of garments")
+    for kind in (selfrecon, recmv):
+        kind.add_argument(
+            "source", metavar="DIR", type=Path, help="folder with imgs, masks, smpl_rec.npz, camera.npz"
+        )
+        kind.set_defaults(act=_import_selfrecon)
+    for kind in (zju, selfrecon, recmv):
         kind.add_argument("--fps", type=float, default=30.0, help="frames per second of the frames taken")
-    for kind in (zju, snapshot, selfrecon):
+    for kind in (zju, snapshot, selfrecon, recmv):
         kind.add_argument("clip", metavar="CLIP", type=Path, help="clip folder to write")
         kind.add_argument("--start", type=int, default=0, help="first frame to take")
         kind.add_argument("--stop", type=int, default=0, help="frame after the last; 0: to the end")
@@ -53,6 +53,10 @@ def add_export(commands) -> None:
         "selfrecon", help="frames, masks, camera and body as a SelfRecon data folder"
     )
     selfrecon.set_defaults(act=_export_selfrecon)
+    recmv = kinds.add_parser("recmv", help="the same with labels and lines of garments, as REC-MV reads it")
+    recmv.add_argument("--garments", nargs="+", help="kinds of garments worn, upper ones first; else guessed")
+    recmv.add_argument("--weights", action="store_true", help="also the diffused blend weights (1.6 GB)")
+    recmv.set_defaults(act=_export_recmv)
     bvh = kinds.add_parser("bvh", help="the body's motion as a BVH file")
     bvh.set_defaults(act=_export_bvh)
     avatar = kinds.add_parser(
@@ -78,6 +82,7 @@ def add_export(commands) -> None:
         (zju, "ROOT", "new folder to write"),
         (bvh, "FILE", ".bvh file to write"),
         (selfrecon, "DIR", "new folder to write"),
+        (recmv, "DIR", "new folder to write"),
         (avatar, "FOLDER", "folder to write"),
         (frames, "FOLDER", "new folder to write"),
     ):
@@ -99,10 +104,11 @@ def _import_people_snapshot(args: argparse.Namespace) -> int:
 
 def _import_selfrecon(args: argparse.Namespace) -> int:
     from hvr_nb.evaluate.inputs import check_inputs
-    from hvr_nb.formats.datasets.selfrecon_folder import read_selfrecon
+    from hvr_nb.formats.datasets import read_recmv, read_selfrecon
     from hvr_nb.store.files import write_image
 
-    clip = read_selfrecon(args.source, _new(args.clip), fps=args.fps, **_taken(args))
+    read = {"selfrecon": read_selfrecon, "recmv": read_recmv}[args.layout]
+    clip = read(args.source, _new(args.clip), fps=args.fps, **_taken(args))
     check = check_inputs(clip)
     write_image(clip.folder / "inputs.png", check.picture)
     print(f"{check}\nmasks against the body: {clip.folder / 'inputs.png'}")
@@ -127,6 +133,14 @@ def _export_selfrecon(args: argparse.Namespace) -> int:
     from hvr_nb.store.clip import Clip
 
     print(write_selfrecon(Clip.open(args.clip), args.target))
+    return 0
+
+
+def _export_recmv(args: argparse.Namespace) -> int:
+    from hvr_nb.formats.datasets.recmv_export import write_recmv
+    from hvr_nb.store.clip import Clip
+
+    print(write_recmv(Clip.open(args.clip), args.target, garments=args.garments, weights=args.weights))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Folders of other systems: ZJU-MoCap, People-Snapshot, EasyMocap, SelfRecon, PaMIR (docs/formats.md).
+"""Folders of other systems: ZJU-MoCap, People-Snapshot, EasyMocap, SelfRecon, REC-MV, PaMIR (docs/formats.md).
 
 - ``read_zju``: one camera of a ZJU-MoCap, MonoCap or Instant-NVR root as a clip.
 - ``write_zju``: a clip as an Instant-NVR root.
@@ -8,6 +8,8 @@
 - ``pamir_items``: the names of the items in a folder of PaMIR's training data.
 - ``read_pamir_item``: one of them: pictures, points with their occupancy, the fitted body.
 - ``write_pamir_item``: writes one.
+- ``read_recmv``: a REC-MV data folder as a clip, with its lines of garments.
+- ``write_recmv``: a clip as a REC-MV data folder.
 """
 
 import lazy_loader
@@ -21,5 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "selfrecon_folder": ["read_selfrecon"],
         "selfrecon_export": ["write_selfrecon"],
         "pamir_folder": ["pamir_items", "read_pamir_item", "write_pamir_item"],
+        "recmv_folder": ["read_recmv"],
+        "recmv_export": ["write_recmv"],
     },
 )

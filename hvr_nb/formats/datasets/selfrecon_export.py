@@ -34,37 +34,39 @@ def write_selfrecon(clip: Clip, folder: str | Path, *, model: BodyModel | None =
     Raises:
         HvrError: something is missing in the clip, or the folder is not empty.
     """
-    folder, model = Path(folder), model or load_body_model()
+    with atomic_folder(Path(folder), ours=set()) as new:
+        fill_selfrecon(clip, new, model or load_body_model(), name=Path(folder).name)
+    return Path(folder)
+
+
+def fill_selfrecon(clip: Clip, new: Path, model: BodyModel, *, name: str) -> None:
+    """Write the files of ``write_selfrecon`` into an empty folder; ``name`` is shown while it works."""
     clip.require("masks", "body")
     masks, body = clip.masks, clip.body
     check_fitted_with(model, body)
     frames, lens = undistort_images(clip.frames, body.camera)
     alpha, _ = undistort_images(masks.alpha, body.camera)
     theirs = seen_from_camera(replace(body, camera=lens), model)
-    with atomic_folder(folder, ours=set()) as new:
-        for k in tqdm(range(len(body)), desc=f"writing {folder.name}", unit="frame"):
-            person = alpha[k] > 127
-            write_image(new / f"imgs/{k:06d}.png", frames[k])
-            (new / f"imgs/{k:06d}_rect.txt").write_text(_square(person))
-            write_image(new / f"masks/{k:06d}.png", np.where(person, 255, 0).astype(np.uint8))
-            if clip.has("normals"):
-                normals = clip.normals.vectors[k].astype(np.float32) / 127
-                write_image(new / f"normals/{k:06d}.png", picture_from_normals(normals))
-            if masks.labels is not None:
-                labels = masks.labels[k]
-                atr = labels if masks.label_set == "ATR" else to_atr(labels, label_set=masks.label_set)
-                (new / "parsing_SCH_ATR").mkdir(exist_ok=True)
-                np.save(new / f"parsing_SCH_ATR/{k:06d}.npy", atr)
-        np.savez(
-            new / "smpl_rec.npz",
-            poses=theirs.poses.reshape(-1, 24, 3),
-            trans=theirs.transl,
-            shape=body.betas,
-            gender=np.str_("neutral"),
-            model_hash=np.str_(model.hash),
-        )
-        np.savez(new / "camera.npz", **values_from_camera(theirs.camera))
-    return folder
+    for k in tqdm(range(len(body)), desc=f"writing {name}", unit="frame"):
+        person = alpha[k] > 127
+        write_image(new / f"imgs/{k:06d}.png", frames[k])
+        (new / f"imgs/{k:06d}_rect.txt").write_text(_square(person))
+        write_image(new / f"masks/{k:06d}.png", np.where(person, 255, 0).astype(np.uint8))
+        if clip.has("normals"):
+            normals = clip.normals.vectors[k].astype(np.float32) / 127
+            write_image(new / f"normals/{k:06d}.png", picture_from_normals(normals))
+        if masks.labels is not None:
+            (new / "parsing_SCH_ATR").mkdir(exist_ok=True)
+            np.save(new / f"parsing_SCH_ATR/{k:06d}.npy", to_atr(masks.labels[k], label_set=masks.label_set))
+    np.savez(
+        new / "smpl_rec.npz",
+        poses=theirs.poses.reshape(-1, 24, 3),
+        trans=theirs.transl,
+        shape=body.betas,
+        gender=np.str_("neutral"),
+        model_hash=np.str_(model.hash),
+    )
+    np.savez(new / "camera.npz", **values_from_camera(theirs.camera))
 
 
 def seen_from_camera(body: Body, model: BodyModel) -> Body:

@@ -66,7 +66,7 @@ def read_selfrecon(
         HvrError: a file is missing, damaged or does not fit the others; the message names it.
     """
     folder, model = Path(folder), model or load_body_model()
-    numbers = _frame_numbers(folder)
+    numbers = frame_numbers(folder)
     picked = numbers[start : stop or None : stride]
     if not len(picked):
         raise HvrError(
@@ -131,7 +131,7 @@ def seen_from_ours(body: Body, model: BodyModel) -> Body:
     return replace(body, transl=body.transl + camera.t @ MONOCULAR_R, camera=still)
 
 
-def _frame_numbers(folder: Path) -> np.ndarray:
+def frame_numbers(folder: Path) -> np.ndarray:
     """The numbers 0 .. F-1 of the pictures in imgs; an error where one is missing."""
     names = [p.stem for p in results(folder / "imgs", "*") if p.suffix.lower() in (".png", ".jpg", ".jpeg")]
     if not names:
@@ -234,7 +234,7 @@ def _layer(folder: Path, number: int) -> tuple[Path, np.ndarray]:
             f"{folder / f'{number:06d}{endings[0]}'} is missing; every picture in imgs needs its own"
         )
     if path.suffix == ".npy":
-        return path, _labels(path)
+        return path, label_map(path)
     picture = read_image(path, remedy="write it again")
     picture = picture if picture.dtype == np.uint8 else (picture >> 8).astype(np.uint8)
     if folder.name == "masks":
@@ -246,7 +246,7 @@ def _layer(folder: Path, number: int) -> tuple[Path, np.ndarray]:
     return path, picture
 
 
-def _labels(path: Path) -> np.ndarray:
+def label_map(path: Path) -> np.ndarray:
     """(H, W) uint8 ATR labels of an .npy of integers."""
     try:
         labels = np.load(path, allow_pickle=False)
