@@ -1,4 +1,4 @@
-"""Folders of other systems: ZJU-MoCap, People-Snapshot, EasyMocap, SelfRecon, REC-MV, PaMIR (docs/formats.md).
+"""Other systems: ZJU-MoCap, People-Snapshot, EasyMocap, SelfRecon, REC-MV, PaMIR (docs/formats.md).
 
 - ``read_zju``: one camera of a ZJU-MoCap, MonoCap or Instant-NVR root as a clip.
 - ``write_zju``: a clip as an Instant-NVR root.
