@@ -132,7 +132,7 @@ def seen_from_ours(body: Body, model: BodyModel) -> Body:
 
 
 def frame_numbers(folder: Path) -> np.ndarray:
-    """The numbers 0 .. F-1 of the pictures in imgs; an error where one is missing."""
+    """The numbers (F,) 0 .. F-1 of the pictures in imgs; an error where one is missing."""
     names = [p.stem for p in results(folder / "imgs", "*") if p.suffix.lower() in (".png", ".jpg", ".jpeg")]
     if not names:
         raise HvrError(
