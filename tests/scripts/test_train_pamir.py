@@ -175,6 +175,9 @@ def test_training_learns_and_resumes(tmp_path, bank):
     trained = float(learn.stage_losses(whole, batch)[-1].detach())
     body = float(learn.stage_losses(learn.PamirNet(TINY), batch)[-1].detach())
     assert trained < body
+    still = learn.Schedule(steps=1, views=1, points=50, rate=0.0)
+    same, _ = learn.learn(TINY, shards, schedule=still, checkpoint=tmp_path / "c.pt", start=whole)
+    assert torch.equal(same.hg.conv1_.weight, whole.hg.conv1_.weight)
     path = save_pamir(tmp_path / "p.npz", whole, steps=20)
     assert load_pamir(path).sizes == TINY and len(history["loss"]) == 1
 

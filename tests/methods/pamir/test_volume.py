@@ -9,6 +9,7 @@ import torch
 from hvr_nb.body.model import OPEN_BODY, load_body_model
 from hvr_nb.geometry.winding import winding_numbers
 from hvr_nb.methods.pamir.point_network import sample_volumes
+from hvr_nb.methods.pamir.tetra import with_tetrahedra
 from hvr_nb.methods.pamir.volume import (
     place_on_body,
     semantic_volume,
@@ -17,6 +18,7 @@ from hvr_nb.methods.pamir.volume import (
     vertex_codes,
     voxel_centres,
 )
+from hvr_nb.types import HvrError
 
 TETRA = 0.1 * np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
 SIDES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
@@ -121,3 +123,45 @@ def test_place_on_the_body(body):
     assert place[:, 0].tolist() == pytest.approx([0.004, -0.002], abs=3e-4)
     assert np.allclose(place[0, 1:4], codes[faces[4000]].mean(0), atol=0.01)
     assert float(place[0, 4:] @ torch.from_numpy(normal).float()) > 0.9
+
+
+@pytest.fixture
+def tetra_file(tmp_path):
+    """Two interior vertices in the trunk of the open body, counted from one as the authors do."""
+    model = load_body_model(OPEN_BODY)
+    near = [3500, 3021]  # skin whose weights and shape they take
+    v = model.v_template.numpy()[near] * [0.5, 1, 0.5]
+    posedirs = model.posedirs.numpy().reshape(207, -1, 3)[:, near].transpose(1, 2, 0)
+    count = model.v_count
+    path = tmp_path / "tetra_smpl.npz"
+    arrays = {
+        "v_template_added": v,
+        "shapedirs_added": model.shapedirs.numpy()[near],
+        "posedirs_added": posedirs,
+        "weights_added": model.weights.numpy()[near],
+        "tetrahedrons": np.array([[1, 2, 3, count + 1], [4, 5, count + 1, count + 2]]),
+    }
+    np.savez(path, **arrays)
+    return model, path, arrays
+
+
+def test_interior_vertices_are_posed_like_the_skin(tetra_file):
+    model, path, _ = tetra_file
+    whole, tetrahedra = with_tetrahedra(model, path)
+    assert whole.v_count == model.v_count + 2 and tetrahedra.min() == 0
+    assert tetrahedra.max() == model.v_count + 1
+    torch.manual_seed(0)
+    args = torch.randn(10), 0.2 * torch.randn(1, 72), torch.tensor([[0.1, 0.2, 0.3]])
+    (a, joints, _), (b, others, _) = model.pose(*args), whole.pose(*args)
+    assert torch.allclose(a[0], b[0, : model.v_count], atol=1e-6) and torch.allclose(joints, others)
+    flat = torch.zeros(1, 72)
+    moved = whole.pose(torch.zeros(10), flat, torch.zeros(1, 3))[0][0, model.v_count :]
+    assert torch.allclose(moved, whole.v_template[-2:], atol=1e-6)
+
+
+@pytest.mark.parametrize("wrong", ["tetrahedrons", "weights_added"])
+def test_a_file_of_another_model_is_refused(tetra_file, wrong):
+    model, path, arrays = tetra_file
+    np.savez(path, **arrays | {wrong: arrays[wrong] + 5 if wrong == "tetrahedrons" else np.zeros((3, 24))})
+    with pytest.raises(HvrError, match=r"tetra_smpl.npz does not fit open body.*licensed SMPL"):
+        with_tetrahedra(model, path)
