@@ -1,15 +1,18 @@
-"""Metrics of surfaces: Chamfer distance, angle of normals, folding (docs/surface.md, 12).
+"""Metrics of surfaces: Chamfer distance, angle of normals, folding, flicker (docs/surface.md, 12).
 
 Only faces that can be seen from outside are compared, because the body under clothes is no truth.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.spatial import cKDTree
 
 from hvr_nb.geometry.camera import default_camera, look_at
 from hvr_nb.geometry.mesh import face_normals
+from hvr_nb.geometry.nearest import nearest_surface
 from hvr_nb.geometry.raster import rasterize
 from hvr_nb.types import Mesh
 
@@ -86,3 +89,16 @@ def jacobians(
     )
     kept = np.abs(old) > 1e-9 * np.abs(off_before - before).max()
     return new[kept] / np.abs(old[kept])
+
+
+def surface_flicker(meshes: Sequence[Mesh], skin: np.ndarray) -> float:
+    """How much a surface trembles from frame to frame, seen from the moving body, metres.
+
+    The distances of the skin's vertices from the surface are compared with the mean of the frame before and
+    the one after. Motion of the body does not count, slow changes of the cloth hardly.
+
+    Args:
+        meshes: one a frame, of any topology. skin: (T, V, 3) the posed skin in the same frames, metres.
+    """
+    away = np.stack([nearest_surface(v, m.vertices, m.faces)[2] for m, v in zip(meshes, skin, strict=True)])
+    return float(np.abs(away[1:-1] - (away[:-2] + away[2:]) / 2).mean())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from hvr_nb.metrics.surfaces import surface_quality, surface_samples
+from hvr_nb.metrics.surfaces import surface_flicker, surface_quality, surface_samples
 from hvr_nb.types import Mesh
 
 
@@ -31,3 +31,14 @@ def test_balls_of_two_sizes_are_a_centimetre_apart():
         10, abs=0.3
     )
     assert row["normal_deg"] < 3
+
+
+def test_flicker_is_what_trembles_over_the_moving_skin():
+    skin = np.stack([ball(0.1).vertices + [0.2 * k, 0, 0] for k in range(5)])  # it moves
+    still = [Mesh(v * 1.0, ball(0.1).faces) for v in skin]
+    for k, mesh in enumerate(still):
+        mesh.vertices[:] = skin[k].mean(0) + (skin[k] - skin[k].mean(0)) * 1.1
+    assert surface_flicker(still, skin) == pytest.approx(0, abs=1e-5)
+    for k, mesh in enumerate(still):
+        mesh.vertices[:] = skin[k].mean(0) + (skin[k] - skin[k].mean(0)) * (1.1 + 0.02 * (-1) ** k)
+    assert surface_flicker(still, skin) == pytest.approx(0.004, rel=0.05)  # two millimetres up and down
