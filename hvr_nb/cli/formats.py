@@ -30,7 +30,11 @@ def add_import(commands) -> None:
             "source", metavar="DIR", type=Path, help="folder with imgs, masks, smpl_rec.npz, camera.npz"
         )
         kind.set_defaults(act=_import_selfrecon)
-    for kind in (zju, selfrecon, recmv):
+    pamir = kinds.add_parser("pamir", help="PaMIR's folder of pictures: X.png, X_mask.png, X_smplparams.pkl")
+    pamir.add_argument("source", metavar="DIR", type=Path, help="folder with X.png and X_mask.png")
+    pamir.add_argument("clip", metavar="CLIP", type=Path, help="clip folder to write")
+    pamir.set_defaults(act=_import_pamir)
+    for kind in (zju, selfrecon, recmv, pamir):
         kind.add_argument("--fps", type=float, default=30.0, help="frames per second of the frames taken")
     for kind in (zju, snapshot, selfrecon, recmv):
         kind.add_argument("clip", metavar="CLIP", type=Path, help="clip folder to write")
@@ -57,6 +61,8 @@ def add_export(commands) -> None:
     recmv.add_argument("--garments", nargs="+", help="kinds of garments worn, upper ones first; else guessed")
     recmv.add_argument("--weights", action="store_true", help="also the diffused blend weights (1.6 GB)")
     recmv.set_defaults(act=_export_recmv)
+    pamir = kinds.add_parser("pamir", help="crops, masks, joints, bodies and meshes as PaMIR's folder")
+    pamir.set_defaults(act=_export_pamir)
     bvh = kinds.add_parser("bvh", help="the body's motion as a BVH file")
     bvh.set_defaults(act=_export_bvh)
     avatar = kinds.add_parser(
@@ -83,6 +89,7 @@ def add_export(commands) -> None:
         (bvh, "FILE", ".bvh file to write"),
         (selfrecon, "DIR", "new folder to write"),
         (recmv, "DIR", "new folder to write"),
+        (pamir, "DIR", "new folder to write"),
         (avatar, "FOLDER", "folder to write"),
         (frames, "FOLDER", "new folder to write"),
     ):
@@ -115,6 +122,19 @@ def _import_selfrecon(args: argparse.Namespace) -> int:
     return _made(clip)
 
 
+def _import_pamir(args: argparse.Namespace) -> int:
+    from hvr_nb.formats.datasets.pamir_pictures import read_pamir_pictures
+
+    clip = read_pamir_pictures(args.source, _new(args.clip), fps=args.fps)
+    if clip.has("body"):
+        return _made(clip)
+    missing = "03" if clip.has("keypoints") else "01"
+    print(
+        f"{clip}\nnext: python -m hvr_nb run {clip.folder / 'frames'} --clip {clip.folder} --from {missing}"
+    )
+    return 0
+
+
 def _taken(args: argparse.Namespace) -> dict[str, int]:
     """The options that every import has: which frames, and their largest side."""
     return {name: getattr(args, name) for name in ("start", "stop", "stride", "max_side")}
@@ -141,6 +161,16 @@ def _export_recmv(args: argparse.Namespace) -> int:
     from hvr_nb.store.clip import Clip
 
     print(write_recmv(Clip.open(args.clip), args.target, garments=args.garments, weights=args.weights))
+    return 0
+
+
+def _export_pamir(args: argparse.Namespace) -> int:
+    from hvr_nb.export.pamir_folder import write_pamir_pictures
+    from hvr_nb.store.clip import Clip
+
+    clip = Clip.open(args.clip)
+    made = (clip.avatar_folder("pamir") / "options.json").is_file()
+    print(write_pamir_pictures(clip, args.target, avatar=clip.avatar("pamir") if made else None))
     return 0
 
 
