@@ -215,6 +215,14 @@ def test_pieces_that_the_skeleton_does_not_touch_are_dropped():
     np.testing.assert_array_equal(silhouettes._followed(prob, bones & False), prob)
 
 
+def test_the_kept_piece_keeps_its_edge_beside_a_dropped_one():
+    prob, bones = np.zeros((40, 60), np.float32), np.zeros((40, 60), bool)
+    prob[5:35, 5:15], prob[5:35, 17:27] = 0.9, 0.8
+    bones[10:20, 8] = True
+    kept = silhouettes._followed(prob, bones)
+    assert (kept[5:35, 5:15] == np.float32(0.9)).all() and not kept[:, 15:].any()
+
+
 def test_a_piece_in_reach_that_no_bone_touches_is_dropped():
     frames, prob = np.full((1, 120, 90, 3), 60, np.uint8), np.zeros((1, 120, 90), np.uint8)
     for column in (slice(30, 46), slice(56, 64)):

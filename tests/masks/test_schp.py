@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from hvr_nb.masks.schp import AugmentCE2P, InPlaceABN, _affine, _boxes, load_schp, parse_with_schp
+from hvr_nb.masks.schp import (
+    AugmentCE2P,
+    InPlaceABN,
+    PyramidPooling,
+    _affine,
+    _boxes,
+    load_schp,
+    parse_with_schp,
+)
 from hvr_nb.types import HvrError, Masks
 
 ABN = ("weight", "bias", "running_mean", "running_var")
@@ -157,3 +165,7 @@ def test_the_persons_box_is_a_tenth_wider_on_each_side():
     assert list(_boxes(alpha)) == [(slice(None), slice(None)), (slice(26, 75), slice(18, 43))]
     alpha[0:95, 0:80] = 255
     assert list(_boxes(alpha))[1] == (slice(0, 104), slice(0, 88))  # slices may reach over the end
+
+
+def test_the_pyramid_pools_to_its_cells():
+    assert [stage[0].output_size for stage in PyramidPooling(8, 2).stages] == [1, 2, 3, 6]

@@ -226,7 +226,7 @@ def test_memory_limit_is_an_error_with_sizes_that_fit(tmp_path, monkeypatch):
         read_video(path)
 
 
-def test_a_film_of_unknown_length_is_counted_as_it_is_read(tmp_path, monkeypatch):
+def test_frames_that_a_film_claims_are_counted_before_they_are_read(tmp_path, monkeypatch):
     path = write_video(tmp_path / "a.mp4", card(6), fps=25)
     one = card(1).nbytes
     for most, fits in ((5.5 * one, False), (6.5 * one, True)):  # the claimed 6 frames, before they are read
