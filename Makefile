@@ -31,7 +31,8 @@ lint: env          ## check the style
 	.venv/bin/ruff check . && .venv/bin/ruff format --check hvr_nb scripts tests
 lab: env models    ## open the workbook in JupyterLab: START and copies of the notebooks in workbook/
 	$(PY) -m hvr_nb workbook
-	.venv/bin/jupyter lab --LabApp.news_url=None --LabApp.default_url=/lab/tree/workbook/START.ipynb \
+	HVR_NB_LIVE=1 .venv/bin/jupyter lab --LabApp.news_url=None --LabApp.default_url=/lab/tree/workbook/START.ipynb \
+	    --ContentsManager.pre_save_hook=hvr_nb.viewing.saving.without_widgets \
 	    --ServerApp.tornado_settings='{"websocket_max_message_size": 1073741824}' $(AS_ROOT) $(ARGS)
 run: env models    ## one video or photo:  make run VIDEO=path [ARGS="-p 05_train.iters 3000"]
 	$(if $(VIDEO),,$(error give a video: make run VIDEO=path  (make demo runs the synthetic person)))

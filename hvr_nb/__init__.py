@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         # in every notebook
         "store": ["Clip", "write_image"],
-        "viewing": ["show", "show_page", "slider", "start_panel"],
+        "viewing": ["person_scene", "show", "show_page", "slider", "start_panel"],
         "batch": ["check_values"],
         "types": [
             "Body", "Camera", "Canonical", "HvrError", "Joints3D", "Keypoints", "Masks", "Mesh", "Tracks",
@@ -54,10 +54,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "render_motion", "render_turntable", "shown_frame", "surface_coverage",
         ],
         "formats.models": ["save_mesh"],
-        "drawing": ["body_from_sides", "body_overlay", "draw_curves", "to_uint8"],
+        "drawing": ["body_from_sides", "body_overlay", "draw_curves", "film_background", "to_uint8"],
         "learning": ["lpips_missing"],
         # 07_visualize
-        "report": ["clip_gallery", "clip_report", "write_player"],
+        "report": ["clip_gallery", "clip_report", "frame_curves", "write_player"],
         # what every notebook checks
         "evaluate": [
             "body_doubts", "check_inputs", "compare_unseen", "doubt_unless", "held_out_frames",

@@ -231,6 +231,11 @@ class Canonical:
     part_names: tuple[str, ...] = PART_NAMES
     model_hash: str = ""  # sha256 of the body model
 
+    @property
+    def joints(self) -> np.ndarray:
+        """(24, 3) joints in the big pose, metres."""
+        return np.einsum("jab,jb->ja", self.A_big[:, :, :3], self.rest_joints) + self.A_big[:, :, 3]
+
     @functools.cached_property
     def loose_weights(self) -> np.ndarray:
         """(X, Y, Z, 24) float32 blend weights of loose cloth: ``field_weights``, blurred over 6 cm.

@@ -95,11 +95,7 @@ def run_notebook(
 def _execute(notebook: Path, out: Path, cwd: Path, params: dict, timeout: float) -> None:
     config = Config()
     config.KernelManager.transport_encryption = "auto"  # ipykernel warns about plain TCP otherwise
-    environment = {
-        "HVR_NB_BATCH": "1",
-        "HVR_NB_RUN_DIR": str(out.parent),
-        "HVR_NB_HTML_DIR": str(out.parent / "html" / out.stem),
-    }
+    environment = {"HVR_NB_BATCH": "1", "HVR_NB_RUN_DIR": str(out.parent)}
     papermill.execute_notebook(
         str(notebook),
         str(out),

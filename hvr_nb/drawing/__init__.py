@@ -7,6 +7,7 @@
 - ``body_overlay``: the body drawn over every frame.
 - ``draw_curves``: feature curves of garments over a picture.
 - ``body_from_sides``: the body in one frame from four sides.
+- ``film_background``: the film with a smooth filling where the person was.
 """
 
 import lazy_loader
@@ -17,5 +18,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "pictures": ["contact_sheet", "to_uint8", "over"],
         "curves": ["draw_curves"],
         "shading": ["shade", "body_overlay", "body_from_sides"],
+        "background": ["film_background"],
     },
 )

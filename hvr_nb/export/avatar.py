@@ -193,10 +193,9 @@ def exported_files(folder: Path) -> set[str]:
 
 
 def _skin(canonical, weights: np.ndarray, vertex: np.ndarray) -> ExportedSkin:
-    turned = np.einsum("jab,jb->ja", canonical.A_big[:, :, :3], canonical.rest_joints)
     return ExportedSkin(
         weights.astype(np.float32),
-        turned + canonical.A_big[:, :, 3],
+        canonical.joints,
         np.asarray(canonical.parents),
         SMPL_JOINT_NAMES,
         canonical.A_big,

@@ -1,4 +1,4 @@
-"""Small functions that several wings need: a smooth step, a robust cost, an even choice of frames."""
+"""Small functions that several wings need: a smooth step, a robust cost, an even choice, four weights."""
 
 from __future__ import annotations
 
@@ -29,3 +29,18 @@ def robust_weight(residual: np.ndarray, sigma: float) -> np.ndarray:
 def spread_indices(count: int, wanted: int) -> np.ndarray:
     """Indices (K,) of at most ``wanted`` of ``count`` items, evenly spread, first and last among them."""
     return np.linspace(0, count - 1, min(count, wanted)).astype(int)
+
+
+def strongest_weights(weights: np.ndarray, *, count: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    """The ``count`` largest blend weights of every vertex, scaled to sum to one, and their joints.
+
+    Args:
+        weights: (N, 24) blend weights.
+
+    Returns:
+        (N, count) uint8 joints, 0 where the weight is 0; (N, count) float32 weights.
+    """
+    order = np.argsort(-weights, axis=1, kind="stable")[:, :count]
+    kept = np.take_along_axis(weights, order, 1).astype(np.float64)
+    kept = (kept / kept.sum(1, keepdims=True)).astype(np.float32)
+    return np.where(kept > 0, order, 0).astype(np.uint8), kept

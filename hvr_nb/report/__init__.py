@@ -5,7 +5,8 @@
 - ``write_clips_page``: Write one page and one CSV over all clips of a folder.
 - ``Section``: A part of a report.
 - ``write_report``: Write a report as one HTML file with its pictures inside.
-- ``write_player``: Write one offline HTML page that plays clips side by side, in step.
+- ``write_player``: Write one offline HTML page that plays clips in step.
+- ``frame_curves``: What goes wrong when: figures of every frame for the player.
 """
 
 import lazy_loader
@@ -17,6 +18,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "gallery": ["clip_gallery"],
         "many_clips": ["write_clips_page"],
         "pages": ["Section", "write_report"],
-        "player": ["write_player"],
+        "player": ["write_player", "frame_curves"],
     },
 )

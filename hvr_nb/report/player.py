@@ -1,23 +1,20 @@
-"""A scrubbing player: film, body overlay and render side by side in one offline HTML file."""
+"""The player as one offline page: film, body and avatar in step, their 3D scene, a wipe, curves."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from hvr_nb.drawing import pictures
+from hvr_nb.metrics.images import psnr
 from hvr_nb.store.atomic_files import atomic
-from hvr_nb.types import Body, HvrError, check_fps
-from hvr_nb.viewing.templates import fill_template
+from hvr_nb.store.clip import Clip
+from hvr_nb.types import HvrError
+from hvr_nb.viewing.player_page import page_text, player_data
+from hvr_nb.viewing.views import Timeline, side_by_side
 
-# the 3D page asks for the time once it is ready, and follows the player's messages
-_FOLLOW = """
-window.addEventListener("message", event => K3DInstance.setTime(event.data.time));
-parent.postMessage("ready", "*");
-"""
+BUDGET = 40_000_000  # characters of pictures in a page, which is a file of its own
 
 
 def write_player(
@@ -28,19 +25,16 @@ def write_player(
     max_side: int = 480,
     quality: int = 80,
     title: str = "",
-    note: str = "",
-    names: Sequence[str] = (),
-    body: Body | None = None,
-    model=None,
+    **look,
 ) -> Path:
-    """Write one offline HTML page that plays clips side by side, in step.
+    """Write one offline HTML page that plays clips in step.
 
     Args:
         path: the .html file. clips: label -> (T, H, W, 3) uint8 frames, all of the same T.
         fps: frames per second. max_side: larger side of a picture in the page, pixels.
-        quality: of the JPEG pictures, 0..100. names: T frame names; default 0, 1, ...
-        body: also show this body (T frames) as a 3D scene that follows the player.
-        model: its ``BodyModel``; default ``load_body_model()``.
+        quality: of the WebP pictures, 0..100.
+        look: ``names`` (T frame names), ``note`` (words beside the title), ``compare`` (two labels to wipe
+            between), ``curves`` (label -> ``Timeline``), ``scene`` (a ``Scene`` of T frames).
 
     Returns:
         ``path``.
@@ -49,38 +43,25 @@ def write_player(
     counts = {label: len(frames) for label, frames in clips.items()}
     if not counts or len(set(counts.values())) != 1 or not min(counts.values()):
         raise HvrError(f"{path}: a player needs clips of the same length, not {counts or 'none'}")
-    check_fps(fps)
-    count = next(iter(counts.values()))
-    panels = [
-        {"label": label, "frames": [_packed(image, max_side, quality) for image in frames]}
-        for label, frames in clips.items()
-    ]
-    film = {"fps": float(fps), "names": list(names) or [str(i) for i in range(count)], "panels": panels}
-    scene = _scene(body, model, count, fps) if body is not None else ""
-    page = fill_template(
-        "player.html",
-        title=title or path.stem,
-        note=note,
-        film=film,
-        scene=scene,
-    )
+    view = side_by_side(dict(clips), fps=fps, title=title or path.stem, **look)
+    sides = tuple(max(16, round(max_side * share)) for share in (1, 0.8, 0.6, 0.4))
+    data = player_data(view, budget=BUDGET, sides=sides, quality=quality) | {"inline": False}
     with atomic(path) as partial:
-        partial.write_text(page, encoding="utf-8")
+        partial.write_text(page_text(data), encoding="utf-8")
     return path
 
 
-def _packed(image: np.ndarray, max_side: int, quality: int) -> str:
-    small = pictures.resized(pictures.as_rgb(image), max_side=max_side)
-    return base64.b64encode(pictures.encode_jpeg(small, quality=quality)).decode()
+def frame_curves(clip: Clip, pictures: np.ndarray) -> dict[str, Timeline]:
+    """What goes wrong when: figures of every frame for the player.
 
-
-def _scene(body: Body, model, count: int, fps: float) -> str:
-    from hvr_nb.body.model import load_body_model, posed
-    from hvr_nb.viewing.scenes import moving_mesh, snapshot
-
-    if len(body) != count:
-        raise HvrError(f"the body has {len(body)} frames and the clips {count}; give those of the same clip")
-    model = model or load_body_model()
-    plot, _ = moving_mesh(posed(model, body)[0], model.faces, fps=fps)
-    plot.menu_visibility = False
-    return snapshot(plot, script=_FOLLOW)
+    Args:
+        clip: with masks; the body's overlap is taken from what 03_body recorded.
+        pictures: (T, H, W, 3) uint8, the avatar in every frame.
+    """
+    inside = clip.masks.alpha > 127
+    pairs = zip(pictures, clip.frames, inside, strict=True)
+    found = {"avatar against film, PSNR on body pixels": Timeline([psnr(a, b, m) for a, b, m in pairs], "dB")}
+    overlap = clip.metrics.get("03_body", {}).get("iou")
+    if overlap is not None and len(overlap) == len(clip):
+        found["body against silhouette, IoU"] = Timeline(list(overlap))
+    return found

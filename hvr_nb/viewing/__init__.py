@@ -1,10 +1,12 @@
-"""Showing things: the only home of k3d and ipywidgets.
+"""Showing things: the only home of k3d and ipywidgets (docs/viewing.md).
 
-- ``is_batch``: True in a batch run and wherever no Jupyter kernel could drive a widget.
 - ``show``: Show a value of the workbook.
 - ``show_page``: Display a page that was written, with a link to open it alone.
 - ``start_panel``: The first screen: pick a film, look at it, run all notebooks.
-- ``slider``: Several clips of the same length side by side with one frame slider.
+- ``slider``: Several clips of the same length in step, with a frame slider.
+- ``Scene``: What a 3D view shows: layers that can be switched, over the floor, before the film's camera.
+- ``person_scene``: The person of a clip over time: skeleton, SMPL body, and the avatar with its garments.
+- ``Timeline``: Values over the frames of a view.
 """
 
 import lazy_loader
@@ -12,8 +14,10 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "display": ["is_batch", "show", "slider"],
+        "display": ["show", "slider"],
         "page": ["show_page"],
+        "scene": ["Scene", "person_scene"],
         "start": ["start_panel"],
+        "views": ["Timeline"],
     },
 )

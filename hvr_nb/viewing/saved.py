@@ -1,31 +1,33 @@
-"""What a batch run keeps: a JPEG strip in the notebook and an offline 3D page beside it."""
+"""What a notebook keeps of a view: a player that needs no kernel, over a still strip, in one output.
+
+The output has two forms. As HTML it is the player in an iframe whose whole text is in the notebook, laid over
+the strip: a reader that drops iframes (an untrusted notebook in Lab) shows the strip. As PNG it is the strip,
+for readers that show no HTML. No widget is kept: its state dies with the kernel (docs/viewing.md).
+"""
 
 from __future__ import annotations
 
-import itertools
-import os
-import re
-from pathlib import Path
+import base64
+import io
 
 import numpy as np
+from PIL import Image
 
 from hvr_nb.drawing import pictures
 from hvr_nb.geometry.functions import spread_indices
-from hvr_nb.store.atomic_files import atomic
+from hvr_nb.viewing.player_page import page_text, player_data
+from hvr_nb.viewing.templates import fill_template
 from hvr_nb.viewing.views import View
 
-WIDTH, TILE, COLUMNS = 1800, 260, 8  # pixels of a strip, of a tile; most tiles in a strip
-AUTOPLAY = "K3DInstance.startAutoPlay();"
-_page_number = itertools.count(1)
-
-
-def html_dir() -> Path:
-    """Where 3D pages go: ``HVR_NB_HTML_DIR``, or ``html`` in the working folder."""
-    return Path(os.environ.get("HVR_NB_HTML_DIR", "html")).absolute()
+WIDTH, TILE, COLUMNS = 1400, 220, 8  # pixels of a strip, of a tile; most tiles in a strip
+LARGEST = 300_000  # bytes of a still in full colour; larger ones get a palette of 256
+HEIGHT = 470  # pixels of the frame until the player has taken its own height
 
 
 def strip(view: View) -> np.ndarray:
     """One picture (H, W, 3) uint8 of a view: frames spread over the clip, a row a panel, then notes."""
+    if not view.panels:
+        return pictures.stack(list(view.notes))
     drawn = [draw(0) for draw in view.panels.values()]
     tile = TILE if view.count > 1 else max(image.shape[0] for image in drawn)
     wide = tile * max(image.shape[1] / image.shape[0] for image in drawn) + 6
@@ -41,31 +43,40 @@ def strip(view: View) -> np.ndarray:
         images,
         captions * len(view.panels),
         columns=min(columns, len(shown)),
-        tile=TILE if len(view.panels) == 1 else 200,
+        tile=TILE if len(view.panels) == 1 else 180,
         title=view.title,
         row_labels=rows,
     )
     return pictures.stack([sheet, *view.notes])
 
 
+def saved_forms(view: View) -> tuple[dict[str, str], dict]:
+    """The output of a view by mime type, and its metadata; ``text/html`` only where something moves."""
+    still = strip(view)
+    words = view.title or "pictures"
+    png = base64.b64encode(encode_still(still)).decode()
+    data = {"image/png": png, "text/plain": f"[{words}]"}
+    if view.plays:
+        poster = base64.b64encode(pictures.encode_jpeg(still, quality=60)).decode()
+        page = page_text(player_data(view))
+        data["text/html"] = fill_template("frame.html", page=page, poster=poster, words=words, height=HEIGHT)
+    return data, {"image/png": {"alt": words}}
+
+
 def show_saved(view: View) -> None:
-    """Display the strip, and an iframe to the offline page where the view has a 3D scene."""
-    from IPython.display import IFrame, Image, display
+    """Display a view so that the notebook keeps it."""
+    from IPython.display import display
 
-    display(Image(data=pictures.encode_jpeg(strip(view)), format="jpeg"))
-    if view.scene is not None and os.environ.get("HVR_NB_BATCH") == "1":
-        page = save_scene(view)
-        base = Path(os.environ.get("HVR_NB_RUN_DIR", ".")).absolute()
-        display(IFrame(os.path.relpath(page, base), width="100%", height=480))
+    data, metadata = saved_forms(view)
+    display(data, metadata=metadata, raw=True)
 
 
-def save_scene(view: View) -> Path:
-    """Write the view's 3D scene as an offline page into ``html_dir()``; its path."""
-    from hvr_nb.viewing.scenes import snapshot
-
-    plot, times = view.scene()
-    name = re.sub(r"[^a-z0-9]+", "-", view.title.lower())[:40].strip("-") or "scene"
-    path = html_dir() / f"{next(_page_number):02d}-{name}.html"
-    with atomic(path) as partial:
-        partial.write_text(snapshot(plot, script=AUTOPLAY if len(times) else ""), encoding="utf-8")
-    return path
+def encode_still(image: np.ndarray) -> bytes:
+    """A picture (H, W, 3) uint8 as PNG; a large one in 256 colours, which a strip of photographs bears."""
+    picture = Image.fromarray(pictures.as_rgb(image))
+    for made in (picture, picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)):
+        buffer = io.BytesIO()
+        made.save(buffer, "PNG", optimize=made.mode == "P")
+        if buffer.tell() <= LARGEST:
+            break
+    return buffer.getvalue()

@@ -6,16 +6,38 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from hvr_nb.drawing import pictures, plots, shading, skeletons
 from hvr_nb.geometry.camera import project, to_camera
-from hvr_nb.types import Body, Camera, Canonical, HvrError, Joints3D, Keypoints, Masks, Mesh, Tracks
+from hvr_nb.types import (
+    Body,
+    Camera,
+    Canonical,
+    HvrError,
+    Joints3D,
+    Keypoints,
+    Masks,
+    Mesh,
+    Tracks,
+    check_fps,
+)
+from hvr_nb.viewing.scene import Bones, Scene, Solid, canonical_scene, person_scene, skinned_body
 
 SIDE = 480  # pixels, the larger side of a picture on the screen
+ALONE = 1400  # pixels, the larger side of a picture that is shown alone: charts stay readable
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Values over the frames of a view."""
+
+    values: Sequence[float]  # (T,), NaN where unknown
+    unit: str = ""
+    worst: str = "low"  # which end is the worst: "low" or "high"
 
 
 @dataclass(frozen=True)
@@ -27,14 +49,29 @@ class View:
     panels: dict[str, Callable[[int], np.ndarray]]  # label -> (frame -> (H, W, 3) uint8 RGB)
     captions: tuple[str, ...] = ()  # one a frame; empty writes "frame i"
     notes: tuple[np.ndarray, ...] = ()  # (H, W, 3) uint8 pictures below: legend, plot
-    scene: Callable | None = None  # () -> (k3d plot, keys (T,) seconds) or None
+    scene: Callable[[], Scene] | None = None
     fps: float = 30.0  # frames per second
     moving: bool = True  # False: the pictures are not a clip but a collection
-    step: int = 1  # frames of the scene's timeline a picture stands for
+    still_panels: bool = False  # the panels are for the strip alone: the scene shows the same and more
+    names: tuple[str, ...] = ()  # one a frame; empty: its number
+    compare: tuple[str, str] | None = None  # two panels to wipe between and to take the difference of
+    curves: Mapping[str, Timeline] = field(default_factory=dict)  # below, over time
+    note: str = ""  # a few words beside the title
+
+    @property
+    def plays(self) -> bool:
+        """Whether there is more to it than a still picture."""
+        return self.scene is not None or (self.moving and self.count > 1)
 
     def caption(self, index: int) -> str:
         """The line below picture ``index``."""
-        return self.captions[index] if self.captions else f"frame {index * self.step}"
+        if self.captions:
+            return self.captions[index]
+        return f"frame {self.names[index] if self.names else index}"
+
+    def without_scene(self) -> View:
+        """The pictures alone."""
+        return replace(self, scene=None)
 
 
 @functools.singledispatch
@@ -42,19 +79,28 @@ def as_view(x, **_options) -> View:
     """The ``View`` of a value; see ``hvr_nb.viewing.show`` for the options."""
     raise HvrError(
         f"show does not know {type(x).__name__}; give frames, images, Tracks, Keypoints, Masks, Body, "
-        "Canonical, Mesh or Joints3D"
+        "Canonical, Mesh, Joints3D or a Scene"
     )
 
 
 @as_view.register
-def _array(x: np.ndarray, *, over=None, title: str = "", fps: float = 30.0, captions=()) -> View:
+def _array(x: np.ndarray, *, over=None, title: str = "", fps: float = 30.0, captions=(), names=()) -> View:
+    check_fps(fps)
     if x.ndim == 2 or (x.ndim == 3 and x.shape[2] in (1, 3, 4)):
         return _images([x], title=title, captions=captions)
     if x.ndim not in (3, 4) or not len(x):
         raise HvrError(
             f"an array of shape {x.shape} is no image and no frames; give (T, H, W, 3) or (H, W, 3)"
         )
-    return View(title, len(x), {"": lambda i: _small(x[i])}, tuple(captions), fps=fps)
+    captions, names = _one_each(captions, len(x), "captions"), _one_each(names, len(x), "names")
+    return View(title, len(x), {"": lambda i: _small(x[i])}, captions, fps=fps, names=names)
+
+
+def _one_each(words, count: int, what: str) -> tuple[str, ...]:
+    words = tuple(words)
+    if words and len(words) != count:
+        raise HvrError(f"there are {len(words)} {what} for {count} images")
+    return words
 
 
 @as_view.register(list)
@@ -64,23 +110,60 @@ def _images(x, *, over=None, title: str = "", captions=(), fps: float = 30.0, ca
         raise HvrError("there is nothing to show: the list is empty")
     if isinstance(x[0], Mesh):
         return _meshes(list(x), over=over, title=title, fps=fps, camera=camera)
-    captions = tuple(captions) or tuple("" for _ in x)
-    if len(captions) != len(x):
-        raise HvrError(f"there are {len(captions)} captions for {len(x)} images")
-    return View(title, len(x), {"": lambda i: _small(x[i])}, captions, moving=False)
+    captions = _one_each(captions, len(x), "captions") or ("",) * len(x)
+    draw = _alone if len(x) == 1 else _small
+    return View(title, len(x), {"": lambda i: draw(x[i])}, captions, moving=False)
 
 
 @as_view.register
-def side_by_side(images: dict, *, over=None, fps: float = 30.0, title: str = "") -> View:
-    """One picture a frame with all clips of ``images`` (label -> (T, H, W, 3)) in a row."""
+def side_by_side(
+    images: dict,
+    *,
+    over=None,
+    fps: float = 30.0,
+    title: str = "",
+    names=(),
+    captions=(),
+    compare: tuple[str, str] | None = None,
+    curves: Mapping[str, Timeline] | None = None,
+    scene: Callable[[], Scene] | Scene | None = None,
+    note: str = "",
+) -> View:
+    """Clips of one length in step.
+
+    Args:
+        images: label -> (T, H, W, 3) uint8 frames. names: T frame names.
+        captions: T lines, instead of frame names and seconds.
+        compare: two of the labels, of one size, to wipe between and to take the difference of.
+        curves: label -> values over the T frames; a click goes to the frame.
+        scene: of T frames, beside the pictures; the panel "film" is the frame in its camera.
+    """
+    check_fps(fps)
     clips = {k: v if np.ndim(v[0]) == 3 else [v] for k, v in images.items()}
     counts = {label: len(clip) for label, clip in clips.items()}
     if len(set(counts.values())) > 1:
         lengths = ", ".join(f"{label} {n}" for label, n in counts.items())
         raise HvrError(f"the clips have different lengths ({lengths} frames); cut them to the same frames")
     count = min(counts.values())
-    panels = {label: functools.partial(_frame_of, clip) for label, clip in clips.items()}
-    return View(title, count, panels, fps=fps, moving=count > 1, captions=() if count > 1 else ("",))
+    if compare is not None and (missing := [label for label in compare if label not in clips]):
+        raise HvrError(f"there is no {missing[0]!r} to compare; there are {', '.join(clips)}")
+    if isinstance(scene, Scene) and scene.count != count:
+        raise HvrError(f"the scene has {scene.count} frames and the clips {count}; give those of one clip")
+    for label, curve in (curves or {}).items():
+        _one_each(curve.values, count, f"values of {label}")
+    return View(
+        title,
+        count,
+        {label: functools.partial(_frame_of, clip) for label, clip in clips.items()},
+        _one_each(captions, count, "captions") or (() if count > 1 else ("",)),
+        scene=(lambda: scene) if isinstance(scene, Scene) else scene,
+        fps=fps,
+        moving=count > 1,
+        names=_one_each(names, count, "names"),
+        compare=compare,
+        curves=curves or {},
+        note=note,
+    )
 
 
 def _frame_of(clip, index: int) -> np.ndarray:
@@ -147,15 +230,13 @@ def _masks(x: Masks, *, over=None, title: str = "", fps: float = 30.0) -> View:
 @as_view.register
 def _body(x: Body, *, over=None, title: str = "", fps: float = 30.0, model=None) -> View:
     from hvr_nb.body.model import load_body_model, posed
-    from hvr_nb.viewing import scenes
 
     model = model or load_body_model()
     vertices = posed(model, x)[0]
     guessed = "" if x.valid.all() else f"; {int((~x.valid).sum())} frames interpolated"
-    scene = functools.partial(scenes.moving_mesh, vertices, model.faces, fps=fps)
     if over is None:
-        view = _meshes([Mesh(v, model.faces) for v in vertices], title=title or f"body{guessed}", fps=fps)
-        return replace(view, scene=scene)
+        solid = skinned_body(x, model)
+        return _scene(Scene((solid,), fps, x.camera), title=title or f"body{guessed}")
     frames = _frames(over, len(x), "body")
     pixels = project(vertices[:, ::20], x.camera)[to_camera(vertices[:, ::20], x.camera)[..., 2] > 0.1]
     part = pictures.window(*_extent(pixels), frames.shape[1:])
@@ -164,66 +245,89 @@ def _body(x: Body, *, over=None, title: str = "", fps: float = 30.0, model=None)
     def draw(i: int) -> np.ndarray:
         return shading.draw_mesh(_small(frames[i][part]), Mesh(vertices[i], model.faces), camera)
 
-    return View(title or f"{model.name} over the frames{guessed}", len(x), {"": draw}, scene=scene, fps=fps)
+    scene = functools.partial(person_scene, replace(x, camera=camera), model, fps=fps)
+    title = title or f"{model.name} over the frames{guessed}"
+    return View(title, len(x), {"": draw}, scene=scene, fps=fps)
+
+
+@as_view.register
+def _scene(x: Scene, *, over=None, title: str = "", fps: float = 0.0) -> View:
+    """A scene, beside the film where frames are given; the strip shows what is shown at first."""
+    x = replace(x, fps=fps) if fps else x
+    title = title or ", ".join(layer.name for layer in x.layers)
+    if over is not None:
+        frames = _frames(over, x.count, "scene")
+        return View(
+            title, x.count, {"film": functools.partial(_frame_of, frames)}, scene=lambda: x, fps=x.fps
+        )
+    draw = functools.partial(draw_scene, x, *x.bounds())
+    return View(title, x.count, {"": draw}, scene=lambda: x, fps=x.fps, still_panels=True)
+
+
+def draw_scene(scene: Scene, lo: np.ndarray, hi: np.ndarray, frame: int) -> np.ndarray:
+    """A picture (``SIDE``, W, 3) uint8 of the layers that a scene shows at first, in one frame.
+
+    Args:
+        lo, hi: (3,) corners of what the camera sees, metres.
+    """
+    camera = shading.viewpoint(lo, hi, angle=0.38, height=SIDE)
+    image = np.full((SIDE, camera.width, 3), 255, np.uint8)
+    for layer in scene.layers:
+        if layer.shown and isinstance(layer, Solid):
+            image = shading.draw_mesh(
+                image, replace(layer.mesh, vertices=layer.vertices(frame)), camera, opacity=1.0
+            )
+        elif layer.shown:
+            skeletons.draw_posed(image, layer.joints, min(frame, len(layer.joints.points) - 1), camera)
+    return image
 
 
 @as_view.register
 def _mesh(x: Mesh, *, over=None, title: str = "", camera: Camera | None = None, fps: float = 30.0) -> View:
     if over is not None:
         return _meshes([x], over=over[None] if over.ndim == 3 else over, title=title, camera=camera)
-    from hvr_nb.viewing import scenes
+    return _from_sides(x, lambda: Scene((Solid("mesh", x),)), title or repr(x))
 
+
+def _from_sides(x: Mesh, scene: Callable[[], Scene], title: str) -> View:
+    """A mesh that stands still, from four sides in the strip."""
     angles = (("front", 0.0), ("left side", np.pi / 2), ("back", np.pi), ("right side", -np.pi / 2))
 
     def draw(i: int) -> np.ndarray:
         return shading.views(x, angles=[angles[i][1]], height=SIDE)[0]
 
-    return View(
-        title or repr(x),
-        len(angles),
-        {"": draw},
-        tuple(name for name, _ in angles),
-        moving=False,
-        scene=functools.partial(scenes.still_mesh, x),
-    )
+    names = tuple(name for name, _ in angles)
+    return View(title, len(angles), {"": draw}, names, scene=scene, moving=False, still_panels=True)
 
 
 def _meshes(x: list[Mesh], *, over=None, title: str = "", fps: float = 30.0, camera=None) -> View:
-    """One mesh a frame: over the frames if there are any, else alone in a camera that sees them all."""
-    from hvr_nb.viewing import scenes
-
+    """One mesh a frame: over the frames if there are any, else in a scene."""
     if over is not None and camera is None:
         raise HvrError(
             "to draw a mesh over frames show needs the camera: show(mesh, over=frames, camera=body.camera)"
         )
-    frames = None if over is None else _frames(over, len(x), "meshes")
-    lo = np.min([m.vertices.min(0) for m in x], axis=0).astype(float)
-    hi = np.max([m.vertices.max(0) for m in x], axis=0).astype(float)
+    same = all(m.faces.shape == x[0].faces.shape and (m.faces == x[0].faces).all() for m in x)
+    places = np.stack([m.vertices for m in x]) if same and len(x) > 1 else None
+    scene = Scene((Solid("mesh", x[0], places=places),), fps, camera)
+    if over is None:
+        return _scene(scene, title=title or f"{len(x)} meshes")
+    frames = _frames(over, len(x), "meshes")
 
     def draw(i: int) -> np.ndarray:
-        if frames is not None:
-            return shading.draw_mesh(_small(frames[i]), x[i], camera)
-        view = shading.viewpoint(lo, hi, angle=0.35, height=SIDE)
-        return shading.draw_mesh(np.full((SIDE, view.width, 3), 255, np.uint8), x[i], view, opacity=1.0)
+        return shading.draw_mesh(_small(frames[i]), x[i], camera)
 
-    same = all(m.faces.shape == x[0].faces.shape and (m.faces == x[0].faces).all() for m in x)
-    scene = functools.partial(scenes.still_mesh, x[0])
-    if same and len(x) > 1:
-        vertices = np.stack([m.vertices for m in x])
-        scene = functools.partial(scenes.moving_mesh, vertices, x[0].faces, fps=fps, colors=x[0].colors)
-    return View(title, len(x), {"": draw}, scene=scene, fps=fps)
+    return View(title, len(x), {"": draw}, scene=lambda: scene, fps=fps)
 
 
 @as_view.register
 def _joints(x: Joints3D, *, over=None, title: str = "", fps: float = 30.0) -> View:
-    from hvr_nb.viewing import scenes
-
     return View(
         title or repr(x),
         len(x.points),
         {"": functools.partial(skeletons.draw_joints, x)},
-        scene=functools.partial(scenes.moving_joints, x, fps=fps),
+        scene=lambda: Scene((Bones("skeleton", x),), fps),
         fps=fps,
+        still_panels=True,
     )
 
 
@@ -233,8 +337,10 @@ def _canonical(x: Canonical, *, over=None, title: str = "", color: str = "parts"
     if color not in ("parts", "weights"):
         raise HvrError(f'color is {color!r}; a canonical body is coloured by "parts" or by "weights"')
     palette = shading.distinct_colours(len(x.part_names))
-    colors = palette[x.parts] if color == "parts" else shading.weight_colours(x.weights)
-    view = _mesh(Mesh(x.vertices, x.faces, colors), title=title or f"big pose, coloured by {color}")
+    colours = {"parts": palette[x.parts], "weights": shading.weight_colours(x.weights)}
+    mesh = Mesh(x.vertices, x.faces, colours[color])
+    scene = functools.partial(canonical_scene, x, colours, first=color)
+    view = _from_sides(mesh, scene, title or f"big pose, coloured by {color}")
     if color == "parts":
         return replace(view, notes=(pictures.legend(list(x.part_names), palette, width=900),))
     return view
@@ -255,6 +361,10 @@ def _extent(xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _small(image: np.ndarray) -> np.ndarray:
     return pictures.resized(pictures.as_rgb(image), max_side=SIDE)
+
+
+def _alone(image: np.ndarray) -> np.ndarray:
+    return pictures.resized(pictures.as_rgb(image), max_side=ALONE)
 
 
 def _frames(over, count: int, what: str) -> np.ndarray:

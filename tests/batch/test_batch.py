@@ -105,14 +105,14 @@ def test_run_notebook_runs_this_python_and_marks_success(tmp_path):
         tmp_path / "00_x.ipynb",
         "n: int = 1  # times",
         "import os, sys; e = os.environ",
-        "print(sys.executable)\nprint(e['HVR_NB_BATCH'], e['HVR_NB_HTML_DIR'])",
+        "print(sys.executable)\nprint(e['HVR_NB_BATCH'])",
         "for k in range(n): print(k)\nprint(os.getcwd())",
     )
     out = tmp_path / "runs" / "00_x.ipynb"
     run_notebook(nb, out, cwd=tmp_path, params={"n": 2}, inputs={"a": "b"})
     cells = nbformat.read(out, 4).cells
     text = "".join(o.text for c in cells if c.cell_type == "code" for o in c.outputs)
-    assert text.split() == [sys.executable, "1", str(out.parent / "html" / "00_x"), "0", "1", str(tmp_path)]
+    assert text.split() == [sys.executable, "1", "0", "1", str(tmp_path)]
     done = json.loads((tmp_path / "runs" / "00_x.done.json").read_text())
     assert done["params"] == {"n": 2} and done["inputs"] == {"a": "b"} and done["seconds"] > 0
     assert nbformat.sign.NotebookNotary().check_signature(nbformat.read(out, 4))

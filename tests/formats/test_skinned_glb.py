@@ -11,8 +11,9 @@ import trimesh
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.formats.models.glb_file import accessor, read_glb
-from hvr_nb.formats.models.skinned_glb import strongest_weights, write_layered_glb, write_skinned_glb
+from hvr_nb.formats.models.skinned_glb import write_layered_glb, write_skinned_glb
 from hvr_nb.formats.models.skinned_mesh import read_layered_glb, read_skinned_glb, skinning_loss
+from hvr_nb.geometry.functions import strongest_weights
 from hvr_nb.subject import make_subject, true_garments
 from hvr_nb.subject.motion import walking_motion
 from hvr_nb.types import SMPL_JOINT_NAMES, HvrError, Mesh

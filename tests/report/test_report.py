@@ -1,21 +1,17 @@
 """The player and the report: well-formed, self-contained, with the right content."""
 
-import base64
-import json
 import re
 from html.parser import HTMLParser
 
-import cv2
 import numpy as np
 import pytest
 
-from hvr_nb.body.model import load_body_model
 from hvr_nb.geometry.camera import default_camera
-from hvr_nb.report import Section, clip_report, write_player, write_report
+from hvr_nb.report import Section, clip_report, write_report
 from hvr_nb.report.curves import Curve, svg_curve
 from hvr_nb.report.pages import Headline
 from hvr_nb.store.clip import Clip
-from hvr_nb.types import Body, HvrError, Keypoints, Masks
+from hvr_nb.types import HvrError, Keypoints, Masks
 
 VOID = {"meta", "img", "input", "br", "path", "link"}
 
@@ -54,45 +50,6 @@ def film(count=4, value=0):
     return np.stack([np.full((40, 60, 3), value + 10 * i, np.uint8) for i in range(count)])
 
 
-def test_player_holds_every_frame(tmp_path):
-    clips = {"film <1>": film(), "render": film(value=100)}
-    path = write_player(tmp_path / "p.html", clips, fps=12.5, max_side=30, title="a & b", names=list("abcd"))
-    _, text = check_page(path)
-    data = json.loads(re.search(r'id="film">(.*?)</script>', text, re.S).group(1))
-    assert data["fps"] == 12.5 and data["names"] == list("abcd")
-    assert [p["label"] for p in data["panels"]] == ["film <1>", "render"]
-    image = cv2.imdecode(np.frombuffer(base64.b64decode(data["panels"][1]["frames"][3]), np.uint8), 1)
-    assert image.shape == (20, 30, 3) and abs(int(image.mean()) - 130) <= 2
-    assert (
-        "a &amp; b" in text and json.loads(re.search(r'id="scene">(.*?)</script>', text, re.S).group(1)) == ""
-    )
-
-
-def test_player_with_a_3d_scene(tmp_path):
-    model = load_body_model()
-    still = np.zeros((4, 3))
-    body = Body(
-        np.zeros(10), still, np.zeros((4, 69)), still, default_camera(60, 40), np.ones(4, bool), model.hash
-    )
-    path = write_player(tmp_path / "p.html", {"film": film()}, fps=30, body=body, model=model)
-    text = path.read_text()
-    scene = json.loads(re.search(r'id="scene">(.*?)</script>', text, re.S).group(1))
-    assert "setTime(event.data.time)" in scene and scene.rstrip().endswith("</html>")
-    with pytest.raises(HvrError, match="body has 4 frames and the clips 3"):
-        write_player(tmp_path / "q.html", {"film": film(3)}, fps=30, body=body, model=model)
-
-
-def test_player_refuses_what_cannot_play(tmp_path):
-    for clips, fps, message in (
-        ({}, 30, "same length"),
-        ({"a": film(2), "b": film(3)}, 30, "same length"),
-        ({"a": film(2)}, 0, "fps is 0"),
-    ):
-        with pytest.raises(HvrError, match=message):
-            write_player(tmp_path / "p.html", clips, fps=fps)
-    assert not list(tmp_path.iterdir())
-
-
 def test_report_shows_numbers_with_units_and_says_synthetic(tmp_path):
     section = Section(
         "Body & soul",
@@ -126,8 +83,6 @@ def test_what_is_put_into_a_page_cannot_become_a_part_of_it(tmp_path):
     )
     words, text = check_page(write_report(tmp_path / "r.html", [section], title=bad, intro=bad))
     assert "<script" not in text and words.count("alert(1)") >= 9
-    path = write_player(tmp_path / "p.html", {bad: film()}, fps=5, title=bad, note=bad)
-    assert check_page(path)[1].count("<script") == 3  # the player's own
 
 
 def test_a_curve_has_gaps_ticks_and_a_mark():

@@ -1,9 +1,14 @@
-"""show and slider: what is drawn of each type, batch output, live widgets, 3D scenes."""
+"""show and slider: what is drawn of each type, what a notebook keeps, live widgets, 3D scenes."""
 
+import base64
+import html
+import json
 import re
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -12,13 +17,16 @@ import pytest
 from hvr_nb import viewing
 from hvr_nb.batch import run_notebook
 from hvr_nb.body.model import load_body_model, posed
+from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.geometry.camera import default_camera
+from hvr_nb.subject.motion import walking_motion
 from hvr_nb.types import Body, Canonical, HvrError, Joints3D, Keypoints, Masks, Mesh, Tracks
-from hvr_nb.viewing import is_batch, scenes, show, slider
-from hvr_nb.viewing.live import player
+from hvr_nb.viewing import Scene, Timeline, display, film, live, saved, saving, scenes, show, slider
 from hvr_nb.viewing.numbers import table
-from hvr_nb.viewing.saved import save_scene, strip
-from hvr_nb.viewing.views import as_view
+from hvr_nb.viewing.saved import strip
+from hvr_nb.viewing.scene import Bones, Solid, person_scene, skinned_body
+from hvr_nb.viewing.scene_data import pack_scene
+from hvr_nb.viewing.views import as_view, side_by_side
 
 T = 5
 FRAMES = np.full((T, 96, 128, 3), 120, np.uint8)
@@ -58,13 +66,15 @@ def canonical(model):
     return Canonical(**values)
 
 
-def test_outside_jupyter_is_batch(monkeypatch):
-    monkeypatch.delenv("HVR_NB_BATCH", raising=False)
-    assert is_batch()
+def test_widgets_live_only_where_their_server_keeps_them_out_of_the_file(monkeypatch):
     monkeypatch.setattr("IPython.get_ipython", lambda: type("Shell", (), {"kernel": object()})())
-    assert not is_batch()
+    monkeypatch.delenv("HVR_NB_BATCH", raising=False)
+    monkeypatch.delenv("HVR_NB_LIVE", raising=False)
+    assert not display._live()
+    monkeypatch.setenv("HVR_NB_LIVE", "1")
+    assert display._live()
     monkeypatch.setenv("HVR_NB_BATCH", "1")
-    assert is_batch()
+    assert not display._live()
 
 
 def test_every_type_has_a_strip(body, keypoints):
@@ -145,44 +155,111 @@ def test_numbers_become_a_table_with_units():
     assert "&lt;me&gt;" in text
 
 
-def test_scenes_stand_upright_and_are_light(body):
+def plot_of(scene):
+    plot, keys = scenes.scene_plot(scene)
+    return plot, keys, [o for o in plot.objects if o.type == "Mesh"]
+
+
+def test_k3d_stands_upright_and_is_light(body):
     model = load_body_model()
     vertices, joints = posed(model, body)
-    plot, times = scenes.moving_mesh(vertices, model.faces, fps=10)
-    assert times.tolist() == [0, 0.1, 0.2, 0.3, 0.4]
+    plot, keys, (mesh,) = plot_of(as_view(body, fps=10).scene())
+    assert list(keys) == [0, 1, 2, 3, 4] and list(mesh.vertices) == ["0.0", "1.0", "2.0", "3.0", "4.0"]
     assert plot.camera[6:] == [0, 1, 0] and not plot.grid_visible and plot.axes_helper == 0
-    mesh = next(o for o in plot.objects if o.type == "Mesh")
-    assert not mesh.flat_shading and list(mesh.vertices) == ["0.0", "0.1", "0.2", "0.3", "0.4"]
-    rounded = mesh.vertices["0.2"] * 2**11
-    assert (rounded == np.round(rounded)).all() and np.abs(mesh.vertices["0.2"] - vertices[2]).max() < 3e-4
-    long = np.repeat(vertices[:1, :3], 500, 0)
-    assert len(scenes.moving_mesh(long, np.array([[0, 1, 2]]), fps=30)[1]) == scenes.KEY_FRAMES
-    plot, _ = scenes.moving_joints(Joints3D(joints, body.valid))
+    assert plot.camera_mode == "orbit" and plot.camera_up_axis == "y" and not plot.menu_visibility
+    rounded = mesh.vertices["2.0"] * 2**11
+    assert not mesh.flat_shading and (rounded == np.round(rounded)).all()
+    assert np.abs(mesh.vertices["2.0"] - vertices[2]).max() < 2e-3, "skinned where the model poses it"
+    long = Solid(
+        "mesh", Mesh(vertices[0, :3], np.array([[0, 1, 2]])), places=np.repeat(vertices[:1, :3], 500, 0)
+    )
+    keys = scenes.scene_plot(Scene((long,)))[1]
+    assert len(keys) <= scenes.KEY_FRAMES and keys.step == 5
+    plot, _ = scenes.scene_plot(as_view(Joints3D(joints, body.valid)).scene())
     assert {o.type for o in plot.objects} == {"Lines", "Points"}
 
 
-def test_colours_and_texture_reach_the_scene():
+def test_limbs_move_by_skinning_with_the_poses_correctives():
+    model, body = load_body_model(), walking_motion(40)
+    solid, vertices = skinned_body(body, model), posed(model, body)[0]
+    off = [np.linalg.norm(solid.vertices(k) - vertices[k], axis=1).max() for k in range(0, 40, 7)]
+    assert max(off) < 2e-3, "metres"
+    plain = replace(solid, basis=None, amounts=None)
+    assert max(np.linalg.norm(plain.vertices(k) - vertices[k], axis=1).max() for k in range(0, 40, 7)) > 1e-2
+
+
+def test_a_scene_is_packed_as_it_is():
+    """Decoded as the browser does it: places within 0.1 mm, four weights that sum to one."""
+    model, body = load_body_model(), walking_motion(30)
+    scene = person_scene(body, model, fps=30)
+    data = pack_scene(scene)
+    blob = zlib.decompress(base64.b64decode(data["blob"]))
+
+    def numbers(part, wide):
+        raw = np.frombuffer(blob, "<u2", part["n"], part["at"]).reshape(-1, wide) / 65534.0
+        return np.array(part["lo"]) + (np.array(part["hi"]) - part["lo"]) * raw
+
+    solid, bones = data["layers"]
+    assert np.abs(numbers(solid["vertices"], 3) - scene.layers[0].mesh.vertices).max() < 1e-4
+    count = len(scene.layers[0].mesh.vertices)
+    weights = np.frombuffer(blob, np.uint8, 4 * count, solid["skin"]["weights"]).reshape(-1, 4)
+    assert (weights.astype(int).sum(1) == 255).all()
+    matrices = numbers(solid["skin"]["matrices"], 12).reshape(30, 24, 3, 4)
+    assert np.abs(matrices - scene.layers[0].transforms).max() < 1e-4
+    assert np.abs(numbers(bones["points"], 3).reshape(30, 24, 3) - scene.layers[1].joints.points).max() < 1e-4
+    long = pack_scene(person_scene(walking_motion(600), model, fps=30))
+    assert len(long["blob"]) < 900_000, "a long clip stays light"
+    assert data["camera"]["width"] == body.camera.width and data["floor"]["step"] == 0.5
+
+
+def test_what_was_not_observed_stays_unknown():
+    points = np.ones((3, 24, 3))
+    scene = Scene((Bones("skeleton", Joints3D(points, np.array([True, False, True]))),))
+    data = pack_scene(scene)
+    raw = np.frombuffer(zlib.decompress(base64.b64decode(data["blob"])), "<u2").reshape(3, 24, 3)
+    assert (raw[1] == 65535).all() and (raw[[0, 2]] < 65535).all()
+
+
+def test_the_avatar_stands_where_its_surface_does():
+    """A made-up avatar: the body itself in the big pose, in two garments."""
+    model, body = load_body_model(), walking_motion(6)
+    canonical = make_canonical(body, model, spacing=0.1)
+    surface = Mesh(canonical.vertices, canonical.faces)
+    half = len(canonical.faces) // 2
+    avatar = SimpleNamespace(
+        GIVES={"surface", "skin_weights", "layers"},
+        surface=lambda pose: surface,
+        skin_weights=lambda: canonical.weights,
+        layers=lambda pose: {"top": Mesh(canonical.vertices, canonical.faces[:half]), "rest": surface},
+        body=body,
+        model=model,
+        canonical=canonical,
+    )
+    scene = person_scene(body, model, fps=30, avatar=avatar)
+    assert [layer.name for layer in scene.layers] == ["top", "rest", "SMPL", "skeleton"]
+    assert [layer.shown for layer in scene.layers] == [True, True, False, False]
+    off = np.linalg.norm(scene.layers[0].vertices(3) - posed(model, body)[0][3], axis=1)
+    assert np.median(off) < 3e-3 and off.max() < 0.04, "but for the pose's correctives"
+    assert len(person_scene(body, model, fps=30, avatar=SimpleNamespace(GIVES={"render"})).layers) == 2
+
+
+def test_colours_and_texture_reach_k3d():
     triangle, faces = np.eye(3), np.array([[0, 1, 2], [0, 2, 1]])
     red = Mesh(triangle, faces, colors=np.tile(np.uint8([255, 0, 1]), (3, 1)))
-    item = next(o for o in scenes.still_mesh(red)[0].objects if o.type == "Mesh")
+    item = plot_of(as_view(red).scene())[2][0]
     assert item.color == 0xFFFFFF and item.colors.tolist() == [0xFF0001] * 3
     uv, texture = np.array([[0.0, 0.25], [1, 0], [0, 1], [0.5, 0.5]]), np.zeros((4, 4, 3), np.uint8)
     split = Mesh(triangle, faces, uv=uv, uv_faces=np.array([[0, 1, 2], [3, 2, 1]]), texture=texture)
-    item = next(o for o in scenes.still_mesh(split)[0].objects if o.type == "Mesh")
+    item = plot_of(as_view(split).scene())[2][0]
     assert len(item.vertices) == 4 and item.uvs[0].tolist() == [0, 0.75], "a seam vertex is doubled, v turned"
 
 
-def test_saved_scene_is_one_offline_page(body, tmp_path, monkeypatch):
-    monkeypatch.setenv("HVR_NB_HTML_DIR", str(tmp_path / "html"))
-    path = save_scene(as_view(body, over=FRAMES))
-    text = path.read_text()
-    assert path.parent == tmp_path / "html" and "startAutoPlay" in text
-    assert not re.search(r"(src|href)=[\"']https?:", text), "it loads nothing"
-
-
-def test_live_player_moves_everything_together(body):
-    view = replace(as_view(body, over=FRAMES), fps=10.0, captions=tuple("abcde"))
-    box = player(view)
+def test_the_live_widget_stands_over_what_the_notebook_keeps(body, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **options: shown.append(data))
+    live.show_live(as_view(body, over=FRAMES, fps=10))
+    assert set(shown[0]) == {"image/png", "text/plain", "text/html", saving.WIDGET}
+    box = live.scene_box(as_view(body, over=FRAMES, fps=10))
     found = {}
 
     def walk(widget):
@@ -191,16 +268,85 @@ def test_live_player_moves_everything_together(body):
             walk(child)
 
     walk(box)
-    slide, image = found["IntSlider"][0], found["Image"][0]
-    assert slide.max == T - 1 and found["Play"][0].max == T - 1
-    before = image.value
+    slide, play = found["IntSlider"][0], found["Play"][0]
+    assert slide.max == play.max == T - 1 and play.interval == 100, "the clip's own rate"
     slide.value = 3
-    assert image.value != before and image.value[:2] == b"\xff\xd8"
-    assert found["Plot"][0].time == pytest.approx(0.3)
-    assert found["Label"][0].value == "d"
+    assert found["Label"][0].value == "0.30 s" and "iframe" in found["HTML"][-1].value
 
 
-def test_batch_notebook_keeps_a_jpeg_and_a_relative_iframe(tmp_path):
+def test_a_saved_notebook_has_no_widget():
+    def output(*kinds):
+        return {"output_type": "display_data", "data": dict.fromkeys(kinds, "x")}
+
+    both, alone = output(saving.WIDGET, "text/html", "text/plain"), output(saving.WIDGET, "text/plain")
+    cells = [
+        {"cell_type": "markdown"},
+        {"cell_type": "code", "outputs": [both, alone, {"output_type": "stream"}]},
+    ]
+    saving.without_widgets({"type": "notebook", "content": {"cells": cells}}, path="x", contents_manager=None)
+    assert set(both["data"]) == {"text/html", "text/plain"}
+    assert cells[1]["outputs"] == [both, {"output_type": "stream"}]
+    saving.without_widgets({"type": "file", "content": "text"})
+
+
+def test_what_moves_is_kept_as_a_page_over_a_strip(body):
+    data, metadata = saved.saved_forms(as_view(FRAMES, fps=12.5, title="a film"))
+    assert metadata == {"image/png": {"alt": "a film"}} and data["text/plain"] == "[a film]"
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    page = html.unescape(re.search(r'srcdoc="(.*?)"', data["text/html"], re.S).group(1))
+    assert re.search(r'<img [^>]*alt="a film" src="data:image/jpeg;base64,', data["text/html"])
+    assert not re.search(r"https?://(?!www.w3.org/2000/svg)", page), "it loads nothing"
+    kept = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S).group(1))
+    assert kept["fps"] == 12.5 and kept["count"] == T and len(kept["panels"][0]["frames"]) == T
+    still, _ = saved.saved_forms(as_view(FRAMES[0]))
+    assert "text/html" not in still
+    both, _ = saved.saved_forms(as_view(body, over=FRAMES))
+    assert sum(map(len, both.values())) < 1_000_000
+
+
+def test_a_film_fits_its_budget():
+    rng = np.random.default_rng(0)
+    noisy = rng.integers(0, 255, (40, 240, 320, 3), dtype=np.uint8)
+    draw = {"": noisy.__getitem__}
+    whole = 40 * len(film.encode_picture(noisy[0], 320, 75))
+    for budget, side in ((1.2 * whole, 320), (0.75 * whole, 260), (0.1 * whole, 200)):
+        (panel,) = film.pack_film(draw, 40, budget=budget)
+        assert panel["width"] == side, "pictures become smaller first"
+        assert sum(map(len, panel["frames"])) < 1.1 * budget
+        assert len(panel["frames"]) == len(range(0, 40, panel["every"]))
+    assert panel["every"] > 1, "then some are left out"
+
+
+def test_captions_and_names_are_one_a_frame():
+    view = as_view(FRAMES, names=list("abcde"))
+    assert (
+        view.caption(2) == "frame c"
+        and as_view(FRAMES, captions=["0\N{DEGREE SIGN}"] * T).caption(0) == "0\N{DEGREE SIGN}"
+    )
+    for option in ("captions", "names"):
+        with pytest.raises(HvrError, match=f"there are 2 {option} for 5"):
+            as_view(FRAMES, **{option: ["a", "b"]})
+
+
+def test_a_chart_alone_is_not_shrunk():
+    wide = np.zeros((300, 1200, 3), np.uint8)
+    assert as_view(wide).panels[""](0).shape == wide.shape
+    assert as_view([wide, wide]).panels[""](0).shape[1] == 480
+
+
+def test_a_wipe_needs_its_pictures():
+    clips = {"film": FRAMES, "avatar": FRAMES}
+    assert side_by_side(clips, compare=("film", "avatar")).compare == ("film", "avatar")
+    with pytest.raises(HvrError, match="no 'body' to compare"):
+        side_by_side(clips, compare=("film", "body"))
+    with pytest.raises(HvrError, match="3 values of iou for 5"):
+        side_by_side(clips, curves={"iou": Timeline([1.0] * 3)})
+    scene = Scene((Solid("m", Mesh(np.eye(3), np.array([[0, 1, 2]]))),))
+    with pytest.raises(HvrError, match="the scene has 1 frames and the clips 5"):
+        side_by_side(clips, scene=scene)
+
+
+def test_plain_papermill_keeps_the_same_as_a_batch_run(tmp_path):
     cells = [
         nbformat.v4.new_code_cell("n: int = 2  # frames", metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell(
@@ -216,14 +362,13 @@ def test_batch_notebook_keeps_a_jpeg_and_a_relative_iframe(tmp_path):
     out = tmp_path / "runs" / "00_x.ipynb"
     run_notebook(tmp_path / "00_x.ipynb", out, cwd=tmp_path, params={"n": 3})
     shown = [c.outputs for c in nbformat.read(out, 4).cells if c.cell_type == "code"]
-    kinds = [[key for o in outputs for key in o.data] for outputs in shown]
-    assert "image/jpeg" in kinds[3] and "text/html" not in kinds[3]
-    assert "image/jpeg" in kinds[4] and "text/html" in kinds[4]
-    frame = next(o.data["text/html"] for o in shown[4] if "text/html" in o.data)
-    assert 'src="html/00_x/01-two-meshes.html"' in frame
-    assert (out.parent / "html" / "00_x" / "01-two-meshes.html").exists()
-    assert "text/html" in kinds[5] and "image/jpeg" in kinds[5]
-    assert out.stat().st_size < 100_000
+    for outputs in shown[3:5]:
+        assert [set(o.data) for o in outputs] == [{"image/png", "text/html", "text/plain"}], "one output"
+    assert {key for o in shown[5] for key in o.data} >= {"text/html"}
+    assert sorted(p.name for p in out.parent.iterdir()) == ["00_x.done.json", "00_x.ipynb"], (
+        "nothing beside it"
+    )
+    assert out.stat().st_size < 400_000
 
 
 def test_showing_frames_does_not_import_torch():

@@ -24,28 +24,13 @@ from hvr_nb.formats.models.glb_file import (
     rotation_keys,
     write_glb,
 )
+from hvr_nb.geometry.functions import strongest_weights
 from hvr_nb.geometry.mesh import split_seams, vertex_normals
 from hvr_nb.store.times import frame_seconds
 from hvr_nb.types import SMPL_JOINT_NAMES, Body, Canonical, HvrError, Mesh
 
-INFLUENCES = 4  # joints per vertex; viewers read no more
 UNLIT = "KHR_materials_unlit"  # the colours contain the light of the film
 JOINT_NODES = range(1, 25)  # numbers of the joint nodes; node 0 is the person, those behind are the meshes
-
-
-def strongest_weights(weights: np.ndarray, *, count: int = INFLUENCES) -> tuple[np.ndarray, np.ndarray]:
-    """The ``count`` largest blend weights of every vertex, scaled to sum to one, and their joints.
-
-    Args:
-        weights: (N, 24) blend weights.
-
-    Returns:
-        (N, count) uint8 joints, 0 where the weight is 0; (N, count) float32 weights.
-    """
-    order = np.argsort(-weights, axis=1, kind="stable")[:, :count]
-    kept = np.take_along_axis(weights, order, 1).astype(np.float64)
-    kept = (kept / kept.sum(1, keepdims=True)).astype(np.float32)
-    return np.where(kept > 0, order, 0).astype(np.uint8), kept
 
 
 def write_skinned_glb(
@@ -143,7 +128,7 @@ def _bind_pose(canonical: Canonical) -> np.ndarray:
     """(24, 4, 4) axes of each joint to the big pose."""
     out = np.tile(np.eye(4), (24, 1, 1))
     out[:, :3] = canonical.A_big
-    out[:, :3, 3] += np.einsum("jab,jb->ja", canonical.A_big[:, :, :3], canonical.rest_joints)
+    out[:, :3, 3] = canonical.joints
     return out
 
 
