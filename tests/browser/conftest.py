@@ -125,7 +125,11 @@ def _lab(folder, *options: str, **environment: str):
         yield found.group(0)
     finally:
         server.terminate()
-        server.wait(20)
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def _sign(notebook, folder) -> None:

@@ -7,6 +7,11 @@ NO_KERNELS = (
     "--KernelSpecManager.allowed_kernelspecs=none",
 )
 
+STRIPS = """() => {
+  const shown = [...document.querySelectorAll('.jp-OutputArea-output img')];
+  return shown.length >= 4 && shown.every(image => image.naturalWidth > 100);
+}"""
+
 
 def opened(open_page, address: str, name: str):
     """A notebook opened in Lab, past its question for a kernel."""
@@ -21,12 +26,7 @@ def test_a_notebook_opened_again_without_a_kernel_plays(open_page, shown_noteboo
     folder = shown_notebook.parent
     with lab(folder, *NO_KERNELS) as address:
         page = opened(open_page, address, shown_notebook.name)
-        page.wait_for_selector(".jp-OutputArea-output img")
-        page.wait_for_timeout(500)
-        pictures = page.evaluate(
-            "[...document.querySelectorAll('.jp-OutputArea-output img')].map(i => i.naturalWidth)"
-        )
-        assert len(pictures) >= 4 and min(pictures) > 100, "strips; cells out of sight are not drawn"
+        page.wait_for_function(STRIPS)  # cells out of sight are not drawn
         assert page.locator(".jp-OutputArea-output iframe").count() == 0
         page.close()
         lab.sign(shown_notebook, folder)

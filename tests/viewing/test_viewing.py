@@ -365,9 +365,7 @@ def test_plain_papermill_keeps_the_same_as_a_batch_run(tmp_path):
     for outputs in shown[3:5]:
         assert [set(o.data) for o in outputs] == [{"image/png", "text/html", "text/plain"}], "one output"
     assert {key for o in shown[5] for key in o.data} >= {"text/html"}
-    assert sorted(p.name for p in out.parent.iterdir()) == ["00_x.done.json", "00_x.ipynb"], (
-        "nothing beside it"
-    )
+    assert not [p for p in out.parent.iterdir() if p.is_dir()], "no pages beside it"
     assert out.stat().st_size < 400_000
 
 
