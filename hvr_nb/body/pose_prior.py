@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.transform import Rotation
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 from hvr_nb.store.places import ASSETS
 from hvr_nb.types import HvrError
@@ -44,6 +44,11 @@ class PosePrior:
     def precisions(self) -> np.ndarray:
         """(K, D, D) inverse scatter matrices."""
         return self.whiten @ np.swapaxes(self.whiten, 1, 2)
+
+    @property
+    def shares(self) -> np.ndarray:
+        """(K,) share of each component; they sum to 1."""
+        return softmax(self.log_weights - np.linalg.slogdet(self.whiten)[1])
 
     def rate(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """How likely poses are, and where they would be more likely.

@@ -42,6 +42,7 @@ def test_the_density_is_a_mixture_of_students():
     shares = np.array([0.5, 0.3, 0.2])
     log_weights = np.log(shares) + np.linalg.slogdet(whiten)[1]
     prior = PosePrior((4,), means, whiten, log_weights, 5.0)
+    np.testing.assert_allclose(prior.shares, shares)
     x = rng.standard_normal((4, 6))
     scatter = np.linalg.inv(whiten @ np.swapaxes(whiten, 1, 2))
     parts = [

@@ -237,3 +237,12 @@ def test_scans_in_the_layout_of_the_original(tmp_path, view, capsys):
     assert (view.person.inside(back, view.clothed, view.bare) == part["inside"][0]).mean() > 0.99
     network = learn.PamirNet(TINY)
     assert all(torch.isfinite(x) for x in learn.stage_losses(network, shards.batch(rng, 2, 100)))
+
+
+def test_poses_of_the_prior_stand_and_move():
+    """Without motion capture: of all that are drawn, some stand on straight legs and some do not."""
+    rng = np.random.default_rng(0)
+    drawn = np.stack([poses.from_prior(rng) for _ in range(60)])
+    assert drawn.shape == (60, 24, 3) and np.isfinite(drawn).all()
+    knees = drawn[:, [4, 5], 0].max(1)
+    assert (knees < np.radians(15)).sum() >= 5 and (knees > np.radians(30)).sum() >= 15

@@ -90,9 +90,10 @@ def standing(rng: np.random.Generator) -> np.ndarray:
 def from_prior(rng: np.random.Generator) -> np.ndarray:
     """(24, 3) drawn from the pose prior (docs/body.md, 5)."""
     prior = load_pose_prior()
+    part = rng.choice(len(prior.means), p=prior.shares)
     tail = np.sqrt(prior.dof / rng.chisquare(prior.dof)) if prior.dof > 2 else 1.0
-    white = rng.normal(0, PRIOR_SPREAD * min(tail, 2.0), len(prior.mean))
-    six = (prior.mean + np.linalg.solve(prior.whiten.T, white)).reshape(-1, 2, 3)
+    white = rng.normal(0, PRIOR_SPREAD * min(tail, 2.0), prior.means.shape[1])
+    six = (prior.means[part] + np.linalg.solve(prior.whiten[part].T, white)).reshape(-1, 2, 3)
     a = six[:, 0] / np.linalg.norm(six[:, 0], axis=1, keepdims=True)
     b = six[:, 1] - (six[:, 1] * a).sum(1, keepdims=True) * a
     b /= np.linalg.norm(b, axis=1, keepdims=True)
