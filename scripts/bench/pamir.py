@@ -2,9 +2,9 @@
 
 Usage: python -m scripts.bench.pamir [--people N] [--image FILE]
 
-The last line has chamfer_body_mm, chamfer_image_mm, chamfer_both_mm and unseen_outfit_gain_pct. The body is
-the one that the network is told. ``--image`` is a network trained as long with the same body for everyone
-(make train-pamir ARGS=--image-only); without it that figure is nan.
+The last line has chamfer_body_mm, chamfer_image_mm, chamfer_both_mm and unseen_outfit_gain_pct, and the
+figures of ``pamir_video``. The body is the one that the network is told. ``--image`` is a network trained as
+long with the same body for everyone (make train-pamir ARGS=--image-only); without it that figure is nan.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hvr_nb.methods.pamir.checkpoints import load_pamir
 from hvr_nb.store.places import ROOT
+from scripts.bench.pamir_video import video_figures
 from scripts.train.pamir.__main__ import MOTIONS
 from scripts.train.pamir.judge import blindfold, held_out_views, judge, mean_of
 from scripts.train.pamir.outfits import LEARNED, UNSEEN
@@ -56,11 +57,13 @@ def main() -> None:
                 show(f"  {part}", rows)
     true, unseen = figures["outfits learned, true body"], figures["outfits never seen, true body"]
     gain = 100 * (1 - mean_of(unseen["both"]) / mean_of(unseen["body"]))
+    video = video_figures(str(args.weights or ""), resolution=args.resolution)
     image = mean_of(true["image"]) if "image" in true else float("nan")
     print(
         f"chamfer_body_mm={mean_of(true['body']):.1f} chamfer_image_mm={image:.1f} "
         f"chamfer_both_mm={mean_of(true['both']):.1f} unseen_outfit_gain_pct={gain:.0f} "
-        f"chamfer_estimated_mm={mean_of(figures['outfits learned, estimated body']['both']):.1f}"
+        f"chamfer_estimated_mm={mean_of(figures['outfits learned, estimated body']['both']):.1f} "
+        + " ".join(f"{name}={value:.3f}" for name, value in video.items())
     )
 
 
