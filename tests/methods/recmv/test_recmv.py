@@ -4,14 +4,18 @@ import json
 import shutil
 import warnings
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from hvr_nb.batch import run_chain
 from hvr_nb.body.model import load_body_model, posed
+from hvr_nb.drawing import draw_curves
 from hvr_nb.geometry.mesh import clustered
 from hvr_nb.geometry.open_mesh import topology
+from hvr_nb.geometry.outline_distance import pixels_of
 from hvr_nb.methods import recmv
 from hvr_nb.methods.recmv.fit import label_pictures
 from hvr_nb.metrics.images import iou
@@ -22,6 +26,7 @@ from hvr_nb.surface.garments.outside import penetration
 from hvr_nb.surface.garments.votes import KINDS
 from hvr_nb.types import HvrError, Masks, Mesh
 
+NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 QUICK = recmv.Options(cell=0.014)
 
 
@@ -139,6 +144,35 @@ def test_a_coarser_mesh_keeps_layers_apart(avatar):
     )
     joined, apart = (clustered(square, np.array(group), 0.5) for group in ([0, 0, 0, 0], [0, 1, 1, 1]))
     assert len(joined.vertices) == 3 and len(joined.faces) == 1 and len(apart.vertices) == 4
+
+
+def test_the_notebooks_show_curves_and_layers(clip, avatar):
+    """05 to 07, the report and the pictures, without a line about this method but its curves."""
+    given = {
+        "05_train": {"method": "recmv", "hold_out": 4, "garments": "trousers,shirt"},
+        "": {"method": "recmv"},
+        "06_render": {"views": 2, "motion_frames": 2, "novel_limit": 1, "mesh_resolution": 48},
+        "07_visualize": {"player_side": 96},
+    }
+    run_chain("", clip.folder, notebooks_dir=NOTEBOOKS, overrides=given, from_stage="05", progress=False)
+    numbers = Clip.open(clip.folder).metrics
+    assert numbers["06_render"]["heldout_body_psnr"] > 12 and numbers["06_render"]["seen_pct"] > 50
+    assert (clip.folder / "renders" / "recmv" / "canonical.glb").stat().st_size > 1000
+    assert "</html>" in (clip.folder / "report.html").read_text()
+
+
+def test_curves_are_drawn_bright_where_they_are_seen(avatar, clip):
+    pose = avatar.body.frame(0)
+    frame, worn, whole = clip.frames[0], avatar.garments(pose), avatar.surface(pose)
+    drawn = draw_curves(frame, worn, whole, clip.body.camera)
+    changed = (drawn != frame).any(-1)
+    assert 100 < changed.sum() < 0.1 * changed.size and drawn.shape == frame.shape
+    for garment in worn:
+        for curve in garment.curves.values():
+            pixels = np.floor(pixels_of(curve, clip.body.camera)[0]).astype(int)
+            assert changed[pixels[:, 1], pixels[:, 0]].mean() > 0.8
+    double = draw_curves(np.repeat(np.repeat(frame, 2, 0), 2, 1), worn, whole, clip.body.camera)
+    assert double.shape == (320, 320, 3)
 
 
 def test_a_changed_file_is_named(avatar, tmp_path):
