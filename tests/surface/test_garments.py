@@ -17,7 +17,7 @@ from hvr_nb.surface.garments.borders import find_borders, moved_rims, named_loop
 from hvr_nb.surface.garments.curves import CurveView, fitted_curve, ray_frame
 from hvr_nb.surface.garments.kinds import CURVES, CUTS, find_garments, garment_names
 from hvr_nb.surface.garments.topology import MeshGraph, grouped, joined_ends, one_piece, parted_ends
-from hvr_nb.surface.garments.votes import KINDS, Votes, kinds_of
+from hvr_nb.surface.garments.votes import KINDS, Votes, kinds_of, vote
 from hvr_nb.types import Camera, HvrError
 
 # a person of five balls and tubes around the origin: metres, x to the person's left, y up
@@ -222,6 +222,33 @@ CAMERA = Camera(
 def turned(points, angle):
     c, s = np.cos(angle), np.sin(angle)
     return points @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+
+
+def test_votes_go_on_over_what_nobody_saw_but_not_onto_lids():
+    """A box seen from the front: its top takes the front's label on the body, and skin's off it."""
+    box = trimesh.creation.box((0.4, 0.4, 0.4)).subdivide().subdivide().subdivide().subdivide()
+    vertices, faces = np.asarray(box.vertices), np.asarray(box.faces)
+    picture = np.full((320, 320), KINDS.index("skirt"), np.int8)
+    normal = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
+    votes = {}
+    for off in (0.0, 0.1):
+        args = (
+            [(vertices, normal)] * 4,
+            vertices,
+            faces,
+            CAMERA,
+            np.stack([picture] * 4),
+            [np.full((320, 320), -9.0)] * 4,
+        )
+        votes[off] = vote(*args, off=np.full(len(vertices), off))
+    front, top = vertices[:, 2] > 0.19, (vertices[:, 1] > 0.19) & (np.abs(vertices[:, 0]) < 0.15)
+    top &= vertices[:, 2] < 0.15
+    for got in votes.values():
+        inner = front & (np.abs(vertices[:, :2]) < 0.17).all(1)
+        assert (got.weight[inner] > 0).all() and (got.share[inner, KINDS.index("skirt")] > 0.95).all()
+        assert not got.weight[top].any() and got.frames[KINDS.index("skirt")] == got.of == 4
+    assert (votes[0.0].share[top, KINDS.index("skirt")] > 0.5).mean() > 0.9
+    assert (votes[0.1].share[top, KINDS.index("skin")] > 0.5).mean() > 0.9
 
 
 def test_arcs_are_found_at_the_border_and_not_at_occluding_contours(person):

@@ -52,26 +52,33 @@ def tailored(made: Shaped, pictures: np.ndarray, names: Sequence[str], options: 
     """
     fit, surface = made.fit, made.surface
     warn_of_few_sides(fit)
-    votes = vote(
-        fit.posed(fit.skin(), fit.vertices, fit.faces, fit.film.which),
-        fit.vertices,
-        fit.faces,
-        fit.film.camera,
-        pictures,
-        fit.film.distances,
-    )
-    graph = MeshGraph(fit.vertices, fit.faces)
-    pieces = find_garments(
-        votes, vertex_areas(fit.vertices, fit.faces), graph, _ends(fit, fit.vertices, fit.faces), names=names
-    )
+    vertices, faces, film, skin = fit.vertices, fit.faces, fit.film, fit.skin()
+    bound = bind_mesh(vertices, faces, fit.canonical)
+    ends = {name: np.isin(bound.weights.argmax(1), joints) for name, joints in ENDS.items()}
+    placed = [
+        (x.astype(np.float32), n.astype(np.float32)) for x, n in fit.posed(skin, vertices, faces, film.which)
+    ]
+    votes = vote(placed, vertices, faces, film.camera, pictures, film.distances, off=bound.distance)
+    graph = MeshGraph(vertices, faces)
+    pieces = find_garments(votes, vertex_areas(vertices, faces), graph, ends, names=names)
     for piece in pieces:
         if piece.changed:
             warnings.warn(
                 f"the labels do not show all borders of the {piece.name}; where they lie is partly a guess",
                 stacklevel=2,
             )
-    borders = _borders(fit, pieces, graph, pictures)
-    sheets = _sheets(fit, surface, pieces, votes, borders)
+    borders = fitted_borders(
+        find_borders(pieces, vertices, faces, graph, ends),
+        pieces,
+        vertices,
+        faces,
+        graph,
+        zip((x for x, _ in placed), skin.world[film.which], strict=True),
+        film.camera,
+        pictures,
+        (skin_weights(bound), fit.canonical.A_big),
+    )
+    sheets = _sheets(fit, surface, pieces, votes, borders, ends)
     wardrobe, layers, curves = dressed(sheets, fit.canonical)
     found = {
         "frames_of_kinds": {name: int(count) for name, count in zip(KINDS, votes.frames, strict=True)},
@@ -95,34 +102,19 @@ def tailored(made: Shaped, pictures: np.ndarray, names: Sequence[str], options: 
     return avatar
 
 
-def _borders(
-    fit: Fit, pieces: Sequence[Piece], graph: MeshGraph, pictures: np.ndarray
-) -> list[GarmentBorder]:
-    """The borders of the garments, fitted to the arcs that the frames show."""
-    vertices, faces, film = fit.vertices, fit.faces, fit.film
-    skin, bound = fit.skin(), bind_mesh(vertices, faces, fit.canonical)
-    places = (x for x, _ in fit.posed(skin, vertices, faces, film.which))
-    return fitted_borders(
-        find_borders(pieces, vertices, faces, graph, _ends(fit, vertices, faces)),
-        pieces,
-        vertices,
-        faces,
-        graph,
-        zip(places, skin.world[film.which], strict=True),
-        film.camera,
-        pictures,
-        (skin_weights(bound), fit.canonical.A_big),
-    )
-
-
 def _sheets(
-    fit: Fit, surface: ClothedSurface, pieces: Sequence[Piece], votes: Votes, borders: Sequence[GarmentBorder]
+    fit: Fit,
+    surface: ClothedSurface,
+    pieces: Sequence[Piece],
+    votes: Votes,
+    borders: Sequence[GarmentBorder],
+    coarse: dict,
 ) -> list[Sheet]:
-    """All layers, cut out of the fine surface."""
+    """All layers, cut out of the fine surface; ``coarse``: the ends of the body on the coarse one."""
     finer, faces = subdivision(fit.faces, len(fit.vertices))
     vertices, albedo = surface.vertices.astype(np.float64), surface.albedo.astype(np.float64)
     graph, area = MeshGraph(vertices, faces), vertex_areas(vertices, faces)
-    ends = {name: finer @ seed > 0.999 for name, seed in _ends(fit, fit.vertices, fit.faces).items()}
+    ends = {name: finer @ seed > 0.999 for name, seed in coarse.items()}
     bare = finer @ votes.share[:, KINDS.index("skin")] > 0.5
     sheets = [body_sheet(fit.canonical, vertices, faces, albedo, bare)]
     sheets += [
@@ -135,12 +127,6 @@ def _sheets(
         sheet = closed_sheet(name, finer @ field, vertices, faces, albedo, graph, area)
         sheets += [sheet] if sheet else []
     return sheets
-
-
-def _ends(fit: Fit, vertices: np.ndarray, faces: np.ndarray) -> dict[str, np.ndarray]:
-    """(V,) bool for each of ``ENDS``: the vertices whose nearest skin belongs to its joints."""
-    joint = bind_mesh(vertices, faces, fit.canonical).weights.argmax(1)
-    return {name: np.isin(joint, joints) for name, joints in ENDS.items()}
 
 
 def vertex_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

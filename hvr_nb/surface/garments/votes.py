@@ -29,7 +29,8 @@ _OF = {
     "jumpsuit": "dress", "belt": "lower", "bag": "upper",
 }  # fmt: skip
 ENOUGH = 3.0  # sum of weights that counts as certain
-UNSEEN = 0.1  # trust in skin where nothing was seen
+UNSEEN, LID = 1e-3, 0.1  # trust in skin where nothing was seen: on the body, and off it
+OFF = 0.02  # metres off the body from which what nobody saw is the lid of loose cloth
 CREASE, ACROSS = 0.06, 1e-3  # one less the cosine of a usual bend along an edge; least link across a crease
 
 
@@ -64,12 +65,15 @@ def vote(
     camera: Camera,
     pictures: np.ndarray,
     distances: list[np.ndarray],
+    *,
+    off: np.ndarray,
 ) -> Votes:
     """Votes of N frames on a mesh (V, 3), (F, 3) in the big pose.
 
     Args:
         views: world vertices (V, 3) and normals (V, 3) of every frame.
         pictures: (N, H, W) int8 of ``kinds_of``. distances: N signed distances (H, W) of the masks.
+        off: (V,) metres from the bare body.
     """
     total, frames = None, np.zeros(len(KINDS), int)
     for (x, normal), picture, distance in zip(views, pictures, distances, strict=True):
@@ -83,20 +87,23 @@ def vote(
             frames[k] += shown.sum() > 0.005 * (picture >= 0).sum()
             if shown.any():
                 total[seen, k] += weight[seen] * lookup(shown.astype(np.float32), pixels)
-    return Votes(*_evened(total, vertices, faces), frames, len(pictures))
+    return Votes(*_evened(total, vertices, faces, off), frames, len(pictures))
 
 
-def _evened(total: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _evened(
+    total: np.ndarray, vertices: np.ndarray, faces: np.ndarray, off: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Shares (V, K) without gaps from sums of votes (V, K), and the sums of all kinds (V,).
 
-    What hangs free is seen on one side of its edge only, so little goes on across a crease. Beyond one, what
-    nobody saw counts as skin.
+    Carving closes what hangs free with a lid that nobody saw. It is off the body and beyond a crease: little
+    goes on across creases, and what nobody saw off the body counts as skin.
     """
     weight = total.sum(1)
-    trust = np.minimum(weight, ENOUGH) + UNSEEN
+    prior = np.where(off > OFF, LID, UNSEEN)
+    trust = np.minimum(weight, ENOUGH) + prior
     share = total * (trust / np.maximum(weight, 1e-9))[:, None]
     share[weight == 0] = 0
-    share[weight == 0, KINDS.index("skin")] = UNSEEN
+    share[weight == 0, KINDS.index("skin")] = prior[weight == 0]
     edges = unique_edges(faces)
     normal = vertex_normals(vertices, faces)
     bend = 1 - (normal[edges[:, 0]] * normal[edges[:, 1]]).sum(1)

@@ -9,10 +9,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import trimesh
 
 from hvr_nb.batch import run_chain
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.drawing import draw_curves
+from hvr_nb.export import export_avatar
 from hvr_nb.geometry.mesh import clustered
 from hvr_nb.geometry.open_mesh import topology
 from hvr_nb.geometry.outline_distance import pixels_of
@@ -159,6 +161,15 @@ def test_the_notebooks_show_curves_and_layers(clip, avatar):
     assert numbers["06_render"]["heldout_body_psnr"] > 12 and numbers["06_render"]["seen_pct"] > 50
     assert (clip.folder / "renders" / "recmv" / "canonical.glb").stat().st_size > 1000
     assert "</html>" in (clip.folder / "report.html").read_text()
+
+
+def test_garments_leave_as_nodes_of_one_glb(avatar, tmp_path):
+    made = export_avatar(avatar, tmp_path / "out", fps=10.0)
+    scene = trimesh.load(tmp_path / "out" / "avatar.glb")
+    layers = avatar.layers()
+    assert len(scene.geometry) == len(layers) == 5 and made.loss["mean_mm"] < 10
+    faces = sorted(len(part.faces) for part in scene.geometry.values())
+    assert faces == sorted(len(mesh.faces) for mesh in layers.values())
 
 
 def test_curves_are_drawn_bright_where_they_are_seen(avatar, clip):
