@@ -72,14 +72,16 @@ def trousers_of(vertices, *, end=-0.5):
     return np.minimum(-0.12 - vertices[:, 1], vertices[:, 1] - end)
 
 
-def votes_of(vertices, fields):
+def votes_of(vertices, fields, seen=None):
     """Votes as certain as fields (V,) by kind; the rest is skin."""
     share = np.zeros((len(vertices), len(KINDS)))
     for kind, field in fields.items():
         share[:, KINDS.index(kind)] = np.clip(0.5 + 10 * field, 0, 1)
     share[:, 0] = np.clip(1 - share.sum(1), 0, None)
     shown = np.array([60 if kind in fields or kind == "skin" else 0 for kind in KINDS])
-    return Votes(share / share.sum(1, keepdims=True), np.ones(len(vertices)), shown, 60)
+    return Votes(
+        share / share.sum(1, keepdims=True), np.ones(len(vertices)) if seen is None else seen * 3.0, shown, 60
+    )
 
 
 def cut_of(person, fields, names=()):
@@ -133,6 +135,23 @@ def test_an_open_front_is_a_jacket(person):
     coat = np.minimum(shirt_of(vertices), open_)
     (piece,) = cut_of(person, {"coat": coat})
     assert piece.name == "jacket" and loops_of(person, piece) == 3
+
+
+def test_a_strap_goes_over_a_shoulder_that_nobody_saw(person):
+    """Seen in front and behind only, a sleeveless shirt keeps its straps; a strapless top gets none."""
+    vertices, _, graph, ends = person
+    x, y, z = np.abs(vertices[:, 0]), vertices[:, 1], vertices[:, 2]
+    seen = ~((y > 0.18) & (np.abs(z) < 0.02) & (x > 0.07))
+    whole = np.minimum(shirt_of(vertices, reach=0.17), x + 0.9 - 3 * y)
+    straps, none = np.where(seen, whole, -0.1), np.minimum(shirt_of(vertices, neck=0.07), 0.2 - x)
+    area, found = np.full(len(vertices), 0.02**2), []
+    for field in (straps, none):
+        votes = votes_of(vertices, {"upper": field}, seen)
+        (piece,) = find_garments(votes, area, graph, ends)
+        found.append((piece.name, loops_of(person, piece), piece.changed))
+    assert found == [("shirt", 4, False), ("tube", 2, False)]
+    blind = votes_of(vertices, {"upper": straps}, np.ones(len(vertices)))
+    assert find_garments(blind, area, graph, ends)[0].name == "tube", "skin that was seen there is no strap"
 
 
 def test_specks_and_holes_do_not_change_the_borders(person):

@@ -41,6 +41,8 @@ CUTS = {
     "dress": ("dress", "tube"),
 }
 LEAST = 0.012  # square metres, smallest garment
+BARELY, STRAP, BRIDGE = 0.3, 0.04, 0.2  # sum of votes, metres to cloth, and label of what bridges a gap
+LARGEST = 12  # so many gaps are looked at
 FEW = 4  # least number of frames that show a garment
 
 
@@ -110,7 +112,8 @@ def find_garments(
         raise HvrError(
             "no garment is seen in the labels of 02_masks; look at its pictures of labels, and run it again"
         )
-    return [_piece(kind, fields[kind], cuts, graph, ends) for kind, cuts in wanted.items()]
+    unseen = votes.weight < BARELY
+    return [_piece(kind, fields[kind], unseen, cuts, graph, ends) for kind, cuts in wanted.items()]
 
 
 def _field(votes: Votes, kind: str) -> np.ndarray:
@@ -138,14 +141,37 @@ def _assigned(names: Sequence[str], there: list[str], size: dict[str, float]) ->
     return out
 
 
-def _piece(kind: str, field: np.ndarray, cuts: tuple[str, ...], graph: MeshGraph, ends) -> Piece:
-    field = one_piece(field, graph, ends)
+def _piece(
+    kind: str, field: np.ndarray, unseen: np.ndarray, cuts: tuple[str, ...], graph: MeshGraph, ends
+) -> Piece:
+    field = _bridged(one_piece(field, graph, ends), unseen, cuts, graph, ends)
     groups = set(grouped(field, graph, ends))
     for name in cuts:
         if groups == set(CURVES[name].values()):
             return Piece(name, kind, field, False)
     field = _arranged(field, cuts[0], graph, ends)
     return Piece(cuts[0], kind, field, True)
+
+
+def _bridged(
+    field: np.ndarray, unseen: np.ndarray, cuts: tuple[str, ...], graph: MeshGraph, ends
+) -> np.ndarray:
+    """``field`` (V,) with cloth over gaps that nobody saw, where that makes another cut of what is there.
+
+    A camera at eye level does not see the top of a shoulder: a strap that goes over it is seen in front and
+    behind. Where nothing that was seen joins head and hand without cloth, the strap goes on.
+    """
+    gap = unseen & (field <= 0) & (graph.distances(field > 0)[0] < STRAP)
+    all_closed = one_piece(np.where(gap, BRIDGE, field), graph, ends)
+    if len(grouped(all_closed, graph, ends)) <= len(grouped(field, graph, ends)):
+        return field
+    blobs, out = graph.pieces(gap), field
+    for number in np.argsort(-np.bincount(blobs[gap]))[:LARGEST]:
+        trial = one_piece(np.where(blobs == number, BRIDGE, out), graph, ends)
+        if len(grouped(trial, graph, ends)) > len(grouped(out, graph, ends)):
+            out = trial
+    possible = [set(CURVES[name].values()) for name in cuts]
+    return out if set(grouped(out, graph, ends)) in possible else field
 
 
 def _arranged(field: np.ndarray, name: str, graph: MeshGraph, ends) -> np.ndarray:
