@@ -84,6 +84,14 @@ def add_export(commands) -> None:
     )
     frames.add_argument("--photo", action="store_true", help="draw over the film instead of on white")
     frames.set_defaults(act=_export_frames)
+    garments = kinds.add_parser(
+        "garments", help="the avatar's garments: open meshes, feature curves, sewing patterns in millimetres"
+    )
+    garments.add_argument("--method", default="", help=METHOD_HELP)
+    garments.add_argument(
+        "--on", metavar="CLIP", type=Path, help="put them on the person of another clip (dressed.glb)"
+    )
+    garments.set_defaults(act=_export_garments)
     for kind, target, what in (
         (zju, "ROOT", "new folder to write"),
         (bvh, "FILE", ".bvh file to write"),
@@ -92,6 +100,7 @@ def add_export(commands) -> None:
         (pamir, "DIR", "new folder to write"),
         (avatar, "FOLDER", "folder to write"),
         (frames, "FOLDER", "new folder to write"),
+        (garments, "FOLDER", "new folder to write"),
     ):
         kind.add_argument("clip", metavar="CLIP", type=Path, help="clip folder")
         kind.add_argument("target", metavar=target, type=Path, help=what)
@@ -199,6 +208,22 @@ def _export_avatar(args: argparse.Namespace) -> int:
     avatar = clip.avatar(_method(clip, args.method, "surface", "skin_weights"))
     texture = None if args.no_texture else avatar_texture(avatar, clip.frames, clip.masks, size=args.size)
     print(export_avatar(avatar, args.target, fps=clip.fps, times=clip.times, texture=texture))
+    return 0
+
+
+def _export_garments(args: argparse.Namespace) -> int:
+    from hvr_nb.export.garments import export_garments
+    from hvr_nb.store.atomic_files import refuse_foreign
+    from hvr_nb.store.clip import Clip
+
+    clip, other = Clip.open(args.clip), None if args.on is None else Clip.open(args.on)
+    refuse_foreign(args.target, set())  # before the work, not after it
+    avatar = clip.avatar(_method(clip, args.method, "garments"))
+    worn = {}
+    if other is not None:
+        other.require("body", "canonical")
+        worn = dict(wearer=other.canonical, motion=other.body, fps=other.fps, times=other.times)
+    print(export_garments(avatar, args.target, **worn))
     return 0
 
 
