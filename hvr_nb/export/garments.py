@@ -42,7 +42,7 @@ def export_garments(
     Args:
         avatar: of a method that gives ``garments``.
         folder: a new or empty one.
-        wearer: another body. motion: its frames. fps, times: of these, as ``write_layered_glb`` takes them.
+        wearer: another body. motion: its T frames. fps: of these. times: (T,) seconds, where the rate varies.
 
     Raises:
         HvrError: the avatar gives no garments or has none, the bodies are of different models, or the folder
