@@ -100,7 +100,7 @@ function openPlayer(root, data) {
     big.canvas.addEventListener("pointerdown", event => { big.canvas.setPointerCapture(event.pointerId); move(event); });
     big.canvas.addEventListener("pointermove", event => { if (event.buttons) move(event); });
     line.addEventListener("input", () => big.paint());
-    big.figure.append(make("div", { className: "tools" }, sides[0], line, sides[1]));
+    big.figure.append(make("div", { className: "tools sides" }, sides[0], line, sides[1]));
     compared = big;
     stage.prepend(big.figure);
     screens.unshift(screens.pop());

@@ -82,7 +82,7 @@ def test_the_whole_chain(chain):
 def with_solutions(folder: Path) -> Path:
     """The notebooks with the solution of every exercise as a cell at their end."""
     folder.mkdir()
-    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+    for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
         notebook = nbformat.read(path, 4)
         solutions = re.findall(r"```python\n(.*?)```", notebook.cells[-1].source, re.S)
         assert len(solutions) == notebook.cells[-1].source.count("<summary>Solution</summary>") >= 2, (
