@@ -5,6 +5,7 @@ import shutil
 import sys
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -30,7 +31,6 @@ def film(tmp_path_factory):
 @pytest.fixture
 def subject(film, tmp_path):
     """The synthetic clip as `female-9-test`; the body's parameters are turned into y down, z forward."""
-    h5py = pytest.importorskip("h5py")
     video, truth = film
     folder, body, camera = tmp_path / "female-9-test", truth.body, truth.camera
     folder.mkdir()
@@ -132,10 +132,10 @@ def test_distortion_is_taken_out_of_frames_and_keypoints(subject, film, tmp_path
     ("spoil", "words"),
     [
         (lambda f: (f / "masks.hdf5").unlink(), "masks.hdf5 is missing"),
-        (lambda f: (f / "masks.hdf5").write_bytes(b"nothing"), "masks.hdf5: no masks"),
+        (lambda f: (f / "masks.hdf5").write_bytes(b"nothing"), "masks.hdf5: masks cannot be read"),
         (
             lambda f: shutil.copy(f / "masks.hdf5", f / "reconstructed_poses.hdf5"),
-            "reconstructed_poses.hdf5: no pose",
+            "reconstructed_poses.hdf5: pose cannot be read",
         ),
         (
             lambda f: (f / "camera.pkl").write_bytes(pickle.dumps({"camera_f": 1})),
@@ -153,7 +153,6 @@ def test_damage_is_named(subject, tmp_path, spoil, words):
 
 
 def test_files_of_other_sequences_are_refused(subject, film, tmp_path):
-    h5py = pytest.importorskip("h5py")
     with h5py.File(subject / "masks.hdf5", "w") as file:
         file["masks"] = np.zeros((4, 96, 96), np.int8)
     with pytest.raises(HvrError, match="4 rows of masks"):
@@ -169,3 +168,82 @@ def test_without_h5py_the_remedy_is_named(film, tmp_path, monkeypatch):
     shutil.copy(film[0], tmp_path / "video.mp4")
     with pytest.raises(HvrError, match="pip install h5py"):
         read_people_snapshot(tmp_path, tmp_path / "clip")
+
+
+def test_rows_and_values_that_do_not_fit_are_named(subject, tmp_path):
+    """A dataset of other columns, poses that are not finite, two films in the folder."""
+    with h5py.File(subject / "keypoints.hdf5", "w") as file:
+        file["keypoints"] = np.zeros((6, 75), np.float32)
+    with pytest.raises(HvrError, match=r"keypoints.hdf5 has rows of \(75,\); 54 values are expected"):
+        read_people_snapshot(subject, tmp_path / "clip")
+    (subject / "keypoints.hdf5").unlink()
+    for name, value, words in (
+        ("trans", np.full((6, 3), np.nan), "values that are not finite"),
+        ("trans", np.zeros((6, 4)), r"trans \(6, 4\).*are not"),
+        ("pose", np.zeros((6, 69)), r"pose \(6, 69\)"),
+        ("betas", np.zeros(9), r"betas \(9,\)"),
+    ):
+        right = {"pose": np.zeros((6, 72)), "trans": np.zeros((6, 3)), "betas": np.zeros(10)}
+        with h5py.File(subject / "reconstructed_poses.hdf5", "w") as file:
+            for key, rows in (right | {name: value}).items():
+                file[key] = rows
+        with pytest.raises(HvrError, match=words):
+            read_people_snapshot(subject, tmp_path / "clip")
+    shutil.copy(subject / "female-9-test.mp4", subject / "again.mp4")
+    with pytest.raises(HvrError, match="holds 2 videos"):
+        read_people_snapshot(subject, tmp_path / "clip")
+    assert not (tmp_path / "clip").exists()
+
+
+def test_a_sequence_without_keypoints_is_a_clip_too(subject, film, tmp_path, monkeypatch):
+    with_smpl(monkeypatch)
+    (subject / "keypoints.hdf5").unlink()
+    with h5py.File(subject / "reconstructed_poses.hdf5", "a") as file:
+        betas = file["betas"][()]
+        del file["betas"]
+        file["betas"] = np.r_[betas, 5, 5][None]  # as many as a data set likes, in one row; ten are used
+    clip = read_people_snapshot(subject, tmp_path / "clip", stop=3)
+    assert np.array_equal(clip.body.betas, film[1].body.betas) and len(clip) == 3
+    assert not clip.has("keypoints")
+    assert [clip.info["source"][k] for k in ("start", "stop", "stride")] == [0, 3, 1]
+
+
+def test_axes_of_the_camera_and_pixel_centres(subject, tmp_path):
+    """camera_rt turns the world into the camera; pixel centres at integers become those at a half."""
+    content = {
+        "camera_t": [[0.1], [0.2], [0.3]],
+        "camera_rt": [0, 0, np.pi / 2],
+        "camera_f": [100.0, 90.0],
+        "camera_c": [40.0, 30.0],
+        "camera_k": [0.1, 0.2, 0.3, 0.4, 0.5],
+        "width": 80,
+        "height": 60,
+    }
+    path = tmp_path / "camera.pkl"
+    path.write_bytes(pickle.dumps(content, protocol=2))
+    camera = people_snapshot._read_camera(path)
+    np.testing.assert_allclose(camera.K, [[100, 0, 40.5], [0, 90, 30.5], [0, 0, 1]])
+    np.testing.assert_allclose(camera.R, [[0, -1, 0], [1, 0, 0], [0, 0, 1]], atol=1e-12)
+    assert camera.t.tolist() == [0.1, 0.2, 0.3] and camera.dist.tolist() == [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert (camera.width, camera.height, camera.source) == (80, 60, "given")
+    content["camera_k"] = [0.1, 0.2]
+    path.write_bytes(pickle.dumps(content, protocol=2))
+    with pytest.raises(HvrError, match="is not a camera of People-Snapshot"):
+        people_snapshot._read_camera(path)
+
+
+def test_a_consensus_needs_four_finite_vertices(tmp_path):
+    def write(lines):
+        (tmp_path / "consensus.obj").write_text("\n".join(lines))
+
+    assert people_snapshot._consensus(tmp_path) is None
+    write(["v 0 0 0", "v 1 2 3 0.5 0.5 0.5", "vn 7 7 7", "v 0 1 0", "v 0 0 1"])
+    assert people_snapshot._consensus(tmp_path).tolist() == [[0, 0, 0], [1, 2, 3], [0, 1, 0], [0, 0, 1]]
+    for lines, words in (
+        (["v 0 0 0"] * 3, "holds 3 usable vertices"),
+        (["v 0 0 0"] * 4 + ["v nan 0 0"], "usable vertices"),
+        (["v 0 0"] * 4, "holds no vertices"),
+    ):
+        write(lines)
+        with pytest.raises(HvrError, match=words):
+            people_snapshot._consensus(tmp_path)
