@@ -20,6 +20,7 @@ from hvr_nb.surface.remesh import subdivision
 from hvr_nb.types import Camera
 
 OWN = (0.02, 0.25)  # weights of a sighting between which a vertex takes its own pixel
+FRONTAL = 0.15  # weight from which a sighting tells the skin's colour; at outlines pixels are mixed
 DOUBT = 0.12  # usual difference of two frames' colours of one place, 0..1
 FAR = 0.12  # metres off the skin from which a vertex tells nothing about the skin's colour
 GUESSED, OTHER_FRAME, OWN_FRAME = 0, 1, 2  # marks of vertices: who saw them
@@ -76,7 +77,7 @@ class SkinColours:
         for _ in range(3):
             total, mass = np.zeros((self.count, 3)), np.zeros(self.count)
             for seen in frames:
-                at, rgb = np.flatnonzero(seen.weight > 0), seen.colors / 255.0
+                at, rgb = np.flatnonzero(seen.weight > FRONTAL), seen.colors / 255.0
                 places = SkinPlaces(
                     *(x[at] for x in (seen.places.face, seen.places.bary, seen.places.weight))
                 )

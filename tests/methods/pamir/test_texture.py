@@ -74,3 +74,15 @@ def test_far_from_the_skin_nothing_is_told_about_it(ball):
     skin = SkinColours(faces, len(vertices))
     places = skin.places(vertices * 1.4, vertices, faces)
     assert (places.weight == 0).all()
+
+
+def test_pixels_at_outlines_tell_nothing_about_the_skin(ball):
+    """What is seen at a flat angle is mixed with the background, and must not be continued over the back."""
+    vertices, faces = ball
+    skin = SkinColours(faces, len(vertices))
+    flat = vertices[:, 2] < 0.18  # seen at 69 degrees and more
+    colors = np.where(flat[:, None], (0, 250, 0), (200, 30, 30)).astype(np.uint8)
+    weight = np.where(vertices[:, 2] > 0, (2 * vertices[:, 2]) ** 2, 0).astype(np.float32)
+    colours, _ = skin.mean([Seen(colors, weight, skin.places(vertices, vertices, faces))])
+    back = 255 * colours[: len(vertices)][vertices[:, 2] < -0.3]
+    assert np.abs(back - [200, 30, 30]).max() < 3
