@@ -1,0 +1,143 @@
+"""Decisions of segmentation and parsing at their edges, against values worked out by hand."""
+
+import cv2
+import numpy as np
+import pytest
+
+from hvr_nb.masks import crf, parsing, silhouettes, skirts
+from hvr_nb.masks.body_parts import PARTS, PartMap
+from hvr_nb.masks.colour_model import Mixture
+from hvr_nb.masks.parsing import SKIN
+from hvr_nb.types import Keypoints, Masks
+
+
+def seeds_of(monkeypatch, soft):
+    """The seeds that GrabCut gets for a soft mask, None where it is not asked."""
+    kept = []
+    monkeypatch.setattr(cv2, "grabCut", lambda image, seeds, *rest: kept.append(seeds.copy()))
+    image = np.zeros((*soft.shape, 3), np.uint8)
+    out = crf.grabcut(image, soft)
+    assert kept or out is soft
+    return kept[0] if kept else None
+
+
+def test_grabcut_is_sure_inside_and_far_outside(monkeypatch):
+    """200 pixels high: two pixels inside the edge are the person, more than four outside are not."""
+    soft = np.zeros((200, 120), np.float32)
+    soft[60:140, 40:80] = 1
+    seeds = seeds_of(monkeypatch, soft)
+    no, yes, perhaps_no, perhaps = cv2.GC_BGD, cv2.GC_FGD, cv2.GC_PR_BGD, cv2.GC_PR_FGD
+    row = (
+        [no] * 36
+        + [perhaps_no] * 4
+        + [perhaps] * 2
+        + [yes] * 36
+        + [perhaps] * 2
+        + [perhaps_no] * 4
+        + [no] * 36
+    )
+    assert seeds[100].tolist() == row
+    assert seeds[55:65, 60].tolist() == [no] + [perhaps_no] * 4 + [perhaps] * 2 + [yes] * 3
+    assert seeds[57, 37] == perhaps_no and seeds[56, 38] == no  # the outer reach is round
+
+
+def test_grabcut_asks_for_sure_pixels_of_both_kinds(monkeypatch):
+    for inside, outside, asked in ((0.91, 0.09, True), (0.9, 0.0, False), (1.0, 0.1, False)):
+        soft = np.full((60, 40), outside, np.float32)
+        soft[20:40, 10:30] = inside
+        assert (seeds_of(monkeypatch, soft) is not None) == asked
+    soft = np.zeros((60, 40), np.float32)  # two pixels at least in a small picture
+    soft[20:40, 10:30], soft[20:40, 10] = 1, 0.5
+    row = seeds_of(monkeypatch, soft)[30, :14].tolist()
+    assert row == [cv2.GC_BGD] * 8 + [cv2.GC_PR_BGD] * 3 + [cv2.GC_PR_FGD] + [cv2.GC_FGD] * 2
+
+
+@pytest.mark.parametrize("rounds", [1, 5])
+def test_mean_field_of_one_pixel_has_a_closed_form(rounds):
+    """Grey everywhere, all others surely the person: the message is the share of the weights."""
+    prob, band = np.ones((61, 61), np.float32), np.zeros((61, 61), bool)
+    prob[30, 30], band[30, 30] = 0.2, True
+    image = np.full((61, 61, 3), 90, np.uint8)
+    offsets = crf._sunflower(64, 12.0)
+    total = np.exp(-(offsets**2).sum(1) / (2 * 6.0**2)).sum()
+    expected = 0.7 * np.log(0.2 / 0.8) + 3.0 * total / (total + 0.05 * len(offsets))
+    found = crf.mean_field(image, prob, band, radius=12.0, rounds=rounds)
+    assert found[30, 30] == pytest.approx(1 / (1 + np.exp(-expected)), abs=1e-5)
+    assert (np.delete(found.ravel(), 30 * 61 + 30) == 1).all()
+
+
+@pytest.mark.parametrize("cut, odds", [(1.0, np.exp(2)), (0.0, np.exp(-2)), (0.5, 1.0)])
+def test_the_vote_of_grabcut_is_added_to_the_log_odds(cut, odds):
+    found = crf.combine(np.array([[0.5, 0.75, 0.0, 1.0]]), np.full((1, 4), cut))
+    both = odds * np.array([1, 3, 0.02 / 0.98, 0.98 / 0.02])
+    np.testing.assert_allclose(found[0], both / (1 + both), rtol=1e-6)
+
+
+@pytest.mark.parametrize("side, band, reach, last", [(480, 10, 24.0, 2), (240, 5, 12.0, 1), (48, 1, 2.4, 1)])
+def test_bands_grow_with_the_crop(monkeypatch, side, band, reach, last):
+    """A crop of 480 pixels has a band of 10, a reach of 24 and an edge of 2 pixels to matte."""
+    radii, reaches, soft = [], [], np.ones((side, side // 2), np.float32)
+    monkeypatch.setattr(silhouettes, "warp_neighbours", lambda *a: (soft[None], soft[None]))
+    monkeypatch.setattr(silhouettes, "grabcut", lambda image, prob: prob)
+    monkeypatch.setattr(silhouettes, "edge_band", lambda prob, radius: radii.append(radius))
+    monkeypatch.setattr(
+        silhouettes, "mean_field", lambda image, prob, band, *, radius: reaches.append(radius) or prob
+    )
+    monkeypatch.setattr(silhouettes, "closed_form_alpha", lambda image, prob, band: prob)
+    frames, raw = np.zeros((1, side, side // 2, 3), np.uint8), np.full((1, side, side // 2), 255, np.uint8)
+    region = np.full((side, side // 2), 2, np.uint8)
+    silhouettes._refine(frames, raw, 0, (slice(None), slice(None)), region, 768)
+    assert radii == [band, last] and reaches == [pytest.approx(reach)]
+
+
+@pytest.mark.parametrize("share, one", [(0.90, False), (0.88, True)])
+def test_one_cloth_by_the_overlap_of_colours(share, one):
+    """Two colours, half and half against ``share``: sqrt(.5 s) + sqrt(.5 (1 - s)) is 0.894, 0.908."""
+    rows = np.zeros((100, 20, 3), np.uint8)
+    labels = np.repeat(np.uint8([5, 9]), 50)[None, :, None].repeat(20, 2)
+    rows[:25], rows[50 : 50 + round(50 * share)] = 255, 255
+    assert skirts.same_cloth(rows[None], labels, 5, 9) is one
+
+
+def skin_everywhere(share):
+    """Four pixels of the trunk and the left forearm, all in the colour of skin."""
+    shares = np.zeros((4, len(PARTS)), np.float32)
+    shares[:, PARTS.index("torso")], shares[:, PARTS.index("left forearm")] = share, 1 - share
+    parts = PartMap(
+        shares, np.full((4, 16), 0.5, np.float32), np.zeros(4, np.float32), np.zeros(4, np.float32)
+    )
+    inside = np.ones((2, 2), bool)
+    view = parsing._View((slice(0), slice(0)), inside, np.zeros((2, 2, 3), np.uint8), np.zeros((4, 3)), parts)
+    mixtures = [None] * 5
+    mixtures[SKIN] = Mixture(np.ones(1), np.zeros((1, 3)), np.eye(3)[None])
+    return parsing._label(view, mixtures, parsing._table(), np.ones((4, 4), bool))
+
+
+def test_bare_skin_before_the_trunk_is_an_arm_rather_than_a_chest():
+    """The trunk counts a fifth. Skin on either part at the middle of its bone, with 0.002 added to each of
+    the five: torso 0.041, forearm 0.6125 in the bins from the middle on."""
+    kinds = list(parsing._PRIOR)
+    torso, forearm = (
+        (np.array(parsing._PRIOR[kind])[:, SKIN] @ [1 - 3.5 / 6, 3.5 / 6] + 0.002)
+        / (np.array(parsing._PRIOR[kind]).sum(1) @ [1 - 3.5 / 6, 3.5 / 6] + 0.01) + 1e-3
+        for kind in ("torso", "forearm")
+    )  # fmt: skip
+    assert kinds.index("torso") == 2
+    even = forearm / (forearm + 0.2 * torso)
+    assert set(skin_everywhere(even + 0.002).ravel()) == {10}
+    assert set(skin_everywhere(even - 0.002).ravel()) == {14}
+
+
+def test_more_than_fifty_pixels_are_parsed(monkeypatch):
+    looked = []
+    monkeypatch.setattr(parsing, "_view", lambda frame, alpha, keypoints, t, size: looked.append(t))
+    monkeypatch.setattr(parsing, "_learn", lambda views, rng: 1 / 0)
+    alpha = np.zeros((4, 20, 20), np.uint8)
+    alpha[0, :5, :10] = alpha[1, :5, :10] = alpha[3, :6, :10] = 128
+    alpha[1, 5, 0], alpha[2] = 128, 127
+    keypoints = Keypoints(
+        np.zeros((4, 25, 3)), np.zeros((4, 25), bool), np.array([1, 1, 1, 0], bool), np.zeros((4, 4))
+    )
+    with pytest.raises(ZeroDivisionError):
+        parsing.parse_person(np.zeros((4, 20, 20, 3), np.uint8), Masks(alpha), keypoints)
+    assert looked == [1]
