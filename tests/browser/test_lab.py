@@ -1,12 +1,18 @@
 """JupyterLab in a browser: what is there when a notebook is opened again without its kernel."""
 
+import json
+import shutil
+
+import nbformat
+import pytest
 from browser_tools import player_frames, world_ready
+from tiny_notebooks import write_notebook
 
 NO_KERNELS = (
     "--KernelSpecManager.ensure_native_kernel=False",
     "--KernelSpecManager.allowed_kernelspecs=none",
 )
-
+HOOK = "--ContentsManager.pre_save_hook=hvr_nb.viewing.saving.without_widgets"  # as in the Makefile
 STRIPS = """() => {
   const shown = [...document.querySelectorAll('.jp-OutputArea-output img')];
   return shown.length >= 4 && shown.every(image => image.naturalWidth > 100);
@@ -38,3 +44,44 @@ def test_a_notebook_opened_again_without_a_kernel_plays(open_page, shown_noteboo
         assert scene.evaluate("player.state().world.index") == 7
         assert "model not found" not in page.inner_text("body") and page.faults == []
         assert not [url for url in page.asked if url.startswith("http") and not url.startswith(address)]
+
+
+@pytest.mark.slow
+def test_k3d_lives_in_lab_and_leaves_no_trace_in_the_file(open_page, tmp_path, lab):
+    cells = (
+        "from hvr_nb import show\nfrom hvr_nb.subject.motion import walking_motion\nbody = walking_motion(5)",
+        "show(body, title='body', fps=10)",
+    )
+    notebook = write_notebook(tmp_path / "live.ipynb", "n: int = 1  # nothing", *cells)
+    content = nbformat.read(notebook, 4)
+    content.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(content, notebook)
+    with lab(tmp_path, HOOK, HVR_NB_LIVE="1") as address:
+        page = open_page(f"{address}/lab/tree/live.ipynb?reset", 1280, 1600)
+        page.get_by_text("| Idle").first.wait_for(timeout=60_000)
+        page.get_by_role("menuitem", name="Run", exact=True).click(timeout=60_000)
+        page.get_by_text("Run All Cells", exact=True).click()
+        canvas = page.locator(".jp-OutputArea-output canvas").first
+        canvas.wait_for(timeout=90_000)
+        box = canvas.bounding_box()
+        page.mouse.move(box["x"] + 200, box["y"] + 200)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 380, box["y"] + 330, steps=8)
+        page.mouse.up()
+        page.keyboard.press("Escape")
+        page.get_by_role("menuitem", name="File", exact=True).click()
+        page.get_by_text("Save Notebook", exact=True).click()
+        for _ in range(100):
+            page.wait_for_timeout(200)
+            kept = nbformat.read(notebook, 4)
+            if any(c.get("outputs") for c in kept.cells):
+                break
+        outputs = [o for c in kept.cells for o in c.get("outputs", [])]
+        assert [set(o.data) for o in outputs] == [{"text/html", "image/png", "text/plain"}]
+        assert "widget" not in json.dumps(outputs)
+    shutil.copy(notebook, tmp_path / "again.ipynb")
+    with lab(tmp_path, *NO_KERNELS) as address:
+        page = opened(open_page, address, "again.ipynb")
+        (frame, *_) = player_frames(page, 1)
+        assert world_ready(frame)["up"][1] > 0
+        assert "model not found" not in page.inner_text("body")

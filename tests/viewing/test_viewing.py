@@ -207,7 +207,7 @@ def test_a_scene_is_packed_as_it_is():
     matrices = numbers(solid["skin"]["matrices"], 12).reshape(30, 24, 3, 4)
     assert np.abs(matrices - scene.layers[0].transforms).max() < 1e-4
     assert np.abs(numbers(bones["points"], 3).reshape(30, 24, 3) - scene.layers[1].joints.points).max() < 1e-4
-    long = pack_scene(person_scene(walking_motion(600), model, fps=30))
+    long = pack_scene(Scene((skinned_body(walking_motion(600), model),), 30))
     assert len(long["blob"]) < 900_000, "a long clip stays light"
     assert data["camera"]["width"] == body.camera.width and data["floor"]["step"] == 0.5
 
