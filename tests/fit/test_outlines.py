@@ -72,6 +72,10 @@ def test_the_label_inside_the_outline_says_how_it_pulls(inner, pull):
     labels[:, [8, 7, 5]] = [LABEL_NAMES["CIHP"].index(name) for name in inner]
     points, normals = np.array([[10.0, 2.5], [10.0, 9.0]]), np.array([[1.0, 0], [1.0, 0]])
     assert outlines.pulls(labels, "CIHP", points, normals).tolist() == [pull, pull]  # clipped to the picture
+    labels[:, -1] = labels[:, 8]  # all three of a point to the right of the picture read its last column
+    first = outlines.pulls(labels, "CIHP", points[:1] + [25.0, 0], normals[:1])
+    alone = {"face": 1.0, "hair": 0.0, "dress": 0.0, "hat": 0.0, "skirt": 0.0}.get(inner[0], 0.6)
+    assert first == [alone]
 
 
 def test_bags_of_atr_are_loose():

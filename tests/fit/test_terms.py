@@ -92,12 +92,12 @@ def test_3d_landmarks_count_along_and_across_the_view(conf, gain, scale):
 @pytest.mark.parametrize("miss, spread", [(0.02, 2.22 * 0.02), (0.001, 0.01), (0.2, 0.1), (0.04, 0.0888)])
 def test_the_noise_of_depths_is_measured(miss, spread):
     """1.5 x 1.48 x the median miss, from 1 to 10 cm; landmarks that are not used do not count."""
-    names = (*HIPS, *"abcd")
-    world = np.zeros((1, 6, 3))
-    world[0, 2:, 2] = miss, -miss, 9.0, 9.0
-    sigma = np.array([np.inf, np.inf, 0.01, 0.01, np.inf, 0.01])
-    seen = evidence(names, sigma, conf=[[1, 1, 0.01, 1, 1, 0]], world=world)
-    posed = Given(state=still(), landmarks=Given(points=np.zeros((1, 6, 3))))
+    names = (*HIPS, *"abcdefgh")
+    world = np.zeros((1, 10, 3))
+    world[0, 2:, 2] = miss, -miss, *[9.0] * 6
+    sigma = np.array([np.inf, np.inf, 0.01, 0.01, *[np.inf] * 3, *[0.01] * 3])
+    seen = evidence(names, sigma, conf=[[1, 1, 0.01, 1, 1, 1, 1, 0, 0, 0]], world=world)
+    posed = Given(state=still(), landmarks=Given(points=np.zeros((1, 10, 3))))
     assert terms.depth_spread(posed, seen, CAMERA) == pytest.approx(spread)
 
 
