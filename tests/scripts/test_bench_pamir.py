@@ -1,0 +1,26 @@
+"""scripts/bench/pamir.py on one person of each kind."""
+
+import re
+import sys
+
+import pytest
+
+from scripts.bench import pamir
+
+
+def test_the_last_line_has_the_figures(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("HVR_SHARED_DATA", str(tmp_path))  # poses of the prior
+    monkeypatch.setattr(sys, "argv", ["pamir", "--people", "1", "--resolution", "48"])
+    pamir.main()
+    last = capsys.readouterr().out.splitlines()[-1]
+    figures = {key: float(value) for key, value in re.findall(r"(\w+)=(-?[\w.]+)", last)}
+    assert set(figures) == {
+        "chamfer_body_mm",
+        "chamfer_image_mm",
+        "chamfer_both_mm",
+        "unseen_outfit_gain_pct",
+        "chamfer_estimated_mm",
+    }
+    assert figures["chamfer_image_mm"] != figures["chamfer_image_mm"]  # not measured without its weights
+    assert 2 < figures["chamfer_both_mm"] < figures["chamfer_body_mm"] + 5
+    assert figures["chamfer_body_mm"] == pytest.approx(20, abs=18)
