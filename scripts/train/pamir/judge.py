@@ -21,6 +21,7 @@ from scripts.train.pamir.samples import View, draw_view
 SEED = 777_001  # of the held-out people; no training uses it
 CHUNK = 40_000  # points at a time
 BAND = 0.08  # units of the cube around the body in which the network is asked
+SOFTER = 8.0  # logits are divided by this, so that the field between two nodes is nearly linear
 USUAL_UNITS = 0.46  # units of the cube in a metre, of the body that a blind network is told
 
 
@@ -89,7 +90,8 @@ def reconstructed(
         for start in range(0, len(points), CHUNK):
             p = points[start : start + CHUNK].astype(np.float32)
             place = place_on_body(p, body, faces, codes)[None] if network.sizes.body else None
-            out.append(network.occupancy(maps, volumes, torch.from_numpy(p)[None], place=place)[0].numpy())
+            logits = network.logits(maps[-1:], volumes[-1:], torch.from_numpy(p)[None], place=place)[0][0]
+            out.append(torch.sigmoid(logits / SOFTER).numpy())
         return np.concatenate(out)
 
     def distance(points: np.ndarray) -> np.ndarray:
