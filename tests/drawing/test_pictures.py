@@ -164,12 +164,6 @@ def test_plots_have_the_size_asked_for():
         500,
         3,
     )
-    assert [plots.unit_of(n) for n in ("mpjpe_mm", "iou_mean", "psnr_body", "step")] == [
-        "mm",
-        "0..1",
-        "dB",
-        "",
-    ]
 
 
 def test_a_body_from_four_sides_shows_its_depth_from_the_side():

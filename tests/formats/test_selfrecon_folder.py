@@ -16,7 +16,7 @@ from hvr_nb.formats.datasets.selfrecon_camera import (
     values_from_camera,
 )
 from hvr_nb.formats.datasets.selfrecon_export import seen_from_camera, write_selfrecon
-from hvr_nb.formats.datasets.selfrecon_folder import _frame_numbers, _layer, read_selfrecon, seen_from_ours
+from hvr_nb.formats.datasets.selfrecon_folder import _layer, frame_numbers, read_selfrecon, seen_from_ours
 from hvr_nb.geometry.camera import project
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import read_image, write_image
@@ -359,7 +359,7 @@ def test_five_lost_frames_are_named(tmp_path, lost, end):
     (tmp_path / "imgs").mkdir()
     (tmp_path / "imgs" / f"{lost:06d}.png").write_bytes(b"")
     with pytest.raises(HvrError) as error:
-        _frame_numbers(tmp_path)
+        frame_numbers(tmp_path)
     assert f"{lost} of {lost + 1} frames are missing (000000, 000001, 000002, 000003, {end});" in str(
         error.value
     )

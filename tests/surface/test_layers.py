@@ -184,7 +184,7 @@ def test_an_open_coat_gets_its_step_from_its_film(coat):
     frames = (255 * np.clip(frames, 0, 1)).astype(np.uint8)[..., None].repeat(3, -1)
     fit = Fit.__new__(Fit)
     fit.film = SimpleNamespace(frames=frames, camera=CAMERA)
-    fit._skin, fit._held = lambda: None, lambda _skin: np.zeros(len(vertices))
+    fit.skin, fit._held = lambda: None, lambda _skin: np.zeros(len(vertices))
     places = np.stack([turned(vertices, a) for a in angles]).astype(np.float32)
     normals = np.stack([turned(np.tile([0, 0, 1.0], (len(vertices), 1)), a) for a in angles]).astype(
         np.float16
