@@ -96,6 +96,7 @@ def _execute(notebook: Path, out: Path, cwd: Path, params: dict, timeout: float)
     config = Config()
     config.KernelManager.transport_encryption = "auto"  # ipykernel warns about plain TCP otherwise
     environment = {"HVR_NB_BATCH": "1", "HVR_NB_RUN_DIR": str(out.parent)}
+    environment["TQDM_DISABLE"] = "1"  # nobody watches; the saved notebook would keep the bars
     papermill.execute_notebook(
         str(notebook),
         str(out),

@@ -23,6 +23,8 @@ from hvr_nb.types import Body, Canonical
 # SMPL joints of each part, in the order of ``types.PART_NAMES`` (docs/body.md, 9)
 PART_JOINTS = ((0, 3, 6, 9, 13, 14), (1, 2, 4, 5, 7, 8, 10, 11), (12, 15), (16, 18, 20, 22), (17, 19, 21, 23))
 
+_STEP = 2.0**-15  # of what the grids hold: weights, and metres
+
 
 def make_canonical(body: Body, model: BodyModel, *, spacing: float = 0.025, margin: float = 0.1) -> Canonical:
     """The shaped body in the big pose, with its blend weights and signed distance on a grid.
@@ -88,7 +90,20 @@ def surface_fields(
     smooth = grid(on_surface(weights, faces, face, bary))
     band = grid(distance) < 0.75 * np.sqrt(3) * spacing  # nodes at the skin and all inside (docs/body.md, 10)
     smooth = np.clip(extend(smooth, band, sweeps=100), 0, 1)
-    return {"field_weights": smooth / smooth.sum(-1, keepdims=True), "field_distance": grid(distance)}
+    weights = _short(smooth / smooth.sum(-1, keepdims=True))
+    return {"field_weights": weights, "field_distance": np.round(grid(distance) / _STEP) * _STEP}
+
+
+def _short(weights: np.ndarray) -> np.ndarray:
+    """Weights (..., 24) float32 as multiples of ``_STEP`` that sum to one: half the size in a file.
+
+    Each is off by at most half a step, the largest of a node by what the others leave.
+    """
+    steps = np.round(weights / _STEP).astype(np.int32)
+    most = steps.argmax(-1, keepdims=True)
+    left = round(1 / _STEP) - steps.sum(-1, keepdims=True)
+    np.put_along_axis(steps, most, np.take_along_axis(steps, most, -1) + left, -1)
+    return (steps * _STEP).astype(np.float32)
 
 
 def sample_field(canonical: Canonical, field: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -94,6 +94,22 @@ def plot_curves(
     return _pixels(figure)
 
 
+def plot_colour_bar(label: str, high: float, *, grey: str = "", width: int = 900) -> np.ndarray:
+    """(H, width, 3) uint8: a bar of the colours from 0 to ``high`` with ticks.
+
+    Args:
+        label: what they mean, with the unit. grey: what grey means, if it is used.
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    figure, (axes,) = _figure(width, 66)
+    figure.colorbar(ScalarMappable(Normalize(0, high), "viridis"), cax=axes, orientation="horizontal")
+    axes.set_xlabel(f"{label}; grey: {grey}" if grey else label, fontsize=9)
+    axes.tick_params(labelsize=8)
+    return _pixels(figure)
+
+
 def _figure(width: int, height: int, *, rows: int = 1):
     """A figure with ``rows`` axes, made outside pyplot so that the state of a notebook does not change."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -9,8 +9,10 @@ in radians (clockwise in the picture), so that the person stands upright in it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import sys
 from dataclasses import dataclass
 
 import cv2
@@ -123,6 +125,20 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(x, -60, 60)))
 
 
+@contextlib.contextmanager
+def _native_messages_left_out():
+    """What native code writes meanwhile is dropped: the runtime announces itself. Its errors are raised."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 @functools.cache
 def _network(name: str):
     """A function that runs a model file: input array -> list of output arrays, in the model's order."""
@@ -132,8 +148,9 @@ def _network(name: str):
     from ai_edge_litert.interpreter import Interpreter
 
     try:
-        interpreter = Interpreter(str(path), num_threads=min(4, os.cpu_count() or 1))
-        interpreter.allocate_tensors()
+        with _native_messages_left_out():
+            interpreter = Interpreter(str(path), num_threads=min(4, os.cpu_count() or 1))
+            interpreter.allocate_tensors()
     except ValueError as error:
         raise HvrError(f"{path} is damaged ({error}); delete it and run `make models`") from error
     source = interpreter.get_input_details()[0]["index"]

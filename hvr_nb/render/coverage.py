@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from hvr_nb.drawing.pictures import contact_sheet
+from hvr_nb.drawing.pictures import contact_sheet, stack
+from hvr_nb.drawing.plots import plot_colour_bar
 from hvr_nb.geometry.camera import camera_centre, project, to_camera
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.raster import interpolate, rasterize
@@ -91,6 +92,8 @@ def coverage_map(
 ) -> np.ndarray:
     """(H, W, 3) uint8: front, sides and back of the surface, how often it was filmed and how far off it is.
 
+    Below each row stands a bar of its colours.
+
     Args:
         mesh: the surface in some pose. joints: (24, 3) of that pose, metres. side: of a picture, pixels.
     """
@@ -98,19 +101,16 @@ def coverage_map(
 
     views = [c.scaled(side / c.width) for c in turntable(portrait(camera, joints), joints[None], views=4)]
     most, worst = max(int(coverage.frames.max(initial=0)), 1), 0.15
-    rows, captions = [], []
+    rows, names = [], ("as filmed", "90° round", "180° round", "270° round")
     for name, values, top in (
         ("frames that show it", coverage.frames, most),
         ("mean colour difference, %", coverage.residual * 100, worst * 100),
     ):
         colours = matplotlib.colormaps["viridis"](np.clip(np.nan_to_num(values) / top, 0, 1))[:, :3]
         colours = np.where(coverage.frames[:, None] > 0, colours, UNSEEN / 255)
-        for k, view in enumerate(views):
-            rows.append(_picture(mesh, colours, view))
-            captions.append(
-                f"{name}, dark 0 to bright {top:.0f}" if k == 0 else "grey: never filmed" if k == 1 else ""
-            )
-    return contact_sheet(rows, captions, columns=4, tile=side)
+        sheet = contact_sheet([_picture(mesh, colours, view) for view in views], names, columns=4, tile=side)
+        rows += [sheet, plot_colour_bar(name, top, grey="never filmed", width=sheet.shape[1])]
+    return stack(rows)
 
 
 def _picture(mesh: Mesh, colours: np.ndarray, camera: Camera) -> np.ndarray:

@@ -74,4 +74,6 @@ def test_the_map_paints_the_unseen_grey(turning):
     spread = np.ptp(chart.astype(int), axis=-1)
     tile = 96 + 6
     front, back = (spread[6:102, 6 + k * tile : 6 + k * tile + 96] for k in (0, 2))
+    bar = spread[6 + 96 + 22 + 6 : 6 + 96 + 22 + 6 + 66]
+    assert (bar > 50).any(0).mean() > 0.8, "a bar of the colours below the row"
     assert (front > 40).sum() > 300 and (back > 40).sum() < 0.1 * (front > 40).sum()
