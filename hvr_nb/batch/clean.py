@@ -1,13 +1,12 @@
 """A clip made smaller: what notebooks wrote and write again when asked is removed, what somebody made stays.
 
 A file is removed only where the marker of a finished run proves that it is what the run wrote: its content
-has the digest that the marker holds, or, for 3D scenes, it is older than the marker.
+has the digest that the marker holds.
 """
 
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,7 @@ from hvr_nb.store.markers import RunMarker, marker_path, read_marker
 from hvr_nb.types import HvrError
 
 # what can be left out of a clip -> the notebook that makes it again
-REMADE = {"renders": "06_render", "canonical": "04_canonical", "scenes": "the notebook it was shown in"}
-_SCENE = re.compile(r"\d{2}-[^/]*\.html")
+REMADE = {"renders": "06_render", "canonical": "04_canonical"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def removable(clip_folder: str | Path, *, keep: Sequence[str] = ()) -> list[Remo
         files = (folder / "canonical.npz",)
         marker = _marker(folder, "04_canonical")
         found.append(_proved("canonical", folder, files, marker, content(folder, "canonical")))
-    return found + ([] if "scenes" in keep else _scenes(folder))
+    return found
 
 
 def clean_clip(clip_folder: str | Path, *, keep: Sequence[str] = ()) -> list[Removable]:
@@ -88,31 +86,12 @@ def _renders(folder: Path) -> list[Removable]:
     return [row for row in found if row.files]
 
 
-def _scenes(folder: Path) -> list[Removable]:
-    """3D pages of executed notebooks, no newer than the end of the run that wrote them."""
-    found = []
-    for place in sorted(p for p in (folder / "runs" / "html").glob("*") if p.is_dir()):
-        done = marker_path(folder / "runs" / f"{place.name}.ipynb")
-        ended = done.stat().st_mtime if done.is_file() else 0.0
-        pages = [p for p in results(place, "*.html") if _SCENE.fullmatch(p.name)]
-        for why, files in (
-            ("", [p for p in pages if p.stat().st_mtime <= ended]),
-            ("newer than the end of its run", [p for p in pages if p.stat().st_mtime > ended]),
-        ):
-            if files:
-                found.append(_row("scenes", folder, place, tuple(files), why))
-    return found
-
-
 def _proved(what, folder: Path, files, marker: RunMarker | None, now: str, *, place=None) -> Removable:
     """A row that can go where the marker's digest is the present one."""
     wrote = marker.outputs.get(what, "") if marker else ""
     why = "" if wrote and wrote == now else f"not what the last run of {REMADE[what]} wrote"
-    return _row(what, folder, place or files[0], files, why)
-
-
-def _row(what: str, folder: Path, place: Path, files: tuple[Path, ...], why: str) -> Removable:
-    return Removable(what, str(place.relative_to(folder)), files, sum(p.stat().st_size for p in files), why)
+    where = str((place or files[0]).relative_to(folder))
+    return Removable(what, where, files, sum(p.stat().st_size for p in files), why)
 
 
 def _marker(folder: Path, stage: str) -> RunMarker | None:

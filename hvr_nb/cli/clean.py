@@ -12,9 +12,7 @@ def add_clean(commands) -> None:
         "clean", help="make a clip smaller: what its notebooks can write again goes (shown first)"
     )
     command.add_argument("clip", type=Path, help="clip folder")
-    command.add_argument(
-        "--keep", nargs="+", default=[], metavar="WHAT", help="stays: renders, canonical, scenes"
-    )
+    command.add_argument("--keep", nargs="+", default=[], metavar="WHAT", help="stays: renders, canonical")
     command.add_argument("--delete", action="store_true", help="remove it; without, it is only shown")
     command.set_defaults(act=_act)
 

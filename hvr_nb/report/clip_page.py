@@ -107,8 +107,6 @@ def _links(folder: Path, method: str, base: Path) -> dict[str, str]:
     for notebook in results(folder / "runs", "[0-9]*.ipynb"):
         readable = notebook.with_suffix(".html")
         wanted[f"notebook {notebook.stem}"] = readable if readable.exists() else notebook
-    for page in results(folder / "runs" / "html", "*/*.html"):
-        wanted[f"3D, {page.parent.name[:2]}: {page.stem[3:].replace('-', ' ')}"] = page
     return {
         text: str(p.relative_to(base)) for text, p in wanted.items() if p.exists() and p.is_relative_to(base)
     }

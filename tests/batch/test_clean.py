@@ -1,7 +1,5 @@
 """A clip made smaller: only what a run's marker proves to be its own goes, and it comes back the same."""
 
-import os
-
 import pytest
 from tiny_notebooks import execute_here, ran, video_file, write_notebook
 
@@ -17,16 +15,11 @@ c = Clip.create(clip, frames, fps=30.0, names=["a", "b"], times=np.zeros(2), sou
 c.record("00_video", frames=2)
 """
 RENDER = """
-import os
-from pathlib import Path
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import write_image
 c = Clip.open(clip)
 write_image(c.render_folder("nvr") / "frames" / "rgb" / "a.png", c.frames[0])
 (c.render_folder("nvr") / "frames.mp4").write_bytes(bytes(1000))
-page = Path(clip) / "runs" / "html" / "06_render" / "01-turntable.html"
-page.parent.mkdir(parents=True, exist_ok=True)
-page.write_text("scene")
 """
 
 
@@ -57,15 +50,9 @@ def test_what_goes_comes_back_the_same(clip):
     folder, run = clip
     before = contents(folder)
     rows = clean_clip(folder)
-    assert [(row.what, row.place) for row in rows] == [
-        ("renders", "renders/nvr"), ("scenes", "runs/html/06_render")
-    ]  # fmt: skip
+    assert [(row.what, row.place) for row in rows] == [("renders", "renders/nvr")]
     gone = set(before) - set(contents(folder))
-    assert gone == {
-        "renders/nvr/frames/rgb/a.png",
-        "renders/nvr/frames.mp4",
-        "runs/html/06_render/01-turntable.html",
-    }
+    assert gone == {"renders/nvr/frames/rgb/a.png", "renders/nvr/frames.mp4"}
     assert not (folder / "renders").exists() and (folder / "frames").is_dir()
     assert run() == ["06_render"]
     after = contents(folder)
@@ -75,12 +62,14 @@ def test_what_goes_comes_back_the_same(clip):
 def test_asking_removes_nothing_and_keep_is_heard(clip, capsys):
     folder, run = clip
     before = contents(folder)
-    rows = removable(folder, keep=["scenes"])
+    rows = removable(folder, keep=["canonical"])
     assert [row.what for row in rows] == ["renders"] and rows[0].size > 1000
     assert main(["clean", str(folder)]) == 0
     assert contents(folder) == before and "nothing was removed" in capsys.readouterr().out
     assert main(["clean", str(folder), "--keep", "renders", "--delete"]) == 0
-    assert set(before) - set(contents(folder)) == {"runs/html/06_render/01-turntable.html"}
+    assert contents(folder) == before
+    assert main(["clean", str(folder), "--delete"]) == 0
+    assert not (folder / "renders").exists()
 
 
 def test_what_somebody_made_stays(clip):
@@ -90,22 +79,16 @@ def test_what_somebody_made_stays(clip):
     other = folder / "renders" / "other" / "frames" / "a.png"
     other.parent.mkdir(parents=True)
     other.write_bytes(b"picture")
-    page = folder / "runs" / "html" / "06_render" / "01-turntable.html"
-    page.write_text("my words")
-    late = os.stat(folder / "runs" / "06_render.done.json").st_mtime + 5
-    os.utime(page, (late, late))
     before = contents(folder)
-    assert all(row.kept for row in removable(folder)) and len(removable(folder)) == 3
+    assert all(row.kept for row in removable(folder)) and len(removable(folder)) == 2
     assert clean_clip(folder) == [] and contents(folder) == before
 
 
 def test_a_damaged_marker_proves_nothing(clip):
     folder, run = clip
     (folder / "runs" / "06_render.done.json").write_text("{")
-    assert [row.kept for row in removable(folder, keep=["scenes"])] == [
-        "not what the last run of 06_render wrote"
-    ]
-    assert clean_clip(folder, keep=["scenes"]) == []
+    assert [row.kept for row in removable(folder)] == ["not what the last run of 06_render wrote"]
+    assert clean_clip(folder) == []
 
 
 def test_errors_say_what_to_do(clip, tmp_path):
