@@ -302,6 +302,7 @@ def test_poses_that_fit_are_left_alone_and_wrong_ones_mended(avatar, clip, tmp_p
     np.testing.assert_allclose(kept.body.transl[:, 0], 0.03)
 
 
+@pytest.mark.slow
 def test_a_wrong_focal_length_is_mended(clip, tmp_path, model, colours):
     copy = make_clip(tmp_path / "long", model, colours)
     K = clip.camera.K * [[1.06, 1, 1], [1, 1.06, 1], [1, 1, 1]] + np.array(

@@ -148,6 +148,7 @@ def test_a_coarser_mesh_keeps_layers_apart(avatar):
     assert len(joined.vertices) == 3 and len(joined.faces) == 1 and len(apart.vertices) == 4
 
 
+@pytest.mark.slow
 def test_the_notebooks_show_curves_and_layers(clip, avatar):
     """05 to 07, the report and the pictures, without a line about this method but its curves."""
     given = {

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import trimesh
 
 from hvr_nb.body.model import load_body_model
@@ -100,6 +101,7 @@ def test_directions_come_from_the_maps_of_turned_frames():
     assert directions(black, smooth, faces, weights, rest, camera)[1].max() == 0, "unknown says nothing"
 
 
+@pytest.mark.slow
 def test_a_clip_with_normal_maps_gives_better_normals(tmp_path):
     """The synthetic person at 128 pixels, with the true maps and without."""
     model, camera, subject = load_body_model(), subject_camera(128, seed=1), make_subject("shorts", seed=1)
