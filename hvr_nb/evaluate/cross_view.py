@@ -26,6 +26,7 @@ from hvr_nb.types import Body, Masks
 SECTORS = 12  # sectors of headings; the frame nearest to the middle of each takes part
 SIDE = 384  # pixels, the larger side at which silhouettes are compared
 APART = 45.0  # degrees between the headings of two frames from which their views count as different
+EVERY = 7  # of the pairs an avatar is posed in: a surface takes longer than a body
 SKIN = ("face", "left arm", "right arm", "left leg", "right leg")
 NEAR = 0.03  # of the person's height: how far from skin the body's outline is compared with the mask's
 
@@ -57,12 +58,12 @@ def crossed(body: Body) -> tuple[Body, np.ndarray]:
     return replace(body.frame(pose), global_orient=orient, transl=body.transl[place]), place
 
 
-def cross_view_iou(body: Body, masks: Masks, model: BodyModel, *, draw=None) -> float:
+def cross_view_iou(body: Body, masks: Masks, model: BodyModel, *, draw=None, every: int = 1) -> float:
     """Mean IoU of the pose of one frame, turned to the heading of another, with that one's mask.
 
     Args:
         masks: of the body's T frames. draw: body of P frames -> silhouettes (P, H, W); None draws the bare
-            body, an avatar's silhouettes may be given instead.
+            body, an avatar's silhouettes may be given instead. every: take one pair in so many.
 
     Returns:
         IoU; NaN where the person does not show a full turn.
@@ -70,6 +71,7 @@ def cross_view_iou(body: Body, masks: Masks, model: BodyModel, *, draw=None) -> 
     turned, frames = crossed(body)
     if not len(frames):
         return float("nan")
+    turned, frames = turned.frame(slice(None, None, every)), frames[::every]
     turned = replace(turned, camera=turned.camera.at_most(SIDE))
     alpha = resized_images(masks.alpha[frames], turned.camera)
     return float(np.mean(iou(body_silhouettes(turned, model) if draw is None else draw(turned), alpha)))
@@ -151,6 +153,6 @@ def avatar_figures(avatar: Avatar, masks: Masks, alpha: np.ndarray) -> dict[str,
     out = {"render_iou": float(np.mean(iou(alpha[valid], masks.alpha[valid])))}
     if "surface" in avatar.GIVES:
         draw = functools.partial(surface_silhouettes, avatar)
-        crossing = cross_view_iou(avatar.body, masks, avatar.model, draw=draw)
+        crossing = cross_view_iou(avatar.body, masks, avatar.model, draw=draw, every=EVERY)
         out |= {"cross_view_avatar_iou": crossing} if np.isfinite(crossing) else {}
     return out
