@@ -13,12 +13,12 @@ import numpy as np
 from hvr_nb.body.model import BodyModel, single_pose
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.canonical.binding import Binding, bind_mesh, carried, pose_skin, skin_weights
-from hvr_nb.geometry.mesh import clustered, vertex_normals
+from hvr_nb.geometry.mesh import clustered
 from hvr_nb.methods._files import read_avatar
 from hvr_nb.store.arrays import read_npz, write_npz
 from hvr_nb.store.files import write_json
-from hvr_nb.surface.clothed.motion import bumps
-from hvr_nb.surface.clothed.picture import draw_surface, lit
+from hvr_nb.surface.clothed.motion import bumps, displaced
+from hvr_nb.surface.clothed.picture import coloured, draw_surface, lit
 from hvr_nb.surface.garments.outside import pushed_out
 from hvr_nb.surface.garments.wardrobe import BODY, Wardrobe
 from hvr_nb.types import Body, Camera, Canonical, Garment, HvrError, Mesh, Render, shaped
@@ -139,8 +139,7 @@ class GarmentAvatar:
     @functools.cached_property
     def _mesh(self) -> Mesh:
         """The big-pose mesh; colours as the mean light of a standing person shows them."""
-        colors = np.clip(self.made.albedo.astype(np.float32), 0, 1)
-        return Mesh(self.made.vertices, self.made.faces, colors=(255 * colors + 0.5).astype(np.uint8))
+        return coloured(self.made.vertices, self.made.faces, self.made.albedo)
 
     def _posed(self, pose, frame: int | None) -> np.ndarray:
         """(V, 3) float32 world metres."""
@@ -155,8 +154,7 @@ class GarmentAvatar:
         """Vertices (V, 3) in some pose with the displacement of a frame; None adds none."""
         if frame is None or not self.wrinkles.heights.shape[1]:
             return vertices
-        along = self._bumps @ self.wrinkles.heights[frame].astype(np.float64)
-        return vertices + vertex_normals(vertices, self.made.faces) * along[:, None]
+        return displaced(vertices, self.made.faces, self._bumps, self.wrinkles.heights[frame])
 
     @property
     def fingerprint(self) -> str:

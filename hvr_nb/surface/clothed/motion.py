@@ -12,6 +12,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from scipy.spatial import cKDTree
 
 from hvr_nb.geometry.functions import robust_weight
+from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.surface.rim import Rim
 
 SPREAD = 0.09  # metres between the centres of bumps
@@ -33,6 +34,18 @@ def bumps(vertices: np.ndarray, centres: np.ndarray) -> sparse.csr_array:
     value /= value.sum(1, keepdims=True)
     row = np.repeat(np.arange(len(vertices)), near.shape[1])
     return sparse.csr_array((value.ravel(), (row, near.ravel())), shape=(len(vertices), len(centres)))
+
+
+def displaced(
+    vertices: np.ndarray, faces: np.ndarray, basis: sparse.csr_array, heights: np.ndarray
+) -> np.ndarray:
+    """Vertices (V, 3) in some pose moved along their normals by bumps of heights (P,), metres.
+
+    Args:
+        basis: (V, P) of ``bumps``.
+    """
+    along = basis @ heights.astype(np.float64)
+    return vertices + vertex_normals(vertices, faces) * along[:, None]
 
 
 def heights(

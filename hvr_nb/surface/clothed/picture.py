@@ -8,7 +8,7 @@ import numpy as np
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.raster import interpolate, rasterize
 from hvr_nb.surface.light import lobes
-from hvr_nb.types import Camera, Render
+from hvr_nb.types import Camera, Mesh, Render
 
 FINER = 2  # samples along each side of a pixel against jagged outlines
 
@@ -17,6 +17,12 @@ def lit(albedo: np.ndarray, vertices: np.ndarray, faces: np.ndarray, light: np.n
     """(V, 3) float32 colours 0..1 of posed vertices (V, 3) with albedo (V, 3) under lamps (L,)."""
     shade = lobes(vertex_normals(vertices, faces)) @ light
     return np.clip(albedo.astype(np.float32) * shade[:, None], 0, 1).astype(np.float32)
+
+
+def coloured(vertices: np.ndarray, faces: np.ndarray, albedo: np.ndarray) -> Mesh:
+    """Vertices (V, 3), faces (F, 3) with albedo (V, 3) as a mesh in its own colours."""
+    colours = np.clip(albedo.astype(np.float32), 0, 1)
+    return Mesh(vertices, faces, colors=(255 * colours + 0.5).astype(np.uint8))
 
 
 def draw_surface(
