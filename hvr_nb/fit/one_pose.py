@@ -63,7 +63,7 @@ def one_pose_term(posed: Posed, weights: TermWeights, normal: Normal | None) -> 
     """
     if not weights.one_pose or not weights.still:
         return 0.0
-    rotations, joints = posed.state.rotations, np.array([joint for joint in weights.still if joint])
+    rotations, joints = posed.state.rotations, np.array([joint for joint in weights.still if joint], int)
     parts = [(strays(rotations, usual_pose(rotations))[:, joints - 1], np.eye(3), joints)]
     if 0 in weights.still:
         seen = np.swapaxes(rotations[:, 0], 1, 2) @ turn_axis(rotations[:, 0])  # (N, 3)
