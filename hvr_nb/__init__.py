@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         # in every notebook
         "store": ["Clip", "write_image"],
-        "viewing": ["person_scene", "show", "show_page", "slider", "start_panel"],
+        "viewing": ["TrainingView", "person_scene", "show", "show_page", "slider", "start_panel"],
         "batch": ["check_values"],
         "types": [
             "Body", "Camera", "Canonical", "HvrError", "Joints3D", "Keypoints", "Masks", "Mesh", "Tracks",

@@ -1,6 +1,7 @@
 """The training loop, losses and LPIPS, for everything that is trained.
 
 - ``train``: runs training steps with logging and checkpoints; a killed run can be resumed.
+- ``Progress``: where a reconstruction stands that is running.
 - ``save_checkpoint``: writes the state of a training.
 - ``load_checkpoint``: reads the state of a training.
 - ``read_torch``: the dictionary in another program's torch file, nothing in it executed.
@@ -16,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "loop": ["train", "save_checkpoint", "load_checkpoint"],
         "lpips": ["lpips_missing"],
+        "progress": ["Progress"],
         "tensor_files": ["read_torch", "write_tensors", "read_tensors"],
     },
 )

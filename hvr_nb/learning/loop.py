@@ -39,6 +39,7 @@ def train(
     log_every: int = 50,
     identity: str = "",
     desc: str = "training",
+    progress: Callable[[int, Mapping[str, list[float]]], object] | None = None,
 ) -> dict[str, list[float]]:
     """Call ``step`` for steps 0..iters-1.
 
@@ -50,9 +51,12 @@ def train(
         every: steps between checkpoints. log_every: steps between rows of the history.
         identity: the options of the run. A checkpoint of a run with other options, or a damaged one, is
             ignored with a warning, and training starts anew; so is one with more steps than ``iters``.
+        progress: called after every step with the steps done and the history so far. Where it answers True,
+            a checkpoint is written and training ends there.
 
     Returns:
-        the history: "step", "seconds" of training so far, and a list for every logged number.
+        the history: "step", "seconds" of training so far, and a list for every logged number. Its last step
+        is below ``iters`` where ``progress`` has stopped the training.
 
     Raises:
         HvrError: a logged number is not finite.
@@ -71,8 +75,13 @@ def train(
         if (k + 1) % log_every == 0 or k + 1 == iters:
             _record(history, k + 1, before + time.perf_counter() - began, numbers)
             bar.set_postfix({name: f"{value:.3g}" for name, value in numbers.items()}, refresh=False)
-        if checkpoint is not None and ((k + 1) % every == 0 and k + 1 < iters):
+        stop = progress is not None and progress(k + 1, history) is True and k + 1 < iters
+        if checkpoint is not None and ((stop or (k + 1) % every == 0) and k + 1 < iters):
             save_checkpoint(checkpoint, state, k + 1, history, identity)
+        if stop:
+            if history["step"][-1:] != [k + 1]:
+                _record(history, k + 1, before + time.perf_counter() - began, numbers)
+            break
     return history
 
 

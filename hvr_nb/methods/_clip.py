@@ -1,7 +1,8 @@
-"""What methods read of a clip: the person's body, and the frames and silhouettes to learn from."""
+"""What methods read of a clip: body, frames and silhouettes; and how they tell of their progress."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,10 @@ import numpy as np
 from hvr_nb.body.model import BodyModel, check_same_model, load_body_model
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.geometry.camera import resized_images, undistort_images
+from hvr_nb.learning.progress import Progress, Watch
 from hvr_nb.types import Body, Camera, Canonical, HvrError
+
+SKETCH = 240  # pixels, the larger side of a picture that is drawn while a method works
 
 
 @dataclass(frozen=True)
@@ -67,3 +71,27 @@ def trained_frames(body: Body, hold_out: int) -> np.ndarray:
             "or run 03_body on a longer clip"
         )
     return chosen
+
+
+def teller(
+    progress: Watch | None,
+    total: int,
+    held_out: np.ndarray,
+    camera: Callable[[], Camera],
+    draw: Callable[[int, Camera], np.ndarray | None],
+) -> Callable[[int, Mapping[str, Sequence[float]]], object] | None:
+    """What a method calls after every step, with the steps done and the history; None where nobody listens.
+
+    Args:
+        progress: of ``reconstruct``. total: steps of the run. held_out: (N,) frames that teach nothing.
+        camera: gives the film's camera as it is then; pictures are drawn small.
+        draw: frame of the clip and camera to the person so far, a picture (H, W, 3) uint8, or None.
+    """
+    if progress is None:
+        return None
+
+    def small(frame: int) -> np.ndarray | None:
+        film = camera()
+        return draw(frame, film.scaled(min(1.0, SKETCH / max(film.width, film.height))))
+
+    return lambda done, history: progress(Progress(done, total, history, held_out, small))

@@ -14,7 +14,8 @@ from hvr_nb.geometry.camera import resized_images, undistort_images
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.rays import outline_gaps
 from hvr_nb.learning.loop import train
-from hvr_nb.methods._clip import fitted_body, load_training_pictures, trained_frames
+from hvr_nb.learning.progress import Watch
+from hvr_nb.methods._clip import fitted_body, load_training_pictures, teller, trained_frames
 from hvr_nb.surface.clothed.finish import ClothedSurface, finished
 from hvr_nb.surface.clothed.fit import ROUNDS, Fit, Footage, footage
 from hvr_nb.surface.clothed.options import ShapeOptions
@@ -38,11 +39,19 @@ class Shaped:
     history: dict  # by rounds: step, seconds, iou, psnr_body
     call: dict  # the options as used, and the steps of cloth over cloth
 
+    @property
+    def complete(self) -> bool:
+        """Whether no round was left out."""
+        return self.history["step"][-1] == ROUNDS
 
-def shape_clothed(clip, options: ShapeOptions, *, checkpoint: Path, seed: int) -> Shaped:
+
+def shape_clothed(
+    clip, options: ShapeOptions, *, checkpoint: Path, seed: int, progress: Watch | None
+) -> Shaped:
     """The clothed surface of a clip's person in the big pose.
 
-    A run that was stopped continues after the last finished round in ``checkpoint`` and ends the same.
+    A run that was stopped continues after the last finished round in ``checkpoint`` and ends the same. Where
+    ``progress`` answers True the surface is made after fewer rounds.
 
     Raises:
         HvrError: the model is not the one the body was fitted with, or too few frames are left.
@@ -52,6 +61,9 @@ def shape_clothed(clip, options: ShapeOptions, *, checkpoint: Path, seed: int) -
     misfit = _misfit(body, model, film)
     options = replace(options, refine_pose=options.refine_pose and misfit > MISFIT)
     fit = Fit(body, film, canonical, model, options)
+    held = np.zeros(0, int)
+    if options.hold_out:
+        held = np.setdiff1d(np.arange(len(body))[body.valid], film.which)
     call = {"model_hash": model.hash, "fit": asdict(options), "misfit": misfit}
     with one_thread():
         history = train(
@@ -64,13 +76,12 @@ def shape_clothed(clip, options: ShapeOptions, *, checkpoint: Path, seed: int) -
             log_every=1,
             identity=_identity(clip, call),
             desc="surface",
+            progress=teller(progress, ROUNDS, held, lambda: film.camera, fit.draw),
         )
-        surface, steps = finished(fit)
-    call = call | ({"layers": steps} if options.layers else {})
+        layers = options.layers and history["step"][-1] == ROUNDS
+        surface, steps = finished(fit, layers=layers)
+    call = call | ({"layers": steps} if layers else {})
     refined = replace(body, global_orient=fit.poses[:, :3], body_pose=fit.poses[:, 3:], transl=fit.transl)
-    held = np.zeros(0, int)
-    if options.hold_out:
-        held = np.setdiff1d(np.arange(len(body))[body.valid], film.which)
     return Shaped(fit, surface, refined, held, history, call)
 
 

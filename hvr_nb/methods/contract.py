@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from hvr_nb.learning.progress import Watch
 from hvr_nb.types import Body, Camera, Canonical, Garment, HvrError, Mesh, Render
 
 if TYPE_CHECKING:  # these import torch
@@ -94,7 +95,9 @@ class Method(Protocol):
     GIVES: frozenset[str]  # words of ``WORDS`` that its avatars answer
     Options: type  # a frozen dataclass with a default for every field; one of them is ``hold_out``
 
-    def reconstruct(self, clip: Clip, options=None, *, device: str = "auto", seed: int = 0) -> Avatar:
+    def reconstruct(
+        self, clip: Clip, options=None, *, device: str = "auto", seed: int = 0, progress: Watch | None = None
+    ) -> Avatar:
         """The avatar of a clip's person, saved in ``<clip>/avatars/<name>``.
 
         Progress is shown, and a run that was stopped continues and ends as if it had not been.
@@ -102,6 +105,12 @@ class Method(Protocol):
         Args:
             options: the method's ``Options``; None takes all defaults.
             device: "cpu", "cuda" or "auto". seed: of all random numbers.
+            progress: told of every step (round, frame) by a ``hvr_nb.learning.Progress``. Where it answers
+                True the run stops there: what was done is kept for the next run, and the avatar so far, whose
+                ``history`` ends early, is returned without being saved.
+
+        Raises:
+            HvrError: the run was stopped by ``progress`` before there was an avatar.
         """
 
     def load(self, folder: str | Path, *, device: str = "auto") -> Avatar:

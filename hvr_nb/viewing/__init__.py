@@ -6,6 +6,7 @@
 - ``slider``: Several clips of the same length in step, with a frame slider.
 - ``Scene``: What a 3D view shows: layers that can be switched, over the floor, before the film's camera.
 - ``person_scene``: The person of a clip over time: skeleton, SMPL body, and the avatar with its garments.
+- ``TrainingView``: What a method does while it works: a held-out frame, the avatar so far, the curve.
 - ``Timeline``: Values over the frames of a view.
 """
 
@@ -18,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "page": ["show_page"],
         "scene": ["Scene", "person_scene"],
         "start": ["start_panel"],
+        "training": ["TrainingView"],
         "views": ["Timeline"],
     },
 )

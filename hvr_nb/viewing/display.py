@@ -57,7 +57,7 @@ def slider(images: dict[str, np.ndarray], *, fps: float = 30.0, title: str = "",
 
 
 def _display(view: View) -> None:
-    if view.scene is not None and _live():
+    if view.scene is not None and is_live():
         from hvr_nb.viewing.live import show_live
 
         show_live(view)
@@ -65,7 +65,7 @@ def _display(view: View) -> None:
         show_saved(view)
 
 
-def _live() -> bool:
+def is_live() -> bool:
     """Whether a kernel drives widgets and the server keeps them out of what it saves."""
     if os.environ.get("HVR_NB_LIVE") != "1" or os.environ.get("HVR_NB_BATCH") == "1":
         return False

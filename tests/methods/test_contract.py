@@ -1,6 +1,5 @@
 """Every method keeps the contract, and so does a new one that is a folder and nothing else."""
 
-import contextlib
 import dataclasses
 import functools
 import importlib
@@ -166,29 +165,36 @@ class TestEveryMethod:
     ):
         clip = Clip.open(shutil.copytree(turning.clip.folder, tmp_path / "clip"))
         module, options = quick(name)
-        saved, seen = [], []
-        keep, draw = loop.save_checkpoint, loop.step_rng
+        told, seen, drawn, draw = [], [], [], loop.step_rng
 
-        def save_and_stop(*args):
-            keep(*args)
-            saved.append(args[2])
-            raise KeyboardInterrupt
+        def stop(progress):
+            told.append(progress.done)
+            return progress.done >= 0.1 * progress.total
 
         def step_seen(seed, step):
             seen.append(step)
             return draw(seed, step)
 
+        def watch(progress):
+            assert progress.held_out.tolist() == [3, 7, 11, 15]
+            if progress.done in (told[-1] + 1, progress.total):
+                drawn.append(progress.draw(3))
+
+        try:
+            early = module.reconstruct(clip, options, device="cpu", seed=1, progress=stop)
+            assert early.history["step"][-1] == told[-1], "the avatar so far"
+        except HvrError as error:
+            assert "again to go on" in str(error)
+        assert told == list(range(1, told[-1] + 1))
+        with pytest.raises(HvrError, match="no finished .*05_train"):
+            clip.avatar(name)
         with monkeypatch.context() as patch:
-            patch.setattr(loop, "save_checkpoint", save_and_stop)
-            with contextlib.suppress(KeyboardInterrupt):
-                module.reconstruct(clip, options, device="cpu", seed=1)
-        if saved:
-            with pytest.raises(HvrError, match="stopped.*05_train"):
-                clip.avatar(name)
-        monkeypatch.setattr(loop, "step_rng", step_seen)
-        again = module.reconstruct(clip, options, device="cpu", seed=1)
-        assert seen[:1] == saved, "the steps before the checkpoint are not repeated"
-        assert again.fingerprint == avatar.fingerprint
+            patch.setattr(loop, "step_rng", step_seen)
+            again = module.reconstruct(clip, options, device="cpu", seed=1, progress=watch)
+        assert not seen or seen[0] == told[-1], "the steps before the checkpoint are not repeated"
+        picture = drawn[-1]
+        assert picture.dtype == np.uint8 and picture.shape[2] == 3 and picture.max() > 60
+        assert again.fingerprint == avatar.fingerprint, "whether or not it is drawn on the way"
         assert again.history["step"] == avatar.history["step"]
         assert again.history["psnr_body"] == avatar.history["psnr_body"]
 
@@ -238,7 +244,7 @@ class Options:
 class Made(Avatar):
     GIVES = frozenset({"render"})
 GIVES = Made.GIVES
-def reconstruct(clip, options=None, *, device="auto", seed=0): ...
+def reconstruct(clip, options=None, *, device="auto", seed=0, progress=None): ...
 def load(folder, *, device="auto") -> Made: ...
 """
 

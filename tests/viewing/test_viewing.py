@@ -70,11 +70,11 @@ def test_widgets_live_only_where_their_server_keeps_them_out_of_the_file(monkeyp
     monkeypatch.setattr("IPython.get_ipython", lambda: type("Shell", (), {"kernel": object()})())
     monkeypatch.delenv("HVR_NB_BATCH", raising=False)
     monkeypatch.delenv("HVR_NB_LIVE", raising=False)
-    assert not display._live()
+    assert not display.is_live()
     monkeypatch.setenv("HVR_NB_LIVE", "1")
-    assert display._live()
+    assert display.is_live()
     monkeypatch.setenv("HVR_NB_BATCH", "1")
-    assert not display._live()
+    assert not display.is_live()
 
 
 def test_every_type_has_a_strip(body, keypoints):

@@ -13,8 +13,10 @@ from dataclasses import asdict, replace
 import numpy as np
 import torch
 
+from hvr_nb.drawing.pictures import to_uint8
 from hvr_nb.learning.loop import train
-from hvr_nb.methods._clip import fitted_body, load_training_pictures, trained_frames
+from hvr_nb.learning.progress import Watch
+from hvr_nb.methods._clip import fitted_body, load_training_pictures, teller, trained_frames
 from hvr_nb.methods.nvr.avatar import RadianceAvatar, load, pick_device
 from hvr_nb.methods.nvr.data import outline_fit
 from hvr_nb.methods.nvr.dress import Dress, carve_dress
@@ -36,7 +38,12 @@ __all__ = ["GIVES", "NEEDS", "Options", "load", "reconstruct"]
 
 
 def reconstruct(
-    clip, options: Options | None = None, *, device: str = "auto", seed: int = 0
+    clip,
+    options: Options | None = None,
+    *,
+    device: str = "auto",
+    seed: int = 0,
+    progress: Watch | None = None,
 ) -> RadianceAvatar:
     """Train the avatar of a clip and save it into ``<clip>/avatars/nvr``.
 
@@ -45,6 +52,7 @@ def reconstruct(
     Args:
         options: None takes all defaults.
         device: "cpu", "cuda" or "auto". seed: of initialisation and sampling.
+        progress: told of every step; where it answers True, the avatar so far is returned, not saved.
 
     Raises:
         HvrError: a stage before is missing, or the model is not the one the body was fitted with.
@@ -86,6 +94,17 @@ def reconstruct(
         "cloth": dress is not None,
     }
     folder = clip.avatar_folder("nvr")
+    held = np.setdiff1d(np.arange(len(body)), which)
+
+    def so_far(history) -> RadianceAvatar:
+        seen = replace(body, camera=refocused_lens(body.camera, lens.folded.cpu().numpy()))
+        made = (field, occupancy, canonical, moving, seen, model, history, call, options.model_file)
+        return _finish(*made)
+
+    def draw(frame: int, camera):
+        avatar = so_far({})
+        return to_uint8(avatar.sketch(camera, avatar.body.frame(frame), frame=frame).rgb)
+
     history = train(
         step,
         state,
@@ -95,14 +114,15 @@ def reconstruct(
         every=options.checkpoint_every,
         identity=_identity(clip, call, field),
         desc="nvr",
+        progress=teller(progress, options.iters, held, lambda: moving.pictures.camera, draw),
     )
     fold(pose, lens, moving, options)
     occupancy.update(field)
     half_precision(field)
-    body = replace(body, camera=refocused_lens(body.camera, lens.folded.cpu().numpy()))
-    avatar = _finish(field, occupancy, canonical, moving, body, model, history, call, options.model_file)
-    clip.save_avatar("nvr", avatar, made_from=(*NEEDS, "canonical"))
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    avatar = so_far(history)
+    if history["step"][-1] == options.iters:
+        clip.save_avatar("nvr", avatar, made_from=(*NEEDS, "canonical"))
+        (folder / "checkpoint.pt").unlink(missing_ok=True)
     return avatar
 
 

@@ -95,6 +95,18 @@ class RadianceAvatar:
             paint(rim, 1 / len(OFFSETS), offset)
         return Render(rgb.reshape(*shape, 3), alpha.reshape(shape), middle.reshape(shape))
 
+    def sketch(self, camera: Camera, pose, *, frame: int | None = None) -> Render:
+        """A picture without the baked mesh, which takes long to make: every ray across the whole shell."""
+        bank = self._bank(pose)
+        bounds = shell(bank.vertices[0], self.canonical.faces, camera, margin=self.margin, cut=CUT)
+        bounds = bounds.reshape(-1, 4).astype(np.float32)
+        size, pixel = (camera.height, camera.width), np.flatnonzero(np.isfinite(bounds[:, 0]))
+        rgb, alpha, depth = (np.zeros((len(bounds), *c), np.float32) for c in ((3,), (), ()))
+        got = self._trace(camera, pixel, (0.5, 0.5), bounds[pixel], bank, frame, baked.MANY)
+        for target, value in zip((rgb, alpha, depth), got, strict=True):
+            target[pixel] = value
+        return Render(rgb.reshape(*size, 3), alpha.reshape(size), depth.reshape(size))
+
     def render_fast(self, camera: Camera, pose) -> Render:
         """A picture of the baked mesh: mean of all frames, hard outline, tens of pictures a second."""
         return baked.draw_baked(self._mesh, self._mesh_vertices(pose), camera)

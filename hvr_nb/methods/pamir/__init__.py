@@ -17,7 +17,8 @@ import numpy as np
 
 from hvr_nb.body.model import BodyModel
 from hvr_nb.canonical.binding import pose_skin
-from hvr_nb.methods._clip import fitted_body, load_training_pictures
+from hvr_nb.learning.progress import Watch
+from hvr_nb.methods._clip import fitted_body, load_training_pictures, teller
 from hvr_nb.methods.pamir.avatar import FrameAvatar, digests_of, load
 from hvr_nb.methods.pamir.crop import make_crops
 from hvr_nb.methods.pamir.film import PersonFilm
@@ -34,7 +35,14 @@ THERE = 0.2  # share of the body that lies in the mask of a frame whose picture 
 __all__ = ["GIVES", "NEEDS", "Options", "load", "reconstruct"]
 
 
-def reconstruct(clip, options: Options | None = None, *, device: str = "auto", seed: int = 0) -> FrameAvatar:
+def reconstruct(
+    clip,
+    options: Options | None = None,
+    *,
+    device: str = "auto",
+    seed: int = 0,
+    progress: Watch | None = None,
+) -> FrameAvatar:
     """Make a mesh of every frame of a clip's person and save them into ``<clip>/avatars/pamir``.
 
     A run that was stopped continues with the frame it was at and ends with the same avatar.
@@ -42,10 +50,11 @@ def reconstruct(clip, options: Options | None = None, *, device: str = "auto", s
     Args:
         options: None takes all defaults.
         device: "cpu", "cuda" or "auto", for the networks. seed: taken as by every method; nothing is drawn.
+        progress: told of every frame, twice: its occupancies, its mesh. Where it answers True the run stops.
 
     Raises:
         HvrError: a stage before is missing, the model is not the one the body was fitted with, or the
-            weights cannot be read.
+            weights cannot be read; or ``progress`` has stopped the run.
     """
     options = options or Options()
     clip.require(*NEEDS)
@@ -54,6 +63,8 @@ def reconstruct(clip, options: Options | None = None, *, device: str = "auto", s
     prediction = Prediction(options.weights, model, device)
     call = {"model_hash": model.hash, "fit": asdict(options), "weights": prediction.whose}
     folder = clip.avatar_folder("pamir")
+    every = np.flatnonzero(body.valid)
+    held = every[every % options.hold_out == options.hold_out - 1] if options.hold_out else every[:0]
     with one_thread():
         work = Work(
             film,
@@ -64,9 +75,7 @@ def reconstruct(clip, options: Options | None = None, *, device: str = "auto", s
             folder / "work",
             _identity(clip, call | {"weights_file": prediction.digest}),
         )
-        mean, history = work.run()
-    every = np.flatnonzero(body.valid)
-    held = every[every % options.hold_out == options.hold_out - 1] if options.hold_out else every[:0]
+        mean, history = work.run(teller(progress, work.steps, held, lambda: film.camera, work.draw))
     avatar = FrameAvatar(
         mean,
         canonical,

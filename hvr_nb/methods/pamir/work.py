@@ -7,6 +7,7 @@ In the avatar's folder, ``work/`` holds for every frame ``band_<name>.npz``, its
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from hvr_nb.drawing.pictures import to_uint8
+from hvr_nb.drawing.shading import draw_mesh
 from hvr_nb.methods.pamir.avatar import PaintedMesh, frame_file
 from hvr_nb.methods.pamir.film import PersonFilm, Predict
 from hvr_nb.methods.pamir.fuse import CanonicalBand, canonical_band, logit_correction, neighbour_weights
@@ -23,7 +25,7 @@ from hvr_nb.methods.pamir.texture import Seen, SkinColours, look, paint
 from hvr_nb.metrics.images import image_quality, iou
 from hvr_nb.store.arrays import read_npz, read_npz_meta, write_npz
 from hvr_nb.surface.clothed.picture import draw_surface
-from hvr_nb.types import HvrError, shaped
+from hvr_nb.types import Camera, HvrError, Mesh, shaped
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,34 @@ class Work:
     folder: Path
     key: str  # what the files belong to
 
-    def run(self) -> tuple[PaintedMesh, dict[str, list[float]]]:
-        """The mean surface and the history; the frames' meshes lie in ``folder`` then."""
+    @property
+    def steps(self) -> int:
+        """Steps that are told of: two a frame."""
+        return 2 * len(self.names)
+
+    def draw(self, frame: int, camera: Camera) -> np.ndarray | None:
+        """A picture (H, W, 3) uint8 of a frame's mesh, uncoloured; None where it is not made yet."""
+        path = self.folder / f"shape_{self.names[frame]}.npz"
+        if not self._done(path):
+            return None
+        shape = read_npz(path, ShapeFile, remedy="run 05_train again")[0]
+        black = np.zeros((camera.height, camera.width, 3), np.uint8)
+        return draw_mesh(black, Mesh(shape.vertices, shape.faces), camera, opacity=1.0)
+
+    def run(
+        self, tell: Callable[[int, Mapping], object] | None = None
+    ) -> tuple[PaintedMesh, dict[str, list[float]]]:
+        """The mean surface and the history; the frames' meshes lie in ``folder`` then.
+
+        Args:
+            tell: called after every step with the steps done; True stops the run.
+
+        Raises:
+            HvrError: ``tell`` has stopped it.
+        """
         band = canonical_band(self.film.canonical, cell=self.options.canonical_cell, reach=self.options.band)
-        bands = self._bands(band)
-        shapes, seconds = self._shapes(band, bands)
+        bands = self._bands(band, tell)
+        shapes, seconds = self._shapes(band, bands, tell)
         skin = SkinColours(self.film.canonical.faces, self.film.skin.vertices.shape[1])
         seen = [self._look(skin, k, shape) for k, shape in enumerate(tqdm(shapes, desc="pamir: colours"))]
         colours = skin.mean([seen[k] for k in self.film.used])
@@ -70,7 +95,14 @@ class Work:
                 column.append(float(value))
         return self._mean(band, [bands[k] for k in self.film.used], skin, colours), history
 
-    def _bands(self, band: CanonicalBand) -> list[np.ndarray]:
+    def _tell(self, tell, done: int) -> None:
+        if tell is not None and tell(done, {}) is True:
+            raise HvrError(
+                f"pamir was stopped after {done} of {self.steps} steps (two a frame), which are kept; run it "
+                "again to go on"
+            )
+
+    def _bands(self, band: CanonicalBand, tell) -> list[np.ndarray]:
         out = []
         for k, name in enumerate(tqdm(self.names, desc="pamir: occupancies", unit="frame")):
             path = self.folder / f"band_{name}.npz"
@@ -78,9 +110,12 @@ class Work:
                 asked = band_logits(self.film, band, k, self._occupancy(k))
                 write_npz(path, BandFile(asked), {"key": self.key})
             out.append(read_npz(path, BandFile, remedy="run 05_train again")[0].logits)
+            self._tell(tell, k + 1)
         return out
 
-    def _shapes(self, band: CanonicalBand, bands: list[np.ndarray]) -> tuple[list[ShapeFile], list[float]]:
+    def _shapes(
+        self, band: CanonicalBand, bands: list[np.ndarray], tell
+    ) -> tuple[list[ShapeFile], list[float]]:
         shapes, spent, options = [], [0.0], self.options
         for k, name in enumerate(tqdm(self.names, desc="pamir: meshes", unit="frame")):
             path, began = self.folder / f"shape_{name}.npz", time.perf_counter()
@@ -107,6 +142,7 @@ class Work:
             shape, meta = read_npz(path, ShapeFile, remedy="run 05_train again")
             shapes.append(shape)
             spent.append(float(meta["seconds"]))
+            self._tell(tell, len(self.names) + k + 1)
         return shapes, spent[1:]
 
     def _occupancy(self, frame: int):

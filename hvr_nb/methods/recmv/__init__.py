@@ -7,6 +7,7 @@ garments are cut out of it along curves that the frames' contours hold (docs/sur
 
 from __future__ import annotations
 
+from hvr_nb.learning.progress import Watch
 from hvr_nb.methods._clothed import READS, shape_clothed
 from hvr_nb.methods.recmv.avatar import GarmentAvatar, load
 from hvr_nb.methods.recmv.fit import label_pictures, tailored
@@ -23,7 +24,12 @@ __all__ = ["GIVES", "NEEDS", "Options", "load", "reconstruct"]
 
 
 def reconstruct(
-    clip, options: Options | None = None, *, device: str = "auto", seed: int = 0
+    clip,
+    options: Options | None = None,
+    *,
+    device: str = "auto",
+    seed: int = 0,
+    progress: Watch | None = None,
 ) -> GarmentAvatar:
     """Cut the garments of a clip's person and save them into ``<clip>/avatars/recmv``.
 
@@ -33,6 +39,7 @@ def reconstruct(
     Args:
         options: None takes all defaults.
         device, seed: taken as by every method; all runs on the CPU and nothing is drawn at random.
+        progress: told of every round; where it answers True, the avatar so far is returned, not saved.
 
     Raises:
         HvrError: a stage before is missing, the masks have no labels or labels of another size, or a garment
@@ -61,9 +68,10 @@ def reconstruct(
         layers=False,
         shading=0.0,
     )
-    made = shape_clothed(clip, shape, checkpoint=checkpoint, seed=seed)
+    made = shape_clothed(clip, shape, checkpoint=checkpoint, seed=seed, progress=progress)
     with one_thread():
         avatar = tailored(made, label_pictures(masks, made.fit.film, made.body.camera), names, options)
-    clip.save_avatar("recmv", avatar, made_from=READS)
-    checkpoint.unlink(missing_ok=True)
+    if made.complete:
+        clip.save_avatar("recmv", avatar, made_from=READS)
+        checkpoint.unlink(missing_ok=True)
     return avatar

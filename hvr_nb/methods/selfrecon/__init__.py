@@ -7,6 +7,7 @@ least squares on the silhouettes of all frames, and robust colours (docs/surface
 
 from __future__ import annotations
 
+from hvr_nb.learning.progress import Watch
 from hvr_nb.methods._clothed import shape_clothed
 from hvr_nb.methods.selfrecon.avatar import MeshAvatar, load
 from hvr_nb.surface.clothed.options import ShapeOptions as Options
@@ -17,7 +18,14 @@ GIVES = MeshAvatar.GIVES
 __all__ = ["GIVES", "NEEDS", "Options", "load", "reconstruct"]
 
 
-def reconstruct(clip, options: Options | None = None, *, device: str = "auto", seed: int = 0) -> MeshAvatar:
+def reconstruct(
+    clip,
+    options: Options | None = None,
+    *,
+    device: str = "auto",
+    seed: int = 0,
+    progress: Watch | None = None,
+) -> MeshAvatar:
     """Shape the surface of a clip's person and save it into ``<clip>/avatars/selfrecon``.
 
     A run that was stopped continues after its last finished round and ends with the same avatar.
@@ -25,6 +33,7 @@ def reconstruct(clip, options: Options | None = None, *, device: str = "auto", s
     Args:
         options: None takes all defaults.
         device, seed: taken as by every method; all runs on the CPU and nothing is drawn at random.
+        progress: told of every round; where it answers True, the avatar so far is returned, not saved.
 
     Raises:
         HvrError: a stage before is missing, or the model is not the one the body was fitted with.
@@ -32,7 +41,7 @@ def reconstruct(clip, options: Options | None = None, *, device: str = "auto", s
     options = options or Options()
     clip.require(*NEEDS)
     checkpoint = clip.avatar_folder("selfrecon") / "checkpoint.pt"
-    made = shape_clothed(clip, options, checkpoint=checkpoint, seed=seed)
+    made = shape_clothed(clip, options, checkpoint=checkpoint, seed=seed, progress=progress)
     avatar = MeshAvatar(
         made.surface,
         made.fit.canonical,
@@ -43,6 +52,7 @@ def reconstruct(clip, options: Options | None = None, *, device: str = "auto", s
         made.call,
         options.model_file,
     )
-    clip.save_avatar("selfrecon", avatar, made_from=(*NEEDS, "canonical", "normals"))
-    checkpoint.unlink(missing_ok=True)
+    if made.complete:
+        clip.save_avatar("selfrecon", avatar, made_from=(*NEEDS, "canonical", "normals"))
+        checkpoint.unlink(missing_ok=True)
     return avatar

@@ -23,8 +23,12 @@ class ClothedSurface:
     heights: np.ndarray = shaped("float (T, P)")  # metres, heights of the bumps in every frame
 
 
-def finished(fit: Fit) -> tuple[ClothedSurface, list[dict]]:
-    """The surface on a mesh of half the triangle sides, and the steps of cloth over cloth, metres."""
+def finished(fit: Fit, *, layers: bool) -> tuple[ClothedSurface, list[dict]]:
+    """The surface on a mesh of half the triangle sides, and the steps of cloth over cloth, metres.
+
+    Args:
+        layers: whether to look for such steps.
+    """
     finer, faces = subdivision(fit.faces, len(fit.vertices))
     shrunk = finer[: len(fit.vertices)] @ fit.vertices
     # Subdivision moves vertices inwards, so it starts from vertices moved outwards by as much.
@@ -32,7 +36,7 @@ def finished(fit: Fit) -> tuple[ClothedSurface, list[dict]]:
     seen = fit.sightings(vertices, faces)
     colour, light = colours(seen, faces)
     steps = []
-    if fit.options.layers:
+    if layers:
         vertices, seen, drops = fit.layered(vertices, faces, colour, seen, finer)
         steps = [{"depth": d.step.depth, "error": d.step.error, "measured": d.measured} for d in drops]
         if drops:

@@ -13,6 +13,7 @@ from hvr_nb.body.kinematics import turn_joints
 from hvr_nb.body.model import BodyModel
 from hvr_nb.canonical.binding import Skin, bind_mesh, carried, pose_skin, skin_weights
 from hvr_nb.canonical.loose_weights import blend_joints
+from hvr_nb.drawing.pictures import to_uint8
 from hvr_nb.geometry.functions import robust_weight, spread_indices
 from hvr_nb.geometry.mesh import neighbour_mean, vertex_normals
 from hvr_nb.geometry.nearest import on_surface
@@ -26,6 +27,7 @@ from hvr_nb.surface.clothed import pose as pose_step
 from hvr_nb.surface.clothed.motion import bumps, heights, middles
 from hvr_nb.surface.clothed.options import ShapeOptions
 from hvr_nb.surface.clothed.parallax import find_step
+from hvr_nb.surface.clothed.picture import draw_surface, lit
 from hvr_nb.surface.displace import consensus, relaxed, unfolded
 from hvr_nb.surface.light import lobes
 from hvr_nb.surface.normal_maps import detailed, directions
@@ -87,6 +89,7 @@ class Fit:
         self.poses, self.transl = body.poses.astype(np.float64), body.transl.astype(np.float64)
         self.vertices, self.faces = np.zeros((0, 3)), np.zeros((0, 3), np.int64)
         self.centres, self.heights = np.zeros((0, 3)), np.zeros((len(body), 0))
+        self.shown: tuple[np.ndarray, np.ndarray] | None = None  # albedo and light after the last round
 
     def state_dict(self) -> dict:
         """What a round changes."""
@@ -132,6 +135,15 @@ class Fit:
     def skin(self) -> Skin:
         """The bare body in all frames, by the poses as they are now."""
         return pose_skin(self.model, self.betas, self.poses, self.transl)
+
+    def draw(self, frame: int, camera: Camera) -> np.ndarray | None:
+        """A frame (H, W, 3) uint8 as the last round left it, over black; None before the first."""
+        if self.shown is None:
+            return None
+        albedo, light = self.shown
+        ((vertices, _),) = self.posed(self.skin(), self.vertices, self.faces, np.array([frame]))
+        colour = lit(albedo, vertices, self.faces, light)
+        return to_uint8(draw_surface(vertices, self.faces, colour, camera).rgb)
 
     def _shape(self, skin: Skin, k: int) -> None:
         rims, normals, _ = self._rims(skin)
@@ -278,6 +290,7 @@ class Fit:
     def _figures(self, skin: Skin) -> dict[str, float]:
         some = spread_indices(len(self.film.which), LOOKED_AT)
         colour, light = colours(self._sightings(skin, self.vertices, self.faces, some), self.faces)
+        self.shown = colour, light
         overlap, quality = [], []
         for k, (x, normal) in zip(
             some, self.posed(skin, self.vertices, self.faces, self.film.which[some]), strict=True

@@ -19,12 +19,13 @@ from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.canonical.binding import pose_skin
 from hvr_nb.geometry.camera import project
 from hvr_nb.geometry.raster import interpolate, rasterize
+from hvr_nb.learning.progress import Progress
 from hvr_nb.methods._clip import fitted_body, trained_frames
 from hvr_nb.methods._files import read_avatar
 from hvr_nb.metrics.images import psnr
 from hvr_nb.store.arrays import read_npz, write_npz
 from hvr_nb.store.files import write_json
-from hvr_nb.types import Body, Camera, Canonical, Mesh, Render
+from hvr_nb.types import Body, Camera, Canonical, HvrError, Mesh, Render
 
 NEEDS = ("frames", "masks", "body")
 SCHEMA = 1
@@ -87,13 +88,16 @@ class PaintedAvatar:
 GIVES = PaintedAvatar.GIVES
 
 
-def reconstruct(clip, options: Options | None = None, *, device="auto", seed=0) -> PaintedAvatar:
+def reconstruct(
+    clip, options: Options | None = None, *, device="auto", seed=0, progress=None
+) -> PaintedAvatar:
     options, began = options or Options(), time.perf_counter()
     clip.require(*NEEDS)
     model, body, canonical = fitted_body(clip, options.model_file)
     which = trained_frames(body, options.hold_out)
+    held = np.setdiff1d(np.flatnonzero(body.valid), which)
     total, seen = np.zeros((len(canonical.vertices), 3)), np.zeros((len(canonical.vertices), 1))
-    for k in tqdm(which, desc="painted", unit="frame"):
+    for done, k in enumerate(tqdm(which, desc="painted", unit="frame"), 1):
         vertices = posed(model, body.frame(int(k)))[0][0]
         _, face, _ = rasterize(vertices, canonical.faces, body.camera)
         shown = np.unique(canonical.faces[face[face >= 0]])
@@ -104,9 +108,11 @@ def reconstruct(clip, options: Options | None = None, *, device="auto", seed=0) 
         ).T
         total[shown] += clip.frames[k][row, col]
         seen[shown] += 1
+        told = Progress(done, len(which), {}, held, lambda frame: clip.frames[frame])
+        if progress is not None and progress(told) is True and done < len(which):
+            raise HvrError("painted was stopped and has kept nothing; run it again to go on")
     mean = total.sum(0) / seen.sum()
     colours = np.where(seen > 0, total / np.maximum(seen, 1), mean).round().astype(np.uint8)
-    held = np.setdiff1d(np.flatnonzero(body.valid), which)
     history = {"step": [1], "seconds": [time.perf_counter() - began], "psnr_body": [0.0]}
     avatar = PaintedAvatar(Paint(colours), body, model, canonical, held, history, options.model_file)
     first = int(which[0])
