@@ -26,7 +26,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         # in every notebook
         "store": ["Clip", "write_image"],
-        "viewing": ["TrainingView", "person_scene", "show", "show_page", "slider", "start_panel"],
+        "viewing": [
+            "TrainingView", "person_scene", "pick_person", "playground", "show", "show_page", "slider",
+            "start_panel",
+        ],
         "batch": ["check_values"],
         "types": [
             "Body", "Camera", "Canonical", "HvrError", "Joints3D", "Keypoints", "Masks", "Mesh", "Tracks",
@@ -35,7 +38,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "store.video": ["read_video"],
         "geometry": ["choose_camera", "undistort_images"],
         # 01_keypoints
-        "keypoints": ["follow_person"],
+        "keypoints": ["boxes_of_people", "follow_people", "follow_person"],
         "formats.joints2d": ["read_keypoints"],
         "formats.bodies": ["body_skeleton", "read_body"],
         # 02_masks

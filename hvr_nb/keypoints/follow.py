@@ -7,6 +7,8 @@ time, plain and mirrored. How far they differ gives the confidence.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from tqdm import tqdm
 
@@ -64,20 +66,36 @@ def detect_keypoints(frames: np.ndarray, *, fps: float, person: int = 0) -> Keyp
     return follow_person(frames, fps=fps, person=person)[0]
 
 
-def follow_person(frames: np.ndarray, *, fps: float, person: int = 0) -> tuple[Keypoints, Tracks]:
-    """``detect_keypoints`` for frames (T, H, W, 3), with the boxes of all people who were tracked."""
-    tracks = follow_people(frames, fps=fps)
-    if not tracks:
+def follow_person(
+    frames: np.ndarray, *, fps: float, person: int = 0, people: Sequence[Track] | None = None
+) -> tuple[Keypoints, Tracks]:
+    """``detect_keypoints`` for frames (T, H, W, 3), with the boxes of all people who were tracked.
+
+    Args:
+        people: of ``follow_people``, where that was called before.
+    """
+    people = follow_people(frames, fps=fps) if people is None else people
+    found = boxes_of_people(people, frames, chosen=person)
+    keypoints = track_keypoints(frames, people[person], fps=fps)
+    found.boxes[person] = keypoints.boxes
+    return keypoints, found
+
+
+def boxes_of_people(people: Sequence[Track], frames: np.ndarray, *, chosen: int = 0) -> Tracks:
+    """Who of ``follow_people`` is where in frames (T, H, W, 3).
+
+    Raises:
+        HvrError: there is nobody, or nobody of the number ``chosen``.
+    """
+    if not people:
         raise _nobody(frames)
-    if not 0 <= person < len(tracks):
-        raise HvrError(f"person {person} was asked for, {len(tracks)} found; give 0 to {len(tracks) - 1}")
-    keypoints = track_keypoints(frames, tracks[person], fps=fps)
-    boxes = np.full((len(tracks), len(frames), 4), np.nan)
-    for row, track in zip(boxes, tracks, strict=True):
+    if not 0 <= chosen < len(people):
+        raise HvrError(f"person {chosen} was asked for, {len(people)} found; give 0 to {len(people) - 1}")
+    boxes = np.full((len(people), len(frames), 4), np.nan)
+    for row, track in zip(boxes, people, strict=True):
         for t, pose in track.poses.items():
             row[t] = pose.box
-    boxes[person] = keypoints.boxes
-    return keypoints, Tracks(boxes, person)
+    return Tracks(boxes, chosen)
 
 
 def detect_people(frames: np.ndarray, *, fps: float) -> list[Keypoints]:

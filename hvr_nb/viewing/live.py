@@ -15,10 +15,14 @@ from hvr_nb.viewing.views import View
 
 def show_live(view: View) -> None:
     """Display a view: the widget where it lives, else what ``saved_forms`` keeps."""
+    show_widget(view, scene_box(view))
+
+
+def show_widget(view: View, box: widgets.Widget) -> None:
+    """Display a widget; what the notebook keeps of it is the view."""
     from IPython.display import display
 
     data, metadata = saved_forms(view)
-    box = scene_box(view)
     live = {WIDGET: {"version_major": 2, "version_minor": 0, "model_id": box.model_id}}
     display(data | live, metadata=metadata, raw=True)
 

@@ -12,6 +12,7 @@ from hvr_nb.methods._clothed import READS, shape_clothed
 from hvr_nb.methods.recmv.avatar import GarmentAvatar, load
 from hvr_nb.methods.recmv.fit import label_pictures, tailored
 from hvr_nb.methods.recmv.options import Options
+from hvr_nb.surface.clothed.fit import ROUNDS
 from hvr_nb.surface.clothed.options import ShapeOptions
 from hvr_nb.surface.garments.kinds import garment_names
 from hvr_nb.threads import one_thread
@@ -39,11 +40,11 @@ def reconstruct(
     Args:
         options: None takes all defaults.
         device, seed: taken as by every method; all runs on the CPU and nothing is drawn at random.
-        progress: told of every round; where it answers True, the avatar so far is returned, not saved.
+        progress: told of every round of the surface; where it answers True the run stops.
 
     Raises:
         HvrError: a stage before is missing, the masks have no labels or labels of another size, or a garment
-            that ``options.garments`` names is not there.
+            that ``options.garments`` names is not there; or ``progress`` has stopped the run.
     """
     options = options or Options()
     clip.require(*NEEDS)
@@ -69,9 +70,13 @@ def reconstruct(
         shading=0.0,
     )
     made = shape_clothed(clip, shape, checkpoint=checkpoint, seed=seed, progress=progress)
+    if not made.complete:
+        done = made.history["step"][-1]
+        raise HvrError(
+            f"recmv was stopped after {done} of {ROUNDS} rounds, which are kept; run it again to go on"
+        )
     with one_thread():
         avatar = tailored(made, label_pictures(masks, made.fit.film, made.body.camera), names, options)
-    if made.complete:
-        clip.save_avatar("recmv", avatar, made_from=READS)
-        checkpoint.unlink(missing_ok=True)
+    clip.save_avatar("recmv", avatar, made_from=READS)
+    checkpoint.unlink(missing_ok=True)
     return avatar
