@@ -27,7 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         # in every notebook
         "store": ["Clip", "write_image"],
         "viewing": [
-            "TrainingView", "person_scene", "pick_person", "playground", "show", "show_page", "slider",
+            "TrainingView", "person_scene", "choose_person", "playground", "show", "show_page", "slider",
             "start_panel",
         ],
         "batch": ["check_values"],

@@ -1,7 +1,7 @@
 """Showing things: the only home of k3d and ipywidgets (docs/viewing.md).
 
 - ``show``: Show a value of the workbook.
-- ``pick_person``: Choose whom to follow by a click into the picture.
+- ``choose_person``: Choose whom to follow by a click into the picture.
 - ``playground``: A body to change: shape and joint sliders, and what a vertex hangs on.
 - ``show_page``: Display a page that was written, with a link to open it alone.
 - ``start_panel``: The first screen: pick a film, look at it, run all notebooks.
@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "display": ["show", "slider"],
         "page": ["show_page"],
-        "picker": ["pick_person"],
+        "picker": ["choose_person"],
         "play": ["playground"],
         "scene": ["Scene", "person_scene"],
         "start": ["start_panel"],

@@ -22,7 +22,7 @@ class PersonPick:
     widget: object | None = None
 
 
-def pick_person(tracks: Tracks, frames: np.ndarray, person: int = 0) -> PersonPick:
+def choose_person(tracks: Tracks, frames: np.ndarray, person: int = 0) -> PersonPick:
     """Show who there is and let one be clicked on; ``person`` of what is returned follows the clicks.
 
     In a batch, in a notebook without live widgets and where there is one person, nothing is shown.
@@ -40,7 +40,11 @@ def pick_person(tracks: Tracks, frames: np.ndarray, person: int = 0) -> PersonPi
 
 
 def picker_box(tracks: Tracks, frames: np.ndarray, pick: PersonPick):
-    """The picture with a button over every person, a row of all people, and a line that says what is next."""
+    """The picture with a button over every person, a row of all people, and a line that says what is next.
+
+    Args:
+        frames: (T, H, W, 3) uint8 of the tracks. pick: follows the clicks.
+    """
     import ipywidgets as widgets
 
     frame = int(tracks.seen.sum(0).argmax())

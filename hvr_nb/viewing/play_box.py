@@ -9,9 +9,16 @@ import numpy as np
 from hvr_nb.drawing import shading
 from hvr_nb.geometry.nearest import on_surface
 from hvr_nb.types import SMPL_JOINT_NAMES, Canonical, Mesh
-from hvr_nb.viewing.play import POSES, SkinPoint, changed_vertices, clicked_point, point_of_vertex, told_of
 from hvr_nb.viewing.scene import Scene, Solid
 from hvr_nb.viewing.scenes import scene_plot
+from hvr_nb.viewing.skin_points import (
+    POSES,
+    SkinPoint,
+    changed_vertices,
+    clicked_point,
+    point_of_vertex,
+    told_of,
+)
 
 MOST = 3.0  # of a beta: standard deviations of the people whom the model was learned from
 TURN = 150  # degrees

@@ -7,7 +7,7 @@ from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.subject.motion import walking_motion
 from hvr_nb.types import HvrError, Tracks
-from hvr_nb.viewing import pick_person, picker, play, playground, saving
+from hvr_nb.viewing import choose_person, picker, play, playground, saving, skin_points
 from hvr_nb.viewing.play_box import PlayBox
 
 
@@ -28,19 +28,19 @@ def canonical(body, model):
 
 @pytest.fixture
 def box(body, canonical, model):
-    return PlayBox(body.betas, canonical, model, play.point_of_vertex(3, canonical.faces))
+    return PlayBox(body.betas, canonical, model, skin_points.point_of_vertex(3, canonical.faces))
 
 
 def test_the_big_pose_is_that_of_the_canonical_space_and_the_rest_pose_the_models(body, canonical, model):
     still = np.zeros((24, 3))
-    rest = play.changed_vertices(model, body.betas, still, pose="rest pose")
+    rest = skin_points.changed_vertices(model, body.betas, still, pose="rest pose")
     np.testing.assert_allclose(rest, canonical.rest_vertices, atol=1e-5)
-    big = play.changed_vertices(model, body.betas, still, pose="big pose")
+    big = skin_points.changed_vertices(model, body.betas, still, pose="big pose")
     assert np.abs(big - canonical.vertices).max() < 0.03, "but for the pose correctives"
     one = body.frame(1)
     turns = np.degrees(one.poses[0].reshape(24, 3))
     np.testing.assert_allclose(
-        play.changed_vertices(model, body.betas, turns, pose="rest pose") + one.transl[0],
+        skin_points.changed_vertices(model, body.betas, turns, pose="rest pose") + one.transl[0],
         posed(model, one)[0][0],
         atol=1e-4,
     )
@@ -74,9 +74,9 @@ def test_a_click_tells_what_moves_the_place(box, canonical):
     box.vertex.value = 0
     assert "vertex 0<" in box.told.value, "the number where clicking cannot work"
     middle = box._body.vertices[canonical.faces[7]].mean(0)
-    point = play.clicked_point(middle, box._body.vertices, canonical.faces)
+    point = skin_points.clicked_point(middle, box._body.vertices, canonical.faces)
     assert point.face == 7 and np.abs(point.bary - 1 / 3).max() < 0.01
-    weights = [float(w) for w in play.told_of(point, canonical).split("<td>")[2::2] for w in [w[:4]]]
+    weights = [float(w) for w in skin_points.told_of(point, canonical).split("<td>")[2::2] for w in [w[:4]]]
     assert sum(weights) == pytest.approx(1, abs=0.05)
 
 
@@ -106,7 +106,7 @@ def crowd(monkeypatch):
 
 def test_a_click_on_a_person_picks_them(crowd):
     tracks, frames, shown = crowd
-    pick = pick_person(tracks, frames, 0)
+    pick = choose_person(tracks, frames, 0)
     grid, row, said = shown[0].children
     film, *buttons = grid.children
     assert [b.description for b in buttons] == ["0", "1"], "those of the frame in which most are seen"
@@ -122,6 +122,6 @@ def test_a_click_on_a_person_picks_them(crowd):
 
 def test_where_there_is_nothing_to_pick_nothing_is_shown(crowd, monkeypatch):
     tracks, frames, shown = crowd
-    assert pick_person(Tracks(tracks.boxes[:1], 0), frames).person == 0
+    assert choose_person(Tracks(tracks.boxes[:1], 0), frames).person == 0
     monkeypatch.setattr(picker, "is_live", lambda: False)
-    assert pick_person(tracks, frames, 1).person == 1 and shown == []
+    assert choose_person(tracks, frames, 1).person == 1 and shown == []
