@@ -17,7 +17,8 @@ PLACES = "from hvr_nb.store.places import CLIPS, FILMS, NOTEBOOKS\n"
 LISTEN = """() => { window.said = [];
   const note = () => { for (const n of document.querySelectorAll('.widget-html-content')) {
     const text = n.innerText.trim(); if (text && !window.said.includes(text)) window.said.push(text); } };
-  new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true }); }"""
+  const all = { subtree: true, childList: true, characterData: true };
+  new MutationObserver(note).observe(document.body, all); }"""
 
 
 @pytest.fixture
