@@ -27,8 +27,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         # in every notebook
         "store": ["Clip", "write_image"],
         "viewing": [
-            "TrainingView", "person_scene", "choose_person", "playground", "show", "show_page", "slider",
-            "start_panel",
+            "TrainingView", "person_scene", "choose_person", "playground", "show",
+            "show_example", "show_page", "slider", "start_panel",
         ],
         "batch": ["check_values"],
         "types": [

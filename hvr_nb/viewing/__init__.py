@@ -3,6 +3,7 @@
 - ``show``: Show a value of the workbook.
 - ``choose_person``: Choose whom to follow by a click into the picture.
 - ``playground``: A body to change: shape and joint sliders, and what a vertex hangs on.
+- ``show_example``: Display what a lesson shows of the demo's person.
 - ``show_page``: Display a page that was written, with a link to open it alone.
 - ``start_panel``: The first screen: pick a film, look at it, run all notebooks.
 - ``slider``: Several clips of the same length in step, with a frame slider.
@@ -18,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "display": ["show", "slider"],
+        "examples": ["show_example"],
         "page": ["show_page"],
         "picker": ["choose_person"],
         "play": ["playground"],

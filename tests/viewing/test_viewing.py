@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -21,7 +22,19 @@ from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.geometry.camera import default_camera
 from hvr_nb.subject.motion import walking_motion
 from hvr_nb.types import Body, Canonical, HvrError, Joints3D, Keypoints, Masks, Mesh, Tracks
-from hvr_nb.viewing import Scene, Timeline, display, film, live, saved, saving, scenes, show, slider
+from hvr_nb.viewing import (
+    Scene,
+    Timeline,
+    display,
+    film,
+    live,
+    saved,
+    saving,
+    scenes,
+    show,
+    show_example,
+    slider,
+)
 from hvr_nb.viewing.numbers import table
 from hvr_nb.viewing.saved import strip
 from hvr_nb.viewing.scene import Bones, Solid, person_scene, skinned_body
@@ -373,3 +386,14 @@ def test_showing_frames_does_not_import_torch():
     code = "import sys, hvr_nb.viewing; print('torch' in sys.modules, hvr_nb.viewing.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.split() == ["False", viewing.__name__], done.stderr
+
+
+def test_every_lesson_has_an_example(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda image: shown.append(image))
+    for path in sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb")):
+        assert f"show_example({path.stem!r})".replace("'", '\\"') in path.read_text()
+        show_example(path.stem)
+        assert shown[-1].data[:2] == b"\xff\xd8" and path.stem in shown[-1].alt
+    with pytest.raises(HvrError, match="no example of '08_x'; there are 00_video, 01_keypoints"):
+        show_example("08_x")
