@@ -39,6 +39,7 @@ CONDA_ONLY = {"pytorch3d", "tiny-cuda-nn"}  # not on the package index; environm
 RUN_BY_NAME = {
     "ipykernel": "the notebooks' kernel, which Jupyter starts by name",
     "jupyterlab": "make lab",
+    "axe-playwright-python": "tests/browser, where it is installed",
     "playwright": "tests/browser, where it is installed",
     "pytest-xdist": "a plugin of pytest: pytest -n",
     "ruff": "make lint and test_ruff",

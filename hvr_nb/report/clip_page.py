@@ -101,7 +101,7 @@ def _given(name: str) -> dict[str, str]:
 
 def _links(folder: Path, method: str, base: Path) -> dict[str, str]:
     """Text -> relative path of what else lies in the clip, where it is there."""
-    wanted = {"player": folder / "player.html"}
+    wanted = {"player": folder / "player.html", "gallery of meshes": folder / "gallery.html"}
     wanted |= {f"{p.stem.replace('_', ' ')} video": p for p in results(folder / "renders" / method, "*.mp4")}
     wanted |= {f"{p.stem} mesh": p for p in results(folder / "renders" / method, "*.glb")}
     for notebook in results(folder / "runs", "[0-9]*.ipynb"):

@@ -111,7 +111,7 @@ def _row(clip: Clip, base: Path) -> ClipRow:
     }
     took = [read_marker(path).seconds for path in results(runs, "*.done.json")]
     numbers |= {"runs.took": float(sum(took))} if took else {}
-    pages = {"report": clip.folder / "report.html", "player": clip.folder / "player.html"}
+    pages = {name: clip.folder / f"{name}.html" for name in ("report", "player", "gallery")}
     notebook = min(why, default="")
     pages |= {f"notebook {notebook}": (runs / notebook).with_suffix(".html")} if why else {}
     links = {text: path.relative_to(base).as_posix() for text, path in pages.items() if path.exists()}
