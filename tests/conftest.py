@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from browser_fixtures import chromium, lab, open_page, shown_notebook  # noqa: F401
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a process a core: more threads would only wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from browser_tools import NO_KERNELS, draw_all_cells, open_without_kernel, player_frames, saved_cells
 
 from hvr_nb.batch import NotebookFailed, run_chain
 from hvr_nb.cli.main import main
@@ -207,3 +208,53 @@ def test_a_damaged_artefact_is_named_with_the_notebook_to_run(chain, tmp_path):
         run_chain(video, copy, notebooks_dir=NOTEBOOKS, overrides=SMALL, from_stage="05", to_stage="05")
     healed = run_chain(video, copy, notebooks_dir=NOTEBOOKS, overrides=SMALL, to_stage="04")
     assert [s.skipped for s in healed] == [True, True, True, True, False]
+
+
+def kept(notebook: Path) -> list[set[str]]:
+    """The forms of every output that a notebook's file has."""
+    cells = nbformat.read(notebook, 4).cells
+    return [set(o.get("data", {})) for c in cells for o in c.get("outputs", [])]
+
+
+def players_of(notebook: Path) -> int:
+    """How many players a notebook's file has: iframes that hold their whole page."""
+    return notebook.read_text().count("srcdoc=")
+
+
+SHOWN = """[...document.querySelectorAll('.jp-OutputArea-output img')]
+  .filter(picture => picture.naturalWidth > 0).length"""
+
+
+@pytest.mark.slow
+def test_all_eight_play_in_lab_without_a_kernel(chain, open_page, lab, tmp_path):
+    """Opened, saved, opened again: the players play, the pictures are there, no widget is missed."""
+    for path in sorted((chain[0] / "runs").glob("0*.ipynb")):
+        shutil.copy(path, tmp_path)
+    draw_all_cells(tmp_path)
+    with lab(tmp_path, *NO_KERNELS) as address:
+        for path in sorted(tmp_path.glob("0*.ipynb")):
+            lab.sign(path, tmp_path)
+            forms, players = kept(path), players_of(path)
+            pictures = sum(bool(f & {"image/png", "image/jpeg"}) and "text/html" not in f for f in forms)
+            assert players + pictures >= 2, path.name
+            for saved in (False, True):
+                page = open_without_kernel(open_page, address, path.name)
+                assert len(player_frames(page, players)) == players, path.name
+                page.wait_for_function(f"{SHOWN} >= {pictures}")
+                assert "model not found" not in page.inner_text("body"), path.name
+                assert page.faults == [], path.name
+                if not saved:
+                    saved_cells(page, path)
+                    assert kept(path) == forms, path.name
+                page.close()
+
+
+def test_all_eight_play_as_pages(chain, open_page):
+    for notebook in sorted((chain[0] / "runs").glob("0*.ipynb")):
+        page = open_page(notebook.with_suffix(".html"))
+        players = players_of(notebook)
+        assert len(player_frames(page, players)) == players, notebook.name
+        assert "model not found" not in page.inner_text("body") and page.faults == [], notebook.name
+        asked = [url for url in page.asked if not url.startswith(("file:", "data:", "blob:", "about:"))]
+        assert asked == [], notebook.name
+        page.close()

@@ -55,16 +55,17 @@ def test_three_clicks_from_a_film_to_its_result(open_page, lab, workbook):
     write_video(film, np.full((6, 64, 64, 3), 127, np.uint8), fps=10)
     with lab(workbook, *NO_WIDGETS, HVR_NB_LIVE="1") as address:
         page = open_page(f"{address}/lab/tree/workbook/START.ipynb?reset", 1280, 1600)
+        page.set_default_timeout(300_000)
         run_cell(page, 0)  # the first click
-        page.get_by_role("button", name="run all notebooks").wait_for(timeout=90_000)
+        page.get_by_role("button", name="run all notebooks").wait_for()
         page.evaluate(LISTEN)
         with page.expect_file_chooser() as chooser:
             page.get_by_role("button", name="upload a film").click()  # the second
         chooser.value.set_files(film)
-        page.wait_for_function("window.said.some(words => words.startsWith('uploaded'))", timeout=60_000)
+        page.wait_for_function("window.said.some(words => words.startsWith('uploaded'))")
         assert page.get_by_label("film", exact=True).input_value() == "me_on_film.mp4"
         page.get_by_role("button", name="run all notebooks").click()  # the third
-        page.wait_for_function("window.said.some(words => words.startsWith('done'))", timeout=180_000)
+        page.wait_for_function("window.said.some(words => words.startsWith('done'))")
         said = page.evaluate("window.said")
         assert "00_video is running" in said
         assert any(
@@ -72,7 +73,7 @@ def test_three_clicks_from_a_film_to_its_result(open_page, lab, workbook):
         )
         for name in ("report", "player"):
             shown = page.frame_locator(f"iframe[title='{name}.html']").locator("h1")
-            shown.wait_for(timeout=60_000)
+            shown.wait_for()
             assert shown.inner_text() == f"{name} of one film", "the result itself, not its path"
         kept = saved_cells(page, workbook / "workbook" / "START.ipynb")
         assert page.faults == []
