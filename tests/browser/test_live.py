@@ -75,7 +75,7 @@ def test_training_stops_and_widgets_answer_in_lab(open_page, tmp_path, lab):
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 0.45 * box["height"])
         page.wait_for_function(ANOTHER, arg=told.inner_text().splitlines()[0])
         run_cell(page, 5)
-        page.get_by_role("button", name="1", exact=True).click()
+        page.get_by_title("follow person 1").click()
         page.get_by_text("person 1", exact=True).wait_for()
         run_cell(page, 6)
         page.get_by_text("picked 1").first.wait_for()
