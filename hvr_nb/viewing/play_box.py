@@ -62,9 +62,9 @@ class PlayBox:
     def _box(self) -> widgets.Widget:
         shape = widgets.Accordion([widgets.VBox(self.betas)], titles=["shape: betas"])
         left = widgets.VBox([self.pose, self.joint, *self.turns, shape, self.reset, self.vertex, self.told])
-        left.layout = widgets.Layout(width="320px")
+        left.layout = widgets.Layout(width="300px")
         right = widgets.VBox([self.plot, widgets.HTML("click on the body to see what moves that place")])
-        right.layout = widgets.Layout(width="min(100%, 560px)")
+        right.layout = widgets.Layout(width="min(100%, 520px)")
         return widgets.HBox([left, right], layout=widgets.Layout(flex_flow="row wrap"))
 
     def _vertices(self) -> np.ndarray:
@@ -117,5 +117,5 @@ def _slider(name: str, most: float, step: float, value: float, *, unit: str = ""
     return widgets.FloatSlider(
         float(value), min=-max(most, abs(value)), max=max(most, abs(value)), step=step, description=name,
         readout_format=".0f" if unit else ".1f", continuous_update=True,
-        layout=widgets.Layout(width="300px"), style={"description_width": "60px"},
+        layout=widgets.Layout(width="280px"), style={"description_width": "60px"},
     )  # fmt: skip

@@ -61,15 +61,16 @@ def told_of(point: SkinPoint, canonical: Canonical) -> str:
     weights = on_surface(canonical.weights, faces, face, bary)[0]
     x, y, z = on_surface(canonical.vertices, faces, face, bary)[0]
     rows = "".join(
-        f"<tr><td>{html.escape(SMPL_JOINT_NAMES[j].replace('_', ' '))}</td><td>{weights[j]:.2f}</td></tr>"
+        f"<tr><td>{html.escape(SMPL_JOINT_NAMES[j].replace('_', ' '))}</td>"
+        f'<td style="padding-left: 14px">{weights[j]:.2f}</td></tr>'
         for j in weights.argsort()[::-1]
         if weights[j] >= LEAST
     )
     a, b, c = point.bary
     return (
-        f"<b>vertex {point.vertex(faces)}</b><br>surface coordinates: triangle {point.face}, "
+        f'<div style="line-height: 1.4"><b>vertex {point.vertex(faces)}</b><br>surface coordinates: triangle {point.face}, '
         f"barycentric {a:.2f}, {b:.2f}, {c:.2f}<br>in the big pose: x {x:.3f}, y {y:.3f}, z {z:.3f} m"
-        f"<table><tr><th>joint</th><th>blend weight</th></tr>{rows}</table>"
+        f"<table><tr><th>joint</th><th>blend weight</th></tr>{rows}</table></div>"
     )
 
 

@@ -72,6 +72,8 @@ class TrainingView:
 
     def __enter__(self) -> TrainingView:
         self._before = None
+        if self._live:  # before the bar of the training, which stays one line below it
+            self._show({"text/plain": "[training starts]"})
         if self._live and threading.current_thread() is threading.main_thread():
             before = signal.getsignal(signal.SIGINT)
             if callable(before):
@@ -89,12 +91,14 @@ class TrainingView:
         self._asked = True
 
     def _renew(self, progress: Progress) -> None:
-        from IPython.display import display
-
         words = self.stopped or f"step {progress.done} of {progress.total}"
         picture = training_picture(progress, self._frames, self._names, title=words)
         png = base64.b64encode(encode_still(picture)).decode()
-        data = {"image/png": png, "text/plain": f"[{words}]"}
+        self._show({"image/png": png, "text/plain": f"[{words}]"})
+
+    def _show(self, data: dict[str, str]) -> None:
+        from IPython.display import display
+
         if self._handle is None:
             self._handle = display(data, raw=True, display_id=True)
         else:
