@@ -68,8 +68,9 @@ def told_of(point: SkinPoint, canonical: Canonical) -> str:
     )
     a, b, c = point.bary
     return (
-        f'<div style="line-height: 1.4"><b>vertex {point.vertex(faces)}</b>'
-        f"<br>surface coordinates: triangle {point.face}, barycentric {a:.2f}, {b:.2f}, {c:.2f}<br>in the big pose: x {x:.3f}, y {y:.3f}, z {z:.3f} m"
+        f'<div style="line-height: 1.4"><b>vertex {point.vertex(faces)}</b><br>'
+        f"surface coordinates: triangle {point.face}, barycentric {a:.2f}, {b:.2f}, {c:.2f}<br>"
+        f"in the big pose: x {x:.3f}, y {y:.3f}, z {z:.3f} m"
         f"<table><tr><th>joint</th><th>blend weight</th></tr>{rows}</table></div>"
     )
 
