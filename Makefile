@@ -16,7 +16,8 @@ TESTS := $(PY) -m pytest -n logical --maxprocesses 8 --dist loadscope --no-loads
 # Jupyter refuses root unless told; in a container there is often nobody else
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 .PHONY: help env models demo test test-all lint lab run batch clips pose3d gallery body bench-demo bench-real bench-nvr bench-nvr-scaling \
-        bench-pose3d bench-surface bench-garments bench-mutants train-lifter train-pamir bench-pamir clean
+        bench-pose3d bench-surface bench-garments bench-mutants train-lifter train-pamir bench-pamir \
+        bench-cluster bench-scaling torture clean
 help:        ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/'
 env: .venv/.ready  ## build .venv with the pinned packages
@@ -72,6 +73,12 @@ bench-surface: env models  ## the clothed mesh against the true one, synthetic s
 	$(PY) -m scripts.bench.surface $(ARGS)
 bench-garments: env models  ## garments against the true ones, synthetic subjects (slow)
 	$(PY) -m scripts.bench.garments $(ARGS)
+bench-cluster:     ## ten tiny videos through SLURM on this machine, one preempted (Debian's slurmctld, slurmd, munge)
+	$(PY) -m scripts.bench.cluster $(ARGS)
+bench-scaling:     ## hours for 10 to 100,000 videos on 1 to 1,000 nodes: the tables of docs/scaling.md
+	$(PY) -m scripts.bench.scaling $(ARGS)
+torture: env       ## kills, full disks and bad files:  make torture [N=20]  (a second or two each)
+	$(PY) -m scripts.bench.torture $(or $(N),20) $(ARGS)
 clean:             ## remove the environment and caches; data/ stays
 	rm -rf .venv .cache
 

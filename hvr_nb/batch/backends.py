@@ -22,19 +22,17 @@ INSTALL = "run: pip install 'hvr_nb[cluster]'"
 
 
 class Job:
-    """A function that runs elsewhere with the threads it was given, and starts again after a preemption.
+    """A function that runs elsewhere and starts again after a preemption.
 
     Args:
         function: what runs; it and its arguments are pickled.
-        workers: jobs that share one machine.
     """
 
-    def __init__(self, function: Callable, *, workers: int = 1):
-        self.function, self.workers = function, workers
+    def __init__(self, function: Callable):
+        self.function = function
 
     def __call__(self, *arguments):
-        """Run it; its notebooks take ``allotted_threads(workers)`` threads where nobody has said how many."""
-        os.environ.setdefault("OMP_NUM_THREADS", str(allotted_threads(self.workers)))
+        """Run it."""
         return self.function(*arguments)
 
     def checkpoint(self, *arguments):
@@ -45,7 +43,14 @@ class Job:
 
 
 def allotted_threads(workers: int = 1) -> int:
-    """Threads for one of ``workers`` jobs of this machine: those SLURM allotted, or its cores, shared out."""
+    """Threads for one of ``workers`` jobs of this machine.
+
+    They are what ``OMP_NUM_THREADS`` says; else the cores that SLURM allotted, or those of the machine,
+    shared out.
+    """
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    if said.isdigit() and int(said):
+        return int(said)
     allotted = os.environ.get(ALLOTTED, "")
     cores = int(allotted) if allotted.isdigit() else len(os.sched_getaffinity(0))
     return max(1, cores // max(1, workers))
@@ -70,7 +75,9 @@ def dask_executor(address: str, *, workers: int = 1, retries: int = 0) -> Iterat
     cluster = None
     try:
         if address == "local":
-            options = dict(processes=True, threads_per_worker=1, dashboard_address=None)
+            # Dask would give every worker one thread, however many cores there are
+            threads = {"OMP_NUM_THREADS": str(allotted_threads(workers))}
+            options = dict(processes=True, threads_per_worker=1, dashboard_address=None, env=threads)
             cluster = distributed.LocalCluster(n_workers=workers, **options)
         client = distributed.Client(cluster or address, timeout="20s")
     except (OSError, ValueError, TimeoutError) as error:

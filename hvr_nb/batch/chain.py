@@ -57,6 +57,7 @@ def run_chain(
     to_stage: str = "",
     force: bool = False,
     timeout: float = 0,
+    threads: int = 0,
     progress: bool = True,
     on_stage: Callable[[StageRun], None] | None = None,
 ) -> list[StageRun]:
@@ -70,6 +71,7 @@ def run_chain(
             to every notebook that knows the name.
         from_stage, to_stage: first and last notebook, "03" or "03_body"; "" = all.
         force: run also what has not changed. timeout: seconds a cell may take; 0 = no limit.
+        threads: of each notebook; 0 = as the libraries choose.
         progress: show a bar. on_stage: called after each notebook.
 
     Raises:
@@ -91,7 +93,9 @@ def run_chain(
         with tqdm(chosen, desc=folder.name, unit="notebook", disable=not progress) as bar:
             for stage in bar:
                 bar.set_postfix_str(stage)
-                ran = _run_stage(notebooks[stage], folder, params[stage], force=force, timeout=timeout)
+                ran = _run_stage(
+                    notebooks[stage], folder, params[stage], force, timeout=timeout, threads=threads
+                )
                 done.append(ran)
                 if on_stage is not None:
                     on_stage(ran)
@@ -138,7 +142,7 @@ def stages_between(stages: list[str], first: str, last: str) -> list[str]:
     return stages[a : b + 1]
 
 
-def _run_stage(notebook: Path, folder: Path, params: dict, *, force: bool, timeout: float) -> StageRun:
+def _run_stage(notebook: Path, folder: Path, params: dict, force: bool, **limits) -> StageRun:
     out, began = folder / "runs" / notebook.name, time.perf_counter()
     defaults = {name: p.default for name, p in read_parameters(notebook).items()}
     method = str({**defaults, **params}.get("method", ""))
@@ -150,7 +154,7 @@ def _run_stage(notebook: Path, folder: Path, params: dict, *, force: bool, timeo
     if not force and _finished(out, wanted):
         return StageRun(notebook.stem, True, time.perf_counter() - began)
     seconds = run_notebook(
-        notebook, out, cwd=notebook.parent, params=params, inputs=inputs, timeout=timeout, outputs=outputs
+        notebook, out, cwd=notebook.parent, params=params, inputs=inputs, outputs=outputs, **limits
     )
     return StageRun(notebook.stem, False, seconds)
 

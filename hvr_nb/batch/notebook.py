@@ -50,6 +50,7 @@ def run_notebook(
     params: Mapping[str, object],
     inputs: Mapping[str, str] | None = None,
     timeout: float = 0,
+    threads: int = 0,
     outputs: Callable[[], dict[str, str]] = dict,
 ) -> float:
     """Run a notebook and keep the executed copy.
@@ -59,6 +60,7 @@ def run_notebook(
         cwd: working folder of its kernel. params: values for its parameters cell.
         inputs: fingerprints of what it reads, kept in the marker ``<out>.done.json``.
         timeout: seconds a cell may take; 0 = as long as it likes.
+        threads: for its sums (OMP_NUM_THREADS); 0 = as the libraries choose.
         outputs: called afterwards for the fingerprints of what it wrote, kept there too.
 
     Returns:
@@ -76,7 +78,7 @@ def run_notebook(
     began = time.perf_counter()
     try:
         with _failures_explained(notebook.stem, out):
-            _execute(notebook, out, Path(cwd).absolute(), params, timeout)
+            _execute(notebook, out, Path(cwd).absolute(), params, timeout, threads)
             NotebookNotary().sign(nbformat.read(out, as_version=4))  # unsigned, Lab would strip the iframes
     except NotebookFailed as error:
         write_failure(out, error.reason)
@@ -92,11 +94,12 @@ def run_notebook(
     return seconds
 
 
-def _execute(notebook: Path, out: Path, cwd: Path, params: dict, timeout: float) -> None:
+def _execute(notebook: Path, out: Path, cwd: Path, params: dict, timeout: float, threads: int) -> None:
     config = Config()
     config.KernelManager.transport_encryption = "auto"  # ipykernel warns about plain TCP otherwise
     environment = {"HVR_NB_BATCH": "1", "HVR_NB_RUN_DIR": str(out.parent)}
     environment["TQDM_DISABLE"] = "1"  # nobody watches; the saved notebook would keep the bars
+    environment |= {"OMP_NUM_THREADS": str(threads)} if threads else {}
     papermill.execute_notebook(
         str(notebook),
         str(out),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hvr_nb.batch.backends import Job, submit_all
+from hvr_nb.batch.backends import ALLOTTED, Job, allotted_threads, submit_all
 from hvr_nb.batch.chain import StageRun, chain_parameters, find_notebooks, run_chain, stages_between
+from hvr_nb.batch.events import EventLog, following, here
 from hvr_nb.batch.notebook import NotebookFailed, stop_running_kernels
 from hvr_nb.batch.progress import TotalProgress
+from hvr_nb.batch.status import aligned
 from hvr_nb.store.measured import read_doubts
 from hvr_nb.types import HvrError
 
@@ -28,6 +32,7 @@ class VideoRun:
     notebook: str = ""  # the one that failed
     error: str = ""  # why, one line
     doubts: tuple[str, ...] = ()  # checks that failed and were lived with, in words
+    lost: bool = False  # its job ended without a word of its own
 
     @property
     def status(self) -> str:
@@ -43,45 +48,58 @@ def run_videos(
     *,
     notebooks_dir: str | Path = "notebooks",
     overrides: Mapping[str, Mapping[str, object]] | None = None,
+    each: Sequence[Mapping[str, Mapping[str, object]]] = (),
     workers: int = 1,
     executor=None,
     retries: int = 0,
     clips: Sequence[Path] = (),
+    log: bool = True,
+    on_event: Callable[[dict], None] | None = None,
     **options,
 ) -> list[VideoRun]:
     """Run the chain on every video; Ctrl-C ends at once and leaves finished stages finished.
 
     Args:
         videos: files or folders of pictures. clips_dir: their clips go here, named after them.
-        overrides: parameters as in ``run_chain``, the same for every video.
-        workers: videos at a time; each notebook has its own process, so threads do.
+        overrides: parameters as in ``run_chain``, the same for every video. each: more of them, one a video.
+        workers: videos at a time on one machine, which share its cores out; each notebook has its own
+            process, so threads do.
         executor: anything with ``submit`` in place of threads (``hvr_nb.batch.backends``); it runs one
             chain a job. retries: how often a video that failed is tried again, from the stage that failed.
         clips: the clip folders themselves, one a video, in place of names.
-        options: ``from_stage``, ``to_stage``, ``force``, ``timeout`` of ``run_chain``.
+        log: keep ``events.jsonl`` in ``clips_dir`` and show progress over all videos.
+            on_event: called with each event (``hvr_nb.batch.events``), whatever runs the jobs.
+        options: ``from_stage``, ``to_stage``, ``force``, ``timeout`` of ``run_chain``; ``progress``: False
+            shows none.
 
     Raises:
         HvrError: a parameter is unknown or two videos want the same clip; nothing has been run then.
     """
     folders = [Path(c).absolute() for c in clips] or clip_folders(videos, Path(clips_dir).absolute())
-    chain_parameters(find_notebooks(notebooks_dir), {}, overrides or {})
+    notebooks = find_notebooks(notebooks_dir)
+    given = [merged(overrides or {}, own) for own in each or [{}] * len(videos)]
+    for own in given if each else given[:1]:
+        chain_parameters(notebooks, {}, own)
+    stages = stages_between(list(notebooks), options.get("from_stage", ""), options.get("to_stage", ""))
+    shown, single = options.pop("progress", True), len(videos) == 1 and executor is None
+    options |= {"notebooks_dir": Path(notebooks_dir).absolute(), "progress": shown and single}
+    total = TotalProgress(stages, [folder.name for folder in folders], shown=shown and log and not single)
+    events = _begin(Path(clips_dir).absolute(), stages, videos, folders, given) if log else None
+    rows = [
+        (str(video), folder, {**options, "overrides": own}, events, workers)
+        for video, folder, own in zip(videos, folders, given, strict=True)
+    ]
+
+    def tell(event: dict) -> None:
+        total.follow(event)
+        if on_event is not None:
+            on_event(event)
+
     pool = executor or ThreadPoolExecutor(max_workers=workers)
-    together = len(videos) > 1 and executor is None and options.pop("progress", True)
-    options = {"progress": len(videos) == 1 and executor is None, **options}
-    options |= {"notebooks_dir": Path(notebooks_dir).absolute(), "overrides": overrides}
-    stages = stages_between(
-        list(find_notebooks(notebooks_dir)), options.get("from_stage", ""), options.get("to_stage", "")
-    )
-    total = TotalProgress(stages, [folder.name for folder in folders], shown=bool(together))
-    run, shared = (_run_video, total) if executor is None else (Job(_run_video), None)
-    rows = [(str(video), folder, options, shared) for video, folder in zip(videos, folders, strict=True)]
+    run = _run_video if executor is None else Job(_run_video)
     try:
-        runs: dict[int, VideoRun] = {}
-        for _ in range(1 + retries):
-            again = [k for k in range(len(rows)) if k not in runs or runs[k].error]
-            jobs = submit_all(pool, run, [rows[k] for k in again])
-            runs |= {k: _outcome(job.result, *rows[k][:2]) for k, job in zip(again, jobs, strict=True)}
-        return [runs[k] for k in range(len(rows))]
+        with following(events, tell) if events else contextlib.nullcontext():
+            return _run_rows(pool, run, rows, tries=1 + retries)
     except KeyboardInterrupt:
         if executor is None:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -91,6 +109,45 @@ def run_videos(
         total.close()
         if executor is None:
             pool.shutdown()
+        if events:
+            _say(events, "over")
+
+
+def _say(events: EventLog, event: str, **content) -> None:
+    """Add an event where the disk takes it; without, the batch goes on."""
+    with contextlib.suppress(HvrError):
+        events.add(event, **content)
+
+
+def _begin(clips_dir: Path, stages: list[str], videos, folders: list[Path], given: list[dict]) -> EventLog:
+    log = EventLog.begin(clips_dir, stages)
+    rows = zip(videos, folders, given, strict=True)
+    log.add_all(
+        "queued", [{"clip": f.name, "video": str(Path(v).absolute()), "given": g} for v, f, g in rows]
+    )
+    return log
+
+
+def _run_rows(pool, run: Callable, rows: list[tuple], *, tries: int) -> list[VideoRun]:
+    runs: dict[int, VideoRun] = {}
+    for _ in range(tries):
+        again = [k for k in range(len(rows)) if k not in runs or runs[k].error]
+        jobs = submit_all(pool, run, [rows[k] for k in again])
+        for k, job in zip(again, jobs, strict=True):
+            video, folder, _, events, _ = rows[k]
+            runs[k] = _outcome(job.result, video, folder)
+            if events and runs[k].lost:
+                _say(events, "ended", clip=folder.name, status="failed", error=runs[k].error)
+    return [runs[k] for k in range(len(rows))]
+
+
+def merged(*overrides: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, object]]:
+    """Parameters by stage, of which the later ones count."""
+    found: dict[str, dict[str, object]] = {}
+    for one in overrides:
+        for stage, values in one.items():
+            found[stage] = {**found.get(stage, {}), **values}
+    return found
 
 
 def clip_folders(videos: Sequence[str | Path], clips_dir: Path) -> list[Path]:
@@ -108,30 +165,35 @@ def missing_videos(videos: Sequence[str | Path]) -> list[str]:
     """Those that are not there or are empty, in words; looked at before hours of work begin."""
     found = []
     for path in map(Path, videos):
-        if not path.exists():
-            found.append(f"{path} does not exist")
-        elif path.is_dir() and not any(path.iterdir()):
-            found.append(f"{path} is an empty folder")
-        elif path.is_file() and not path.stat().st_size:
-            found.append(f"{path} is empty")
+        try:
+            if not path.exists():
+                found.append(f"{path} does not exist")
+            elif path.is_dir() and not any(path.iterdir()):
+                found.append(f"{path} is an empty folder")
+            elif path.is_file() and not path.stat().st_size:
+                found.append(f"{path} is empty")
+        except OSError as error:
+            found.append(f"{str(path)[:200]} cannot be looked at ({error.strerror})")
     return found
 
 
-def _run_video(
-    video: str | Path, folder: Path, options: dict, total: TotalProgress | None = None
-) -> VideoRun:
+def _run_video(video: str, folder: Path, options: dict, events: EventLog | None, workers: int) -> VideoRun:
     began = time.perf_counter()
+    tell = functools.partial(_say, events, clip=folder.name) if events else lambda *_event, **_content: None
 
     def run() -> VideoRun:
-        ran = functools.partial(total.ran, folder.name) if total else None
-        stages = run_chain(video, folder, **options, on_stage=ran)
+        tell("began", **here())
+        threads = allotted_threads(workers) if workers > 1 or ALLOTTED in os.environ else 0
+        stages = run_chain(
+            video, folder, **options, threads=threads, on_stage=lambda r: tell("stage", **vars(r))
+        )
         doubts = [f"{stage}: {text}" for stage, texts in read_doubts(folder).items() for text in texts]
-        return VideoRun(str(video), folder, 0.0, stages, doubts=tuple(doubts))
+        return VideoRun(video, folder, 0.0, stages, doubts=tuple(doubts))
 
-    outcome = replace(_outcome(run, str(video), folder), seconds=time.perf_counter() - began)
-    if total:
-        total.ended(folder.name, failed=bool(outcome.error))
-    return outcome
+    found = replace(_outcome(run, video, folder), seconds=time.perf_counter() - began, lost=False)
+    said = {key: getattr(found, key) for key in ("status", "seconds", "notebook", "error", "doubts")}
+    tell("ended", **said)
+    return found
 
 
 def _outcome(run: Callable[[], VideoRun], video: str, folder: Path) -> VideoRun:
@@ -144,7 +206,7 @@ def _outcome(run: Callable[[], VideoRun], video: str, folder: Path) -> VideoRun:
         notebook, reason = "", str(error)
     except Exception as error:  # noqa: BLE001  a worker that died, a file that no check foresaw
         notebook, reason = "", f"{type(error).__name__}: {error}"
-    return VideoRun(video, folder, 0.0, notebook=notebook, error=" ".join(reason.split()))
+    return VideoRun(video, folder, 0.0, notebook=notebook, error=" ".join(reason.split()), lost=True)
 
 
 def summary(runs: Sequence[VideoRun]) -> str:
@@ -153,7 +215,4 @@ def summary(runs: Sequence[VideoRun]) -> str:
     rows += [
         (r.video, r.status, f"{r.seconds:.0f}", r.notebook, r.error or "; ".join(r.doubts)) for r in runs
     ]
-    widths = [max(len(row[c]) for row in rows) for c in range(4)]
-    return "\n".join(
-        "  ".join([*(v.ljust(w) for v, w in zip(row, widths, strict=False)), row[4]]).rstrip() for row in rows
-    )
+    return aligned(rows)

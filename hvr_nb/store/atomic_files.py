@@ -38,6 +38,11 @@ def explain_disk(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise HvrError(f"the disk is full: {path} was not written; free space and run again") from error
+        if error.errno == errno.EFBIG:
+            raise HvrError(
+                f"{path} was not written: the disk or a limit of this user takes no file of its size; "
+                "choose another folder or raise the limit (ulimit -f)"
+            ) from error
         if error.errno in _CLOSED:
             raise HvrError(f"{path} may not be written ({error.strerror}); choose another folder") from error
         if error.errno in _BLOCKED:
@@ -147,7 +152,7 @@ def sweep(folder: str | Path) -> None:
 def _in_use(path: Path, machine: str | None, process: int) -> bool:
     """Whether a half-written file may still be written to."""
     try:
-        fresh = time.time() - path.lstat().st_mtime < DAY
+        fresh = abs(time.time() - path.lstat().st_mtime) < DAY  # a clock may have been far ahead
     except OSError:
         return True
     return fresh and (machine not in (None, _MACHINE) or is_running(process))

@@ -19,54 +19,8 @@ from hvr_nb.batch.parameters import from_text, read_parameters
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.locks import running
 from hvr_nb.types import HvrError
+from scripts.bench.torture.stand_in import STAND_IN, write_stand_in
 
-FRAMES = """
-import numpy as np
-from pathlib import Path
-from hvr_nb.store.clip import Clip
-from hvr_nb.types import Camera
-value = int(Path(video).read_text())
-frames = np.random.default_rng(value).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
-c = Clip.create(clip, frames, fps=30.0, names=["a", "b"], times=np.zeros(2), source={})
-c.save("camera", Camera(np.eye(3), 8, 8))
-c.record("00_video", frames=2)
-"""
-MASKS = """
-import numpy as np
-from hvr_nb.store.clip import Clip
-from hvr_nb.types import Masks
-c = Clip.open(clip)
-c.save("masks", Masks(c.frames[..., 0], c.frames[..., 1]))
-c.record("02_masks", cover=c.masks.alpha.mean())
-"""
-TRAIN = """
-import numpy as np
-from hvr_nb.store.clip import Clip
-from hvr_nb.store.files import write_json
-class Doll:
-    def save(self, folder):
-        np.savez(folder / "weights.npz", a=np.arange(1000))
-        write_json(folder / "options.json", {"method": method})
-c = Clip.open(clip)
-c.save_avatar(method, Doll(), made_from=("masks",))
-c.record("05_train", seconds=1)
-"""
-RENDER = """
-from hvr_nb.store.clip import Clip
-from hvr_nb.store.files import write_image
-c = Clip.open(clip)
-c.metrics
-out = c.render_folder(method)
-write_image(out / "frames" / "rgb" / "a.png", c.frames[0])
-(out / "frames.mp4").write_bytes(bytes(1000))
-(c.folder / "player.html").write_text("page")
-"""
-STAGES = {
-    "00_video": ('video: str = ""  # file\nclip: str = "x"  # clip', FRAMES),
-    "02_masks": ('clip: str = "x"  # clip', MASKS),
-    "05_train": ('clip: str = "x"  # clip\nmethod: str = "doll"  # method', TRAIN),
-    "06_render": ('clip: str = "x"  # clip\nmethod: str = "doll"  # method', RENDER),
-}
 DAMAGES = {
     "frames/a.png": "00_video", "frames/manifest.json": "00_video", "camera.npz": "00_video",
     "metrics/00_video.json": "00_video", "masks/alpha/b.png": "02_masks", "masks/labels/a.png": "02_masks",
@@ -85,9 +39,7 @@ def here(monkeypatch):
 
 @pytest.fixture
 def notebooks(tmp_path):
-    for name, (parameters, code) in STAGES.items():
-        write_notebook(tmp_path / "notebooks" / f"{name}.ipynb", parameters, code)
-    return tmp_path / "notebooks"
+    return write_stand_in(tmp_path / "notebooks")
 
 
 @pytest.fixture
@@ -98,7 +50,7 @@ def run(tmp_path, here, notebooks):
     def again(folder=tmp_path / "clip", **options):
         return ran(run_chain(video, folder, notebooks_dir=notebooks, progress=False, **options))
 
-    assert again() == list(STAGES)
+    assert again() == list(STAND_IN)
     assert again() == []
     return again
 

@@ -233,3 +233,23 @@ def test_masks_without_their_manifest_are_kept_where_they_may_be_somebodys_work(
     with pytest.raises(HvrError, match="note.txt was not written by this project"):
         clip.save("masks", some_masks())
     assert note.read_text() == "mine"
+
+
+def test_leftovers_of_a_clock_that_was_ahead_are_swept(tmp_path):
+    left = tmp_path / ".05_train.0badcafe-1-0.partial.json"
+    left.write_text("")
+    os.utime(left, (time.time() + 400 * 86400,) * 2)
+    sweep(tmp_path)
+    assert not left.exists()
+
+
+def test_a_file_larger_than_the_disk_takes_is_named(tmp_path):
+    """As on FAT, which has no file of 4 GiB, or under ``ulimit -f``."""
+    code = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n"
+    code += "from hvr_nb.store.files import write_json\nfrom hvr_nb.types import HvrError\n"
+    code += "try:\n write_json(sys.argv[1], {'a': 'x' * 100})\nexcept HvrError as error:\n print(error)"
+    out = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.json")], capture_output=True, text=True
+    )
+    assert "a.json was not written: the disk or a limit" in out.stdout, out.stderr
+    assert not list(tmp_path.iterdir())
