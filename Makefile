@@ -17,7 +17,7 @@ TESTS := $(PY) -m pytest -n logical --maxprocesses 8 --dist loadscope --no-loads
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 .PHONY: help env models demo test test-all lint lab run batch clips pose3d gallery body bench-demo bench-real bench-nvr bench-nvr-scaling \
         bench-pose3d bench-surface bench-garments bench-mutants train-lifter train-pamir bench-pamir \
-        bench-cluster bench-scaling torture clean
+        bench-cluster bench-scaling bench-long-clips torture clean
 help:        ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' Makefile | sed 's/:.*##/\t/'
 env: .venv/.ready  ## build .venv with the pinned packages
@@ -75,6 +75,8 @@ bench-garments: env models  ## garments against the true ones, synthetic subject
 	$(PY) -m scripts.bench.garments $(ARGS)
 bench-cluster:     ## ten tiny videos through SLURM on this machine, one preempted (Debian's slurmctld, slurmd, munge)
 	$(PY) -m scripts.bench.cluster $(ARGS)
+bench-long-clips: env  ## memory and time of notebooks 00 to 04 by the length of a clip:  make bench-long-clips VIDEO=path
+	$(PY) -m scripts.bench.long_clips "$(VIDEO)" $(ARGS)
 bench-scaling:     ## hours for 10 to 100,000 videos on 1 to 1,000 nodes: the tables of docs/scaling.md
 	$(PY) -m scripts.bench.scaling $(ARGS)
 torture: env       ## kills, full disks and bad files:  make torture [N=20]  (a second or two each)

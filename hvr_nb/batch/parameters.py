@@ -25,10 +25,14 @@ class Parameter:
     kind: str  # "int", "float", "str", "bool", "list" or "dict"
     default: object
     choices: tuple[str, ...] = ()  # the words it may be; none: any text
+    least: float = -math.inf  # of a number
+    most: float = math.inf
 
 
 # a comment that names all words: "quick" or "best"; "cpu", "cuda" or "auto"
 _CHOICES = re.compile(r'#.*?((?:"[\w-]+", )*"[\w-]+" or "[\w-]+")')
+# a comment that ends with the numbers it may be: (1 to 64) or (0 or more)
+_RANGE = re.compile(r"#.*\((-?[\d.]+) (?:to (-?[\d.]+)|or more)\)\s*$")
 
 
 def read_parameters(notebook: str | Path) -> dict[str, Parameter]:
@@ -50,7 +54,8 @@ def read_parameters(notebook: str | Path) -> dict[str, Parameter]:
 def declared(notebook: str, source: str) -> dict[str, Parameter]:
     """What the text of a parameters cell declares; ``notebook`` names it in errors.
 
-    A comment that lists words (``# "quick" or "best"``) says that the value is one of them.
+    A comment that lists words (``# "quick" or "best"``) says that the value is one of them; one that ends
+    with ``(1 to 64)`` or ``(0 or more)`` says between which numbers it lies.
 
     Raises:
         HvrError: the cell is not plain literals.
@@ -70,9 +75,12 @@ def _parameter(line: ast.stmt, source: str) -> Parameter:
     else:
         raise ValueError(f"line {line.lineno} is no assignment")
     default = ast.literal_eval(line.value)
-    listed = _CHOICES.search(source.splitlines()[line.end_lineno - 1][line.end_col_offset :])
+    comment = source.splitlines()[line.end_lineno - 1][line.end_col_offset :]
+    listed, limits = _CHOICES.search(comment), _RANGE.search(comment)
     choices = tuple(re.findall(r'"([\w-]+)"', listed.group(1))) if listed else ()
-    return Parameter(name, hint.split("[")[0] or type(default).__name__, default, choices)
+    least, most = (limits[1], limits[2] or math.inf) if limits else (-math.inf, math.inf)
+    kind = hint.split("[")[0] or type(default).__name__
+    return Parameter(name, kind, default, choices, float(least), float(most))
 
 
 def check_parameters(notebook: str | Path, params: Mapping[str, object]) -> dict[str, object]:
@@ -126,6 +134,11 @@ def fitting(notebook: str, parameter: Parameter, value: object) -> object:
             raise HvrError(
                 f"{notebook}: parameter {parameter.name!r} is {number}; it must be a finite number"
             )
+        if isinstance(number, int | float) and not parameter.least <= number <= parameter.most:
+            words = f"{parameter.least:g} or more" if parameter.most == math.inf else (
+                f"{parameter.least:g} to {parameter.most:.10g}"
+            )  # fmt: skip
+            raise HvrError(f"{notebook}: parameter {parameter.name!r} is {number}; it must be {words}")
     return value
 
 

@@ -100,7 +100,8 @@ def state_table(state: BatchState) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of words as columns; the last one is as wide as it likes."""
+    """Rows of words as columns; the last one is as wide as it likes. What would steer a terminal is "?"."""
+    rows = [["".join(c if c.isprintable() else "?" for c in word) for word in row] for row in rows]
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]) - 1)]
     lines = ["  ".join([*(v.ljust(w) for v, w in zip(row, widths, strict=False)), row[-1]]) for row in rows]
     return "\n".join(line.rstrip() for line in lines)

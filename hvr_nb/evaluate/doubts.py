@@ -100,8 +100,10 @@ def _knee_difference(joints: np.ndarray, world: np.ndarray, seen: np.ndarray, si
 
 def _filming(clip: Clip) -> tuple[float, float]:
     """Median height of the silhouettes, pixels, and the share of frames in which they touch the border."""
-    alpha = clip.masks.alpha[clip.keypoints.found] > 127
-    rows = alpha.any(2)
-    heights = [np.ptp(np.flatnonzero(row)) + 1 if row.any() else 0 for row in rows]
-    edge = alpha[:, [0, -1]].any((1, 2)) | alpha[:, :, [0, -1]].any((1, 2))
-    return (float(np.median(heights)), float(edge.mean())) if len(alpha) else (0.0, 0.0)
+    alpha, heights, edge = clip.masks.alpha, [], []
+    for t in np.flatnonzero(clip.keypoints.found):
+        inside = alpha[t] > 127
+        rows = np.flatnonzero(inside.any(1))
+        heights.append(np.ptp(rows) + 1 if len(rows) else 0)
+        edge.append(inside[[0, -1]].any() or inside[:, [0, -1]].any())
+    return (float(np.median(heights)), float(np.mean(edge))) if heights else (0.0, 0.0)

@@ -38,8 +38,11 @@ def measure_keypoints(clip: Clip, keypoints: Keypoints, tracks: Tracks | None = 
 def measure_masks(clip: Clip, masks: Masks) -> dict[str, float]:
     """Stage 02: cover_pct, the person's share of the picture where it was found; IoU where truth is known."""
     truth = find_truth(clip)
-    cover = (masks.alpha[clip.keypoints.found] > 127).mean() if clip.keypoints.found.any() else 0.0
-    return {"cover_pct": float(100 * np.nan_to_num(cover)), **(mask_quality(masks, truth) if truth else {})}
+    shares = [(masks.alpha[t] > 127).mean() for t in np.flatnonzero(clip.keypoints.found)]
+    return {
+        "cover_pct": float(100 * np.mean(shares or [0.0])),
+        **(mask_quality(masks, truth) if truth else {}),
+    }
 
 
 def measure_body(

@@ -21,6 +21,7 @@ from hvr_nb.masks.crf import guided_filter
 from hvr_nb.masks.labels import from_atr, to_atr
 from hvr_nb.masks.silhouettes import body_size
 from hvr_nb.masks.skirts import covers_gap, same_cloth
+from hvr_nb.store.film_arrays import film_array
 from hvr_nb.types import Keypoints, Masks
 
 __all__ = ["from_atr", "parse_person", "to_atr"]
@@ -73,7 +74,7 @@ def parse_person(frames: np.ndarray, masks: Masks, keypoints: Keypoints, *, seed
     """
     size = body_size(keypoints)
     seen = [t for t in range(len(frames)) if keypoints.found[t] and (masks.alpha[t] > 127).sum() > 50]
-    labels = np.zeros(masks.alpha.shape, np.uint8)
+    labels = film_array(masks.alpha.shape)
     if seen:
         teachers = [seen[i] for i in spread_indices(len(seen), _TEACHERS)]
         views = [_view(frames[t], masks.alpha[t], keypoints, t, size[t]) for t in teachers]
@@ -82,9 +83,10 @@ def parse_person(frames: np.ndarray, masks: Masks, keypoints: Keypoints, *, seed
             view = _view(frames[t], masks.alpha[t], keypoints, t, size[t])
             labels[t][view.box] = _label(view, mixtures, prior, masks.alpha[t][view.box] > 127)
         if covers_gap(labels, keypoints, size, cloth=_LABEL[LOWER]):
-            one = same_cloth(frames[seen], labels[seen], _LABEL[UPPER], _LABEL[LOWER])
-            labels[labels == _LABEL[LOWER]] = 6 if one else 12
-            labels[(labels == _LABEL[UPPER]) & one] = 6
+            one = same_cloth(frames, labels, _LABEL[UPPER], _LABEL[LOWER], which=seen)
+            for label in labels:
+                label[label == _LABEL[LOWER]] = 6 if one else 12
+                label[(label == _LABEL[UPPER]) & one] = 6
     return replace(
         masks, labels=labels, label_set="CIHP", parsing_source="colour model (weight-free, not SCHP)"
     )

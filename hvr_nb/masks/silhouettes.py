@@ -18,6 +18,7 @@ from hvr_nb.masks.crf import combine, grabcut, guided_coefficients, mean_field
 from hvr_nb.masks.flow import REACH, warp_neighbours, weighted_median
 from hvr_nb.masks.labels import import_masks, write_label_png
 from hvr_nb.masks.matting import closed_form_alpha, edge_band, foreground_colours
+from hvr_nb.store.film_arrays import film_array
 from hvr_nb.types import HvrError, Keypoints, Masks
 
 __all__ = ["import_masks", "person_region", "refine_silhouettes", "segment_person", "write_label_png"]
@@ -46,7 +47,7 @@ def segment_person(
     """
     from hvr_nb.masks.detector import person_masks  # loads the network's runtime
 
-    raw = np.zeros(frames.shape[:3], np.uint8)
+    raw = film_array(frames.shape[:3])
     for start in range(0, len(frames), _CHUNK):
         part = slice(start, start + _CHUNK)
         raw[part] = np.rint(255.0 * person_masks(frames[part], _part(keypoints, part)))
@@ -77,7 +78,7 @@ def refine_silhouettes(
     if quality not in _SIDE:
         raise HvrError(f'quality is "{quality}"; use "best" or "quick"')
     side, size = _SIDE[quality], body_size(keypoints)
-    first = np.zeros_like(raw)
+    first = film_array(raw.shape)
     boxes: dict[int, tuple[slice, slice]] = {}
     for t in tqdm(range(len(frames)), desc="silhouettes", unit="frame"):
         if not keypoints.found[t]:
@@ -90,10 +91,10 @@ def refine_silhouettes(
     if quality == "quick":
         alpha = first
     else:
-        alpha = np.zeros_like(raw)
+        alpha = film_array(raw.shape)
         for t, box in tqdm(boxes.items(), desc="steady edges", unit="frame"):
             alpha[t][box] = _settle(frames, first, t, box, side)
-    foreground = np.zeros_like(frames)
+    foreground = film_array(frames.shape)
     for t, box in boxes.items():
         foreground[t][box] = foreground_colours(frames[t][box], alpha[t][box])
     return Masks(alpha, foreground=foreground, source=f"blazepose, refined ({quality})")

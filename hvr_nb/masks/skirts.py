@@ -7,6 +7,8 @@ docs/perception.md, 6.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -71,16 +73,20 @@ def _at(labels: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.where(inside, labels[t, y.clip(0, height - 1), x.clip(0, width - 1)], 0)
 
 
-def same_cloth(frames: np.ndarray, labels: np.ndarray, upper: int, lower: int) -> bool:
+def same_cloth(
+    frames: np.ndarray, labels: np.ndarray, upper: int, lower: int, *, which: Sequence[int] = ()
+) -> bool:
     """Whether two labels cover one garment: their colours have nearly the same distribution.
 
     Compared are smoothed histograms of ``colour_features`` by the Bhattacharyya coefficient.
 
     Args:
         frames: (T, H, W, 3) uint8 RGB. labels: (T, H, W) uint8. upper, lower: the two labels.
+        which: frames to choose from; (): all.
     """
+    which = which or range(len(frames))
     colours: dict[int, list[np.ndarray]] = {upper: [], lower: []}
-    for t in spread_indices(len(frames), _FRAMES):
+    for t in (which[k] for k in spread_indices(len(which), _FRAMES)):
         ratio = min(1.0, _SIDE / max(labels.shape[1:]))
         size = tuple(max(1, round(n * ratio)) for n in labels.shape[:0:-1])
         picture = colour_features(cv2.resize(frames[t], size, interpolation=cv2.INTER_AREA))

@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 
@@ -114,7 +115,8 @@ def _row(clip: Clip, base: Path) -> ClipRow:
     pages = {name: clip.folder / f"{name}.html" for name in ("report", "player", "gallery")}
     notebook = min(why, default="")
     pages |= {f"notebook {notebook}": (runs / notebook).with_suffix(".html")} if why else {}
-    links = {text: path.relative_to(base).as_posix() for text, path in pages.items() if path.exists()}
+    # quoted: a folder called javascript:... would be a program
+    links = {text: quote(path.relative_to(base).as_posix()) for text, path in pages.items() if path.exists()}
     return ClipRow(clip.name, status, numbers, doubts, notebook, why.get(notebook, ""), links, _picture(clip))
 
 

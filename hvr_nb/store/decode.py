@@ -29,7 +29,7 @@ def open_film(path: Path):
         HvrError: no video, cut short or damaged.
     """
     try:
-        container = av.open(str(path))
+        container = av.open(f"file:{path}")  # else a name such as take:1.mp4 would be an address
     except (av.error.FFmpegError, ValueError, OSError) as error:
         raise HvrError(
             f"{path} cannot be read as a video ({error}); it may be cut short (no index, "

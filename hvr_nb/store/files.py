@@ -17,6 +17,8 @@ from hvr_nb.types import HvrError
 SCHEMA = 1  # of all files of a clip
 MAX_JSON = 64 << 20  # bytes
 MAX_PIXELS = 40_000_000  # of one picture; 8K is 33 million
+# Runs of equal filtered bytes only: 8 % (film) to 24 % (masks) smaller than level 1, and no slower
+_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 
 
 def results(folder: str | Path, pattern: str) -> list[Path]:
@@ -55,9 +57,7 @@ def read_json(path: str | Path, *, remedy: str) -> dict:
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
     """Write RGB (H, W, 3) or grey (H, W) uint8 or uint16 as PNG, atomically."""
-    ok, data = cv2.imencode(
-        ".png", image[..., ::-1] if image.ndim == 3 else image, [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    )
+    ok, data = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image, _PNG)
     if not ok:
         raise HvrError(f"{path}: the image could not be encoded")
     with atomic(path) as partial:

@@ -12,6 +12,7 @@ import numpy as np
 
 from hvr_nb.store.atomic_files import atomic_folder
 from hvr_nb.store.files import MAX_PIXELS, SCHEMA, read_image, read_json, write_image, write_json
+from hvr_nb.store.film_arrays import film_array
 from hvr_nb.store.inside import check_names
 from hvr_nb.types import HvrError, check_fps
 
@@ -113,7 +114,8 @@ def write_frames(folder: Path, frames: np.ndarray, index: FrameIndex) -> None:
 def _holds(folder: Path, frames: np.ndarray, index: FrameIndex, digest: str) -> bool:
     """Whether a folder already holds exactly these frames, undamaged."""
     try:
-        return read_index(folder)[1] == digest and np.array_equal(read_frames(folder, index), frames)
+        whole = read_index(folder)[1] == digest
+        return whole and all(np.array_equal(read_frame(folder, index, k), f) for k, f in enumerate(frames))
     except HvrError:
         return False
 
@@ -151,17 +153,21 @@ def read_frames(folder: Path, index: FrameIndex) -> np.ndarray:
     """
     shape = (len(index.names), index.height, index.width, 3)
     try:
-        out = np.empty(shape, np.uint8)
-    except (MemoryError, ValueError) as error:
-        raise HvrError(f"{folder}: frames of shape {shape} do not fit into memory; {REMEDY}") from error
-    for k, name in enumerate(index.names):
-        path = folder / f"{name}.png"
-        image = read_image(path, remedy=REMEDY)
-        if image.shape != out.shape[1:] or image.dtype != np.uint8:
-            raise HvrError(
-                f"{path} is {image.shape[1]}x{image.shape[0]} of {image.dtype}, not "
-                f"{index.width}x{index.height} "
-                f"in colour of uint8; {REMEDY}"
-            )
-        out[k] = image
+        out = film_array(shape)
+    except (MemoryError, ValueError, OSError) as error:
+        raise HvrError(f"{folder}: there is no room for frames of shape {shape}; {REMEDY}") from error
+    for k in range(len(out)):
+        out[k] = read_frame(folder, index, k)
     return out
+
+
+def read_frame(folder: Path, index: FrameIndex, which: int) -> np.ndarray:
+    """One frame, (H, W, 3) uint8 RGB; errors as ``read_frames``."""
+    path = folder / f"{index.names[which]}.png"
+    image = read_image(path, remedy=REMEDY)
+    if image.shape != (index.height, index.width, 3) or image.dtype != np.uint8:
+        raise HvrError(
+            f"{path} is {image.shape[1]}x{image.shape[0]} of {image.dtype}, not {index.width}x{index.height} "
+            f"in colour of uint8; {REMEDY}"
+        )
+    return image

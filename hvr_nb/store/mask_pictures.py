@@ -11,6 +11,7 @@ import numpy as np
 from hvr_nb.store.atomic_files import atomic_folder
 from hvr_nb.store.digests import file_digest, pictures_digest
 from hvr_nb.store.files import SCHEMA, read_image, read_json, results, write_image, write_json
+from hvr_nb.store.film_arrays import film_array
 from hvr_nb.store.frame_pictures import FrameIndex, is_lost_or_same
 from hvr_nb.types import HvrError, Masks
 
@@ -156,8 +157,8 @@ def read_masks(folder: Path, meta: dict, index: FrameIndex) -> Masks:
 
 
 def _read_layer(folder: Path, editable: bool, index: FrameIndex) -> np.ndarray:
-    images = []
-    for name in index.names:
+    out = film_array((len(index.names), index.height, index.width, *(() if editable else (3,))))
+    for k, name in enumerate(index.names):
         path = folder / f"{name}.png"
         image = read_image(path, remedy=REMEDY)
         if editable and image.ndim == 3:
@@ -171,5 +172,5 @@ def _read_layer(folder: Path, editable: bool, index: FrameIndex) -> np.ndarray:
             )
         if image.dtype != np.uint8 or image.ndim != (2 if editable else 3):
             raise HvrError(f"{path} is no picture of 8 bits in {'grey' if editable else 'colour'}; {REMEDY}")
-        images.append(image)
-    return np.stack(images)
+        out[k] = image
+    return out

@@ -22,7 +22,8 @@ from tqdm import tqdm
 from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.decode import FALLBACK_FPS, MAX_RATE, decode_film, open_film
 from hvr_nb.store.digests import file_digest, tree_digest
-from hvr_nb.store.memory import SHARE, check_fits, free_memory
+from hvr_nb.store.film_arrays import FilmStack, room_for_films
+from hvr_nb.store.memory import check_fits
 from hvr_nb.store.picture_folder import is_picture, list_pictures, picture_film, recorded_focal35
 from hvr_nb.store.times import frame_seconds
 from hvr_nb.types import HvrError, check_fps
@@ -54,7 +55,7 @@ def read_video(
 ) -> Video:
     """Read frames ``start:stop:stride`` of a video file, of a folder of pictures, or a single picture.
 
-    Only the chosen frames are held in memory.
+    Only the chosen frames are held: in memory, or in a file on the disk where they are many.
 
     Args:
         path: a video file, a jpg or png file, or a folder of these, taken in natural order of their names.
@@ -80,9 +81,13 @@ def read_video(
         )
     if fps != 0:
         check_fps(fps, most=MAX_RATE)
-    if not path.is_dir() and not path.is_file():
-        problem = "is no ordinary file" if path.exists() else "does not exist"
-        raise HvrError(f"{path} {problem}; check the path of the video")
+    try:
+        there = path.is_dir() or path.is_file()
+        problem = "" if there else "is no ordinary file" if path.exists() else "does not exist"
+    except OSError as error:  # a name too long
+        problem = f"cannot be looked at ({error.strerror})"
+    if problem:
+        raise HvrError(f"{str(path)[:500]} {problem}; check the path of the video")
     info = {"file": path.name, "sha256": _digest(path), "rotation": 0, "mirrored": False, "dropped": 0}
     info["warnings"] = []
     picked = range(start, stop or sys.maxsize, stride)
@@ -90,36 +95,42 @@ def read_video(
         source = picture_film(path, picked, fps or FALLBACK_FPS, info)
     else:
         source = decode_film(path, picked, info)
-    chosen, times, names = _collected(source, picked, max_side, info, path)
+    frames, times, names = _collected(source, picked, max_side, info, path)
     seconds = _clean_times(np.asarray(times, float), picked, fps, info)
     for text in info["warnings"]:
         warnings.warn(f"{path.name}: {text}", stacklevel=2)
-    frames = _stack(chosen, path)
     height, width = frames.shape[1:3]
     info["focal"] = focal_from_metadata(path, width=width, height=height)
     return Video(frames, _rate(seconds, info["fps"] / stride), seconds, names, info)
 
 
-def _collected(source, picked: range, max_side: int, info: dict, path: Path) -> tuple[list, list, list]:
-    """Pictures, seconds and names that a source gives, as long as memory holds them."""
-    chosen, times, names = [], [], []
-    most = SHARE * free_memory()
+def _collected(source, picked: range, max_side: int, info: dict, path: Path) -> tuple[np.ndarray, list, list]:
+    """Frames (T, H, W, 3), seconds and names that a source gives, as long as there is room for them."""
+    stack, times, names = None, [], []
+    most = room_for_films()
     with tqdm(desc=f"reading {path.name}", unit="frame", leave=False) as bar:
         for name, time, image in source:
             info.setdefault("size", [image.shape[1], image.shape[0]])
-            chosen.append(_shrink(image, max_side))
-            times.append(time)
-            names.append(name)
+            image = _shrink(image, max_side)
             claimed = info["frames"] or round(info.get("seconds", 0) * info["fps"])
             expected = range(picked.start, min(picked.stop, claimed), picked.step)
-            held = expected if len(chosen) == 1 and len(expected) else picked[: len(chosen)]
-            check_fits(str(path), held, chosen[0].shape[1::-1], most)
+            held = expected if stack is None and len(expected) else picked[: len(times) + 1]
+            check_fits(str(path), held, image.shape[1::-1], most)
+            stack = stack or FilmStack(image.shape, len(expected))
+            if image.shape != stack.shape:
+                raise HvrError(
+                    f"{path} changes its frame size on the way ({sorted([stack.shape, image.shape])}); "
+                    "convert it to one size"
+                )
+            stack.append(image)
+            times.append(time)
+            names.append(name)
             bar.total = len(expected) or None
             bar.update()
-    if not chosen:
+    if stack is None:
         last = picked.stop if picked.stop < sys.maxsize else "the end"
         raise HvrError(f"{path} has no frame in the range {picked.start} to {last}; widen start and stop")
-    return chosen, times, names
+    return stack.frames(), times, names
 
 
 def _digest(path: Path) -> str:
@@ -137,17 +148,6 @@ def _shrink(image: np.ndarray, max_side: int) -> np.ndarray:
         return image
     size = max(1, round(width * ratio)), max(1, round(height * ratio))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-
-def _stack(images: list, path: Path) -> np.ndarray:
-    """(T, H, W, 3) from the list, which is emptied on the way so that memory is needed once."""
-    shapes = {image.shape for image in images}
-    if len(shapes) > 1:
-        raise HvrError(f"{path} changes its frame size on the way ({sorted(shapes)}); convert it to one size")
-    out = np.empty((len(images), *images[0].shape), np.uint8)
-    for i, image in enumerate(images):
-        out[i], images[i] = image, None
-    return out
 
 
 def _clean_times(times: np.ndarray, picked: range, fps: float, info: dict) -> np.ndarray:

@@ -111,6 +111,10 @@ def slurm_here(top: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["scontrol", "shutdown"], capture_output=True)
+        for _ in range(PATIENCE):  # they write until they have ended
+            if not list(top.glob("slurm*.pid")):
+                break
+            time.sleep(0.5)
         with contextlib.suppress(OSError, ValueError):
             os.kill(int((top / "munge.pid").read_text()), 15)
 
@@ -156,7 +160,7 @@ def main() -> None:
         Path(folder).chmod(0o755)
         with slurm_here(Path(folder)):
             line = run(Path(folder))
-    print(f"{time.monotonic() - began:.0f} s with a SLURM of one node\n{line}")
+            print(f"{time.monotonic() - began:.0f} s with a SLURM of one node\n{line}", flush=True)
 
 
 if __name__ == "__main__":

@@ -167,3 +167,11 @@ def test_a_disk_that_takes_no_events_does_not_stop_the_videos(tmp_path, notebook
 def test_batch_without_videos_says_what_to_give(capsys):
     assert main(["batch"]) == 1
     assert "give videos, or a list of them" in capsys.readouterr().err
+
+
+def test_words_from_files_do_not_steer_the_terminal(tmp_path):
+    log = EventLog.begin(tmp_path, [])
+    log.add_all("queued", [{"clip": "a", "video": "/a.mp4", "given": {}}])
+    log.add("ended", clip="a", status="failed", seconds=1.0, error="\x1b[2J\x1b]0;title\x07gone\r\nnext")
+    table = state_table(batch_state(tmp_path))
+    assert "\x1b" not in table and "\r" not in table and "gone" in table and len(table.splitlines()) == 3

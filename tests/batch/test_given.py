@@ -61,3 +61,29 @@ def test_the_words_of_a_comment_are_the_choices(tmp_path):
         check_parameters(notebook, {"quality": "bets"})
     real = read_parameters(NOTEBOOKS / "00_video.ipynb")
     assert real["outfit"].choices == ("trousers", "shorts", "skirt") and real["video"].choices == ()
+
+
+def test_the_numbers_of_a_comment_are_the_limits(tmp_path):
+    source = (
+        "a: int = 3  # times (1 to 64)\nb: float = 0.0  # share; 0: all (0 or more)\nc: int = 0  # any (of 3)"
+    )
+    book = write_notebook(tmp_path / "05_x.ipynb", source)
+    assert check_parameters(book, {"a": 64, "b": 1e9, "c": -5}) == {"a": 64, "b": 1e9, "c": -5}
+    for name, value, limits in (("a", 0, "1 to 64"), ("a", 65, "1 to 64"), ("b", -0.1, "0 or more")):
+        with pytest.raises(HvrError, match=f"05_x: parameter '{name}' is {value}; it must be {limits}"):
+            check_parameters(book, {name: value})
+
+
+WRONG = {
+    "05_train": {"rays": -5, "checkpoint_every": -1, "seed": 2**64, "iters": -1, "image_scale": 1.5,
+                 "device": "gpu"},
+    "06_render": {"views": 0, "motion_frames": 0, "mesh_resolution": 5000},
+    "07_visualize": {"player_side": 0, "gallery": -1},
+    "00_video": {"stride": 0, "fps": -1.0, "frames": 0, "size": 10**9, "seed": -1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("book", "name"), [(book, name) for book in WRONG for name in WRONG[book]])
+def test_numbers_that_make_no_sense_are_refused_before_anything_runs(book, name):
+    with pytest.raises(HvrError, match=f"{book}: parameter '{name}' "):
+        check_parameters(NOTEBOOKS / f"{book}.ipynb", {name: WRONG[book][name]})

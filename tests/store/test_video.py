@@ -212,7 +212,7 @@ def test_oblong_pixels_become_square(tmp_path):
 
 def test_memory_limit_is_an_error_with_sizes_that_fit(tmp_path, monkeypatch):
     path = write_video(tmp_path / "a.mp4", card(20), fps=30)
-    monkeypatch.setattr("hvr_nb.store.video.free_memory", lambda: 2 * 10 * 64 * 96 * 3)
+    monkeypatch.setattr("hvr_nb.store.video.room_for_films", lambda: 10 * 64 * 96 * 3)
     with pytest.raises(HvrError, match="20 frames of 96x64 need") as refused:
         read_video(path)
     side, stride = map(int, re.search(r"max_side = (\d+), stride = (\d+)", str(refused.value)).groups())
@@ -230,14 +230,14 @@ def test_frames_that_a_film_claims_are_counted_before_they_are_read(tmp_path, mo
     path = write_video(tmp_path / "a.mp4", card(6), fps=25)
     one = card(1).nbytes
     for most, fits in ((5.5 * one, False), (6.5 * one, True)):  # the claimed 6 frames, before they are read
-        monkeypatch.setattr("hvr_nb.store.video.free_memory", lambda most=most: most / memory.SHARE)
+        monkeypatch.setattr("hvr_nb.store.video.room_for_films", lambda most=most: most)
         if fits:
             assert len(read_video(path).frames) == 6
         else:
             with pytest.raises(HvrError, match="6 frames of 96x64"):
                 read_video(path)
     with pytest.raises(HvrError, match="3 frames of 96x64"):  # every second one
-        monkeypatch.setattr("hvr_nb.store.video.free_memory", lambda: 2.5 * one / memory.SHARE)
+        monkeypatch.setattr("hvr_nb.store.video.room_for_films", lambda: 2.5 * one)
         read_video(path, stride=2)
 
 
@@ -539,3 +539,28 @@ def test_phone_focal_tag(tmp_path):
 def test_real_footage_is_read_whole(shared_data):
     video = read_video(shared_data / "videos" / "iper_023_1_1_turn_512.mp4", max_side=128)
     assert video.frames.shape == (53, 128, 128, 3) and video.fps == 30
+
+
+def test_a_name_with_a_colon_is_no_address(tmp_path, monkeypatch):
+    write_video(tmp_path / "a.mp4", card(3), fps=30).rename(tmp_path / "take:1.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert len(read_video("take:1.mp4").frames) == 3
+    with pytest.raises(HvrError, match=r"cannot be looked at \(File name too long\)"):
+        read_video("x" * 5000)
+
+
+def test_free_memory_is_that_of_the_job_whose_control_group_is_nested(tmp_path, monkeypatch):
+    """As SLURM makes them: the limit is two groups up, or at the process's own."""
+    monkeypatch.setattr(memory, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(memory, "_OURS", tmp_path / "ours")
+    (tmp_path / "ours").write_text("5:cpu,cpuacct:/x\n4:memory:/slurm/job_7/step_0\n0::/slurm/job_7\n")
+    job = tmp_path / "memory" / "slurm" / "job_7"
+    job.mkdir(parents=True)
+    for name, text in (("limit_in_bytes", "3000"), ("usage_in_bytes", "1000"), ("stat", "total_cache 50")):
+        (job / f"memory.{name}").write_text(text)
+    assert memory.free_memory() == 2050
+    newer = tmp_path / "slurm" / "job_7"
+    newer.mkdir(parents=True)
+    for name, text in (("max", "900"), ("current", "400"), ("stat", "anon 1\nfile 5")):
+        (newer / f"memory.{name}").write_text(text)
+    assert memory.free_memory() == 505
