@@ -1,0 +1,66 @@
+"""A short round of ``make torture``: nothing is lost, nothing hangs, every bad input is named or survived."""
+
+import os
+import random
+import time
+
+import pytest
+
+from hvr_nb.types import HvrError
+from scripts.bench.torture.__main__ import main, torture_readers
+from scripts.bench.torture.child import HANG, KILLED, MEMORY, NAMED, RAW, in_child
+from scripts.bench.torture.kills import Chain, kill_and_resume, state_of
+
+
+def test_kills_and_bad_inputs_do_no_harm(tmp_path, capsys):
+    """Two killed runs, and one input of each kind."""
+    (tmp_path / "chain").mkdir()
+    chain, rng = Chain(tmp_path / "chain"), random.Random(int(time.time()))
+    for k in range(2):
+        assert kill_and_resume(chain, rng, k)[1] == []
+    count = torture_readers(tmp_path / "files", 30, rng, tmp_path / "kept")
+    assert count["named"] + count["done"] == count["inputs"] == 30, capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_short_round_finds_nothing(tmp_path, capsys):
+    line = main(["2", "--seed", "5", "--keep", str(tmp_path / "kept")])
+    counts = dict(pair.split("=") for pair in line.split())
+    assert list(counts) == ["kills", "equal", "leftovers", "inputs", "raw", "hangs", "over_memory"]
+    equal, runs = counts["equal"].split("/")
+    assert equal == runs and int(runs) > 8 and int(counts["kills"]) >= 2, capsys.readouterr().out
+    wrong = [counts[key] for key in ("leftovers", "raw", "hangs", "over_memory")]
+    assert wrong == ["0"] * 4, capsys.readouterr().out
+    assert int(counts["inputs"]) == 80 and not (tmp_path / "kept").exists()
+
+
+def raises(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("work", "how"),
+    [
+        (lambda: raises(HvrError("the file is damaged")), NAMED),
+        (lambda: raises(KeyError("raw")), RAW),
+        (lambda: time.sleep(60), HANG),
+        (lambda: bytes(1 << 30), MEMORY),
+        (lambda: os.kill(os.getpid(), 11), KILLED),
+    ],
+)
+def test_how_work_ends_is_told_apart(work, how):
+    assert in_child(work, seconds=0.5 if how == HANG else 60, memory=1 << 28).how == how
+
+
+def test_a_chain_that_loses_something_is_found_out(tmp_path):
+    """A change of any file, a missing one and a left-over are faults."""
+    chain = Chain(tmp_path)
+    assert chain.operations > 50 and chain.faults(tmp_path / "undisturbed" / "clip") == []
+    clip = tmp_path / "other"
+    assert chain.run(clip).how == "done" and chain.faults(clip) == []
+    (clip / "camera.npz").write_bytes(b"x")
+    (clip / "player.html").unlink()
+    (clip / "metrics" / ".05_train.0badcafe-1-0.partial.json").write_text("")
+    left = "left over: metrics/.05_train.0badcafe-1-0.partial.json"
+    assert chain.faults(clip) == [left, "differs: camera.npz", "differs: player.html"]
+    assert state_of(clip) != state_of(tmp_path / "undisturbed" / "clip")
