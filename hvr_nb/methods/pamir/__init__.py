@@ -30,6 +30,7 @@ from hvr_nb.types import Body, Canonical, HvrError
 
 NEEDS = ("frames", "masks", "body")
 GIVES = FrameAvatar.GIVES
+WORK = 2  # of the files of a stopped run; raised where they come to mean something else
 THERE = 0.2  # share of the body that lies in the mask of a frame whose picture is used
 
 __all__ = ["GIVES", "NEEDS", "Options", "load", "reconstruct"]
@@ -103,7 +104,7 @@ def _film(clip, model: BodyModel, body: Body, canonical: Canonical, options: Opt
     film = PersonFilm(
         pictures.frames, pictures.alpha, pictures.camera, crops, skin, canonical, np.flatnonzero(body.valid)
     )
-    there = film.used[[film.covered(skin.vertices[k], k).mean() > THERE for k in film.used]]
+    there = film.used[[film.covered(k) > THERE for k in film.used]]
     if len(there) < len(film.used):
         lost = ", ".join(clip.frame_names[k] for k in np.setdiff1d(film.used, there))
         warnings.warn(
@@ -122,4 +123,4 @@ def _identity(clip, call: dict) -> str:
     """What the work's files belong to: the options and the clip's artefacts."""
     inputs = [clip.fingerprint(a) for a in (*NEEDS, "canonical")]
     fit = {name: value for name, value in call["fit"].items() if name not in ("model_file", "weights")}
-    return hashlib.sha256(json.dumps([inputs, call | {"fit": fit}], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([WORK, inputs, call | {"fit": fit}], sort_keys=True).encode()).hexdigest()

@@ -10,15 +10,17 @@ import numpy as np
 from hvr_nb.canonical.binding import Skin
 from hvr_nb.geometry.camera import project
 from hvr_nb.geometry.nearest import nearest_surface
-from hvr_nb.geometry.outline_distance import lookup
+from hvr_nb.geometry.outline_distance import lookup, signed_distance
 from hvr_nb.methods.pamir.crop import Crops, on_white
-from hvr_nb.methods.pamir.fuse import body_occupancy
+from hvr_nb.methods.pamir.logits import logits_off
 from hvr_nb.types import Camera, Canonical
 
-# points (N, 3) to occupancies (N,)
-Occupancy = Callable[[np.ndarray], np.ndarray]
-# a picture of the crop (S, S, 3), 0..1 on white, and the body in the cube (V, 3), to an occupancy in the cube
-Predict = Callable[[np.ndarray, np.ndarray], Occupancy]
+# of the skin nearest to N points: faces (N,), barycentric coordinates (N, 3), signed distances (N,)
+Near = tuple[np.ndarray, np.ndarray, np.ndarray]
+# points (N, 3) of the cube and the skin nearest to them to logits (N,)
+Ask = Callable[[np.ndarray, Near], np.ndarray]
+# a picture of the crop (S, S, 3), 0..1 on white, and the body in the cube (V, 3), to logits in the cube
+Predict = Callable[[np.ndarray, np.ndarray], Ask]
 
 
 @dataclass(frozen=True)
@@ -33,40 +35,72 @@ class PersonFilm:
     canonical: Canonical
     used: np.ndarray  # (M,) frames whose pictures are used
 
-    def away(self, points: np.ndarray, frame: int) -> np.ndarray:
-        """(N,) signed distances, metres, of world points (N, 3) from the skin of a frame."""
-        return nearest_surface(points, self.skin.vertices[frame], self.canonical.faces)[2]
+    def near(self, points: np.ndarray, frame: int) -> Near:
+        """The skin of a frame nearest to world points (N, 3); distances in metres."""
+        return nearest_surface(points, self.skin.vertices[frame], self.canonical.faces)
 
-    def occupancy(self, frame: int, predict: Predict, side: int) -> Occupancy:
-        """What a frame says about world points (N, 3); of one whose picture is not used, the body's own.
+    def covered(self, frame: int) -> float:
+        """Share of the body's vertices that lie in the mask of a frame or beyond the film's edge."""
+        at = project(self.skin.vertices[frame], self.camera)
+        alpha = lookup(self.alpha[frame].astype(np.float32) / 255, at)
+        return float(np.where(self.shown(at), alpha, 1).mean())
 
-        What lies beyond the film's edge is the body's too. Where the mask shows the background, nothing is.
+    def shown(self, pixels: np.ndarray) -> np.ndarray:
+        """(N,) bool, whether pixels (N, 2) are in the film."""
+        return ((pixels >= 0) & (pixels <= [self.camera.width, self.camera.height])).all(1)
+
+    def occupancy(self, frame: int, predict: Predict, side: int) -> FrameOccupancy:
+        """What a frame says about points.
 
         Args:
             predict: the networks. side: of their picture, pixels.
         """
         if frame not in self.used:
-            return lambda points: body_occupancy(self.away(points, frame))
-        picture = self.crops.cut(self.frames[frame], frame, side=side)
-        picture = on_white(picture, self.crops.cut(self.alpha[frame], frame, side=side))
-        told = predict(picture, self.crops.to_cube(self.skin.vertices[frame], frame))
+            return FrameOccupancy(self, frame, None, None)
+        mask = self.alpha[frame]
+        picture = on_white(
+            self.crops.cut(self.frames[frame], frame, side=side), self.crops.cut(mask, frame, side=side)
+        )
+        metres = self.crops.depths[frame] / self.camera.K[1, 1]  # in a pixel, at the depth of the body
+        return FrameOccupancy(
+            self,
+            frame,
+            predict(picture, self.crops.to_cube(self.skin.vertices[frame], frame)),
+            logits_off(signed_distance(mask).astype(np.float32) * metres),
+        )
 
-        def ask(points: np.ndarray) -> np.ndarray:
-            shown = self._shown(points)
-            out = np.empty(len(points), np.float32)
-            out[shown] = told(self.crops.to_cube(points[shown], frame))
-            out[~shown] = body_occupancy(self.away(points[~shown], frame)) if not shown.all() else 0
-            return np.minimum(out, self.covered(points, frame))
 
-        return ask
+@dataclass(frozen=True)
+class FrameOccupancy:
+    """What one frame of a film says about world points; where it shows nothing of them, the body's logits."""
 
-    def covered(self, points: np.ndarray, frame: int) -> np.ndarray:
-        """(N,) share of the mask at world points (N, 3), 1 beyond the film's edge and in unused frames."""
-        if frame not in self.used:
-            return np.ones(len(points), np.float32)
-        alpha = lookup(self.alpha[frame].astype(np.float32) / 255, project(points, self.camera))
-        return np.where(self._shown(points), alpha, 1).astype(np.float32)
+    film: PersonFilm
+    frame: int
+    told: Ask | None  # by the networks; None: the picture is not used
+    outline: np.ndarray | None  # (H, W) float32 logits of the mask, by the distance from its outline
 
-    def _shown(self, points: np.ndarray) -> np.ndarray:
-        at = project(points, self.camera)
-        return ((at >= 0) & (at <= [self.camera.width, self.camera.height])).all(1)
+    def __call__(self, points: np.ndarray, near: Near) -> np.ndarray:
+        """Logits (N,) float32 of world points (N, 3), before the mask.
+
+        Args:
+            near: of ``PersonFilm.near``.
+        """
+        bare = logits_off(near[2])
+        if self.told is None:
+            return bare
+        shown = self.film.shown(project(points, self.film.camera))
+        bare[shown] = self.told(
+            self.film.crops.to_cube(points[shown], self.frame), tuple(x[shown] for x in near)
+        )
+        return bare
+
+    def masked(self, logits: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """The same where the mask shows the person; where it shows the background, nothing is occupied.
+
+        Args:
+            logits: (N,) of world points (N, 3).
+        """
+        if self.outline is None:
+            return logits
+        at = project(points, self.film.camera)
+        return np.where(self.film.shown(at), np.minimum(logits, lookup(self.outline, at)), logits)

@@ -18,10 +18,11 @@ from hvr_nb.canonical.big_pose import sample_field
 from hvr_nb.canonical.binding import Binding, bind, carried
 from hvr_nb.canonical.loose_weights import blend_joints
 from hvr_nb.geometry.nearest import nearest_surface, on_surface
+from hvr_nb.methods.pamir.film import Near
+from hvr_nb.methods.pamir.logits import SURE, logits_off
+from hvr_nb.methods.pamir.octree import doubled
 from hvr_nb.types import Canonical
 
-SURE = 4.0  # logits are cut at plus and minus this: beyond, a network only says how sure it is
-SOFT = 0.01  # metres over which the body's own occupancy goes from inside to outside
 NEARER = 0.012  # metres; a carried point that much nearer to other skin belongs to that
 
 
@@ -46,6 +47,19 @@ def canonical_band(canonical: Canonical, *, cell: float, reach: float) -> Canoni
     return CanonicalBand(low, cell, shape, which, bind(nodes[which], canonical))
 
 
+def on_every_second_node(band: CanonicalBand) -> np.ndarray:
+    """(N,) bool, the points of the band whose node is even along each axis."""
+    return (np.stack(np.unravel_index(band.which, band.shape)) % 2 == 0).all(0)
+
+
+def between_coarse(band: CanonicalBand, values: np.ndarray) -> np.ndarray:
+    """(N,) what values (N,) of every second node are in between, linear; 0 where there is no point."""
+    grid = np.zeros(band.shape, np.float32)
+    grid.ravel()[band.which] = values
+    grid = np.pad(grid[::2, ::2, ::2], ((0, 1),) * 3)
+    return doubled(grid)[tuple(slice(0, n) for n in band.shape)].ravel()[band.which]
+
+
 def carry_band(band: CanonicalBand, faces: np.ndarray, skin: np.ndarray, world: np.ndarray):
     """The band's points in one frame.
 
@@ -54,43 +68,27 @@ def carry_band(band: CanonicalBand, faces: np.ndarray, skin: np.ndarray, world: 
 
     Returns:
         (N, 3) world metres; (N,) bool, whether the skin that a point is bound to is the nearest there. Beside
-        a thigh the points around a hand are not the hand's.
+        a thigh the points around a hand are not the hand's. And the skin nearest to the points.
     """
     points = carried(band.binding, faces, skin, world)
-    away = nearest_surface(points, skin, faces)[2]
-    own = band.binding.distance
+    near = nearest_surface(points, skin, faces)
+    away, own = near[2], band.binding.distance
     same_side = ((away < 0) == (own < 0)) | (np.abs(own) < NEARER)
-    return points, same_side & (np.abs(away) > np.abs(own) - NEARER)
+    return points, same_side & (np.abs(away) > np.abs(own) - NEARER), near
 
 
-def to_canonical(points: np.ndarray, canonical: Canonical, skin: np.ndarray, world: np.ndarray):
-    """World points (N, 3) of a frame in the big pose (N, 3), by the nearest skin, and how far off it (N,).
+def to_canonical(points: np.ndarray, near: Near, canonical: Canonical, skin: np.ndarray, world: np.ndarray):
+    """World points (N, 3) of a frame in the big pose (N, 3), by the nearest skin.
 
     Args:
-        skin: (V, 3) posed skin. world: (24, 3, 4) rest pose to world. Metres; distances negative inside.
+        near: the skin nearest to the points. skin: (V, 3) posed skin. world: (24, 3, 4) rest pose to world.
     """
-    face, bary, away = nearest_surface(points, skin, canonical.faces)
+    face, bary, _ = near
     weights = on_surface(canonical.weights, canonical.faces, face, bary)
     offset = points - on_surface(skin, canonical.faces, face, bary)
     rest = np.linalg.solve(blend_joints(weights, world)[:, :, :3], offset[..., None])
     foot = on_surface(canonical.vertices, canonical.faces, face, bary)
-    return foot + (blend_joints(weights, canonical.A_big)[:, :, :3] @ rest)[..., 0], away
-
-
-def logit(occupancy: np.ndarray) -> np.ndarray:
-    """(N,) logits of occupancies (N,), cut at ``SURE``."""
-    p = np.clip(occupancy, 1e-6, 1 - 1e-6)
-    return np.clip(np.log(p / (1 - p)), -SURE, SURE).astype(np.float32)
-
-
-def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """(N,) occupancies of logits (N,)."""
-    return 1 / (1 + np.exp(-logits))
-
-
-def body_occupancy(away: np.ndarray) -> np.ndarray:
-    """(N,) occupancy of the bare body at signed distances (N,), metres."""
-    return sigmoid(-np.clip(away / SOFT, -30, 30))
+    return foot + (blend_joints(weights, canonical.A_big)[:, :, :3] @ rest)[..., 0]
 
 
 def neighbour_weights(count: int, frame: int, used: np.ndarray, sigma: float) -> dict[int, float]:
@@ -135,11 +133,10 @@ def corrected(points: np.ndarray, grid: np.ndarray, band: CanonicalBand) -> np.n
 
 
 def mean_logits(band: CanonicalBand, logits: list[np.ndarray]) -> np.ndarray:
-    """(X, Y, Z) occupancy in the big pose by the mean of logits (N,); the body's where no frame tells."""
+    """(X, Y, Z) logits in the big pose, the mean of frames' (N,); the body's where no frame tells."""
     known = np.stack([~np.isnan(x) for x in logits]).sum(0)
     total = np.sum([np.nan_to_num(x.astype(np.float32)) for x in logits], axis=0)
-    bare = logit(body_occupancy(band.binding.distance))
-    grid = np.zeros(band.shape, np.float32)
-    inner = np.where(known > 0, total / np.maximum(known, 1), bare)
-    grid.ravel()[band.which] = sigmoid(inner)
+    bare = logits_off(band.binding.distance)
+    grid = np.full(band.shape, -SURE, np.float32)
+    grid.ravel()[band.which] = np.where(known > 0, total / np.maximum(known, 1), bare)
     return grid

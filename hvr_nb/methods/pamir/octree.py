@@ -1,9 +1,10 @@
 """The surface of an occupancy: sampled from coarse to fine in a band around the body, then marching cubes.
 
-An occupancy is any function of points (N, 3) with values (N,) from 0 (outside) to 1 (inside). Far from the
+An occupancy is told as logits: any function of points (N, 3) with values (N,), positive inside. Far from the
 body it is not asked: there, inside the body counts as occupied and the rest as empty. Samples stand on the
 nodes ``low + cell * (i, j, k)``, and marching cubes places vertices between the same nodes, so nothing is
-shifted by half a cell.
+shifted by half a cell. Between nodes logits are nearly linear and occupancies are not, so a surface of
+occupancies has steps.
 """
 
 from __future__ import annotations
@@ -15,74 +16,95 @@ import numpy as np
 from scipy.ndimage import binary_dilation, maximum_filter, minimum_filter
 
 from hvr_nb.geometry.isosurface import floaters, level_surface
+from hvr_nb.geometry.mesh import neighbour_mean
+from hvr_nb.methods.pamir.logits import SURE, sigmoid
 
 COARSE = 4  # fine cells along a coarse one, a power of two
+STEPS = 3  # smoothing steps in and out; more take fingers away
 IGNORED = 0.05  # a cell is not divided where its corners differ by less; PaMIR's own value
 
 
 @dataclass(frozen=True)
-class OccupancyGrid:
-    """Occupancy at the nodes of a box."""
+class LogitGrid:
+    """Logits at the nodes of a box."""
 
     values: np.ndarray  # (X, Y, Z) float32
     low: np.ndarray  # (3,) position of node (0, 0, 0)
     cell: float  # distance of nodes
-    asked: int  # points at which the occupancy was asked for
+    asked: int  # points at which logits were asked for
 
 
-def band_occupancy(
-    occupancy: Callable[[np.ndarray], np.ndarray],
+def sample_band(
+    logits: Callable[[np.ndarray], np.ndarray],
     distance: Callable[[np.ndarray], np.ndarray],
     low: np.ndarray,
     high: np.ndarray,
     *,
     cell: float,
     band: float,
-) -> OccupancyGrid:
+) -> LogitGrid:
     """Sample an occupancy near a body, coarse to fine; near its surface equal to dense sampling.
 
-    A cell is divided where its corners lie on both sides of one half, differ by more than ``IGNORED``, or
-    where the body's own surface passes; its neighbours too.
+    A cell is divided where its corners lie on both sides of the surface or the body's own surface passes; a
+    coarse one also where occupancies differ by more than ``IGNORED``, and its neighbours too. In the end the
+    surface is followed from cell to cell, until the corners of all that it crosses have been asked.
 
     Args:
-        occupancy: points (N, 3) to values (N,). distance: points (N, 3) to signed distances (N,) from the
+        logits: points (N, 3) to values (N,). distance: points (N, 3) to signed distances (N,) from the
             body, negative inside, in the unit of the points.
         low, high: (3,) corners of the box. cell: distance of nodes. band: how far from the body to ask.
     """
     low, wide = np.asarray(low, float), cell * COARSE
     shape = np.maximum(np.ceil((np.asarray(high) - low) / wide - 1e-9), 1).astype(int) + 1
     away = distance(low + wide * np.indices(shape).reshape(3, -1).T).reshape(shape).astype(np.float32)
-    values, exact, asked, step = (away < 0).astype(np.float32), np.zeros(shape, bool), 0, COARSE
+    values = np.where(away < 0, SURE, -SURE).astype(np.float32)
+    exact, asked, step = np.zeros(shape, bool), 0, COARSE
 
     def ask(wanted: np.ndarray) -> int:
         at = np.argwhere(wanted & ~exact & (np.abs(away) <= band + wide))
         if len(at):
-            values[tuple(at.T)] = occupancy(low + cell * step * at)
+            values[tuple(at.T)] = logits(low + cell * step * at)
             exact[tuple(at.T)] = True
         return len(at)
 
     asked += ask(np.ones(shape, bool))
     while step > 1:
-        divided = _to_divide(values, away, np.sqrt(3) * cell * step)
-        values, away, exact = _doubled(values), _doubled(away), _kept(exact)
+        skin = _around(minimum_filter, np.abs(away)) < np.sqrt(3) / 2 * cell * step
+        divided = skin | _crossed(values)
+        if step > 2:  # at the end the surface is followed from cell to cell
+            divided = binary_dilation(divided | _differs(values), np.ones((3, 3, 3), bool))
+        values, away, exact = doubled(values), doubled(away), _kept(exact)
         step //= 2
         asked += ask(_nodes_of(divided, values.shape))
     while new := ask(_corners(_crossed(values), values.shape)):
         asked += new
-    return OccupancyGrid(values, low, cell, asked)
+    return LogitGrid(values, low, cell, asked)
 
 
-def surface_mesh(grid: OccupancyGrid) -> tuple[np.ndarray, np.ndarray]:
-    """The surface at one half of the largest connected piece: vertices (V, 3), faces (F, 3) outward.
+def surface_mesh(grid: LogitGrid) -> tuple[np.ndarray, np.ndarray]:
+    """The surface at zero of the largest connected piece, a little smoothed: vertices (V, 3), faces (F, 3).
 
     The box's own sides close it where it is cut by them.
     """
-    values = np.pad(grid.values, 1)
-    inside = values > 0.5
+    values = np.pad(grid.values, 1, constant_values=-SURE)
+    inside = values > 0
     if not inside.any():
         return np.zeros((0, 3)), np.zeros((0, 3), np.int64)
-    values = np.where(floaters(inside, corners=False), 0, values)
-    return level_surface(0.5 - values, grid.low - grid.cell, grid.cell)
+    values = np.where(floaters(inside, corners=False), -SURE, values)
+    vertices, faces = level_surface(-values, grid.low - grid.cell, grid.cell)
+    return _without_steps(vertices, faces), faces
+
+
+def _without_steps(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Vertices (V, 3) without the steps of cells: a few smoothing steps in and out, so that nothing shrinks.
+
+    Taubin, "A signal processing approach to fair surface design", SIGGRAPH 1995.
+    """
+    near = neighbour_mean(faces, len(vertices))
+    for _ in range(STEPS):
+        for share in (0.5, -0.53):
+            vertices = vertices + share * (near @ vertices - vertices)
+    return vertices
 
 
 def _around(filter_, values: np.ndarray) -> np.ndarray:
@@ -91,17 +113,16 @@ def _around(filter_, values: np.ndarray) -> np.ndarray:
 
 
 def _crossed(values: np.ndarray) -> np.ndarray:
-    inside = values > 0.5
+    inside = values > 0
     return _around(maximum_filter, inside) & ~_around(minimum_filter, inside)
 
 
-def _to_divide(values: np.ndarray, away: np.ndarray, diagonal: float) -> np.ndarray:
-    spread = _around(maximum_filter, values) - _around(minimum_filter, values) > IGNORED
-    skin = _around(minimum_filter, np.abs(away)) < diagonal / 2
-    return binary_dilation(spread | skin | _crossed(values), np.ones((3, 3, 3), bool))
+def _differs(values: np.ndarray) -> np.ndarray:
+    told = sigmoid(values)
+    return _around(maximum_filter, told) - _around(minimum_filter, told) > IGNORED
 
 
-def _doubled(values: np.ndarray) -> np.ndarray:
+def doubled(values: np.ndarray) -> np.ndarray:
     """Twice as many cells along each axis, linear in between."""
     for axis in range(3):
         x = np.moveaxis(values, axis, 0)

@@ -9,11 +9,12 @@ import torch
 
 from hvr_nb.body.model import BodyModel
 from hvr_nb.methods.pamir.checkpoints import PAMIR_FILE, load_pamir
-from hvr_nb.methods.pamir.film import Occupancy
-from hvr_nb.methods.pamir.volume import place_on_body, semantic_volume, vertex_codes
+from hvr_nb.methods.pamir.film import Ask, Near
+from hvr_nb.methods.pamir.logits import cut
+from hvr_nb.methods.pamir.volume import place_at, semantic_volume, vertex_codes
 from hvr_nb.store.digests import file_digest
 
-AT_ONCE = 1 << 16  # points asked at a time
+AT_ONCE = 1 << 13  # points asked at a time; their values stay in the cache
 
 
 class Prediction:
@@ -35,24 +36,27 @@ class Prediction:
         self.side, self.digest = self._network.sizes.picture, file_digest(path)
         self.whose = f"{path.name} {self.digest[:8]}"
 
-    def __call__(self, picture: np.ndarray, vertices: np.ndarray) -> Occupancy:
-        """The occupancy of the cube by a crop (S, S, 3), 0..1 on white, and the body in it (V, 3)."""
+    def __call__(self, picture: np.ndarray, vertices: np.ndarray) -> Ask:
+        """Logits in the cube by a crop (S, S, 3), 0..1 on white, and the body in it (V, 3)."""
         network = self._network
         volume = semantic_volume(vertices, self._faces, self._codes, side=network.sizes.volume)
         with torch.no_grad():
             features = network.features(self._tensor(picture.transpose(2, 0, 1)))
             volumes = network.volume(self._tensor(volume))
 
-        def ask(points: np.ndarray) -> np.ndarray:
-            parts = [np.zeros(0, np.float32)]
-            for some in np.array_split(points, max(1, -(-len(points) // AT_ONCE))) if len(points) else ():
-                place = None
-                if network.sizes.body:
-                    place = place_on_body(some, vertices, self._faces, self._codes)[None].to(self._device)
+        def ask(points: np.ndarray, near: Near) -> np.ndarray:
+            out, place = np.empty(len(points), np.float32), None
+            if network.sizes.body:
+                place = place_at(points, vertices, self._faces, self._codes, *near[:2])
+            for at in range(0, len(points), AT_ONCE):
+                some = slice(at, at + AT_ONCE)
+                there = None if place is None else place[None, some].to(self._device)
                 with torch.no_grad():
-                    told = network.occupancy(features, volumes, self._tensor(some), place=place)
-                parts.append(told[0].cpu().numpy())
-            return np.concatenate(parts)
+                    told = network.logits(
+                        features[-1:], volumes[-1:], self._tensor(points[some]), place=there
+                    )
+                out[some] = told[0][0].cpu().numpy()
+            return cut(out)
 
         return ask
 

@@ -5,32 +5,46 @@ from __future__ import annotations
 import numpy as np
 
 from hvr_nb.canonical.binding import Skin
-from hvr_nb.methods.pamir.film import Occupancy, PersonFilm
+from hvr_nb.methods.pamir.film import FrameOccupancy, PersonFilm
 from hvr_nb.methods.pamir.fuse import (
     CanonicalBand,
+    between_coarse,
     carry_band,
     corrected,
-    logit,
     mean_logits,
-    sigmoid,
+    on_every_second_node,
     to_canonical,
 )
-from hvr_nb.methods.pamir.octree import OccupancyGrid, band_occupancy, surface_mesh
+from hvr_nb.methods.pamir.logits import SURE, cut
+from hvr_nb.methods.pamir.octree import LogitGrid, sample_band, surface_mesh
 from hvr_nb.types import HvrError
 
 
-def band_logits(film: PersonFilm, band: CanonicalBand, frame: int, occupancy: Occupancy) -> np.ndarray:
-    """(N,) float16 logits of a frame at the band's points, NaN where they are not the frame's to tell."""
-    points, own = carry_band(band, film.canonical.faces, *_pose(film, frame))
+def band_logits(film: PersonFilm, band: CanonicalBand, frame: int, occupancy: FrameOccupancy) -> np.ndarray:
+    """(N,) float16 logits of a frame at the band's points, NaN where they are not the frame's to tell.
+
+    Every second node is asked first; what lies between nodes that are all sure of the same is not asked.
+    """
+    points, own, near = carry_band(band, film.canonical.faces, *_pose(film, frame))
     out = np.full(len(points), np.nan, np.float16)
-    out[own] = logit(occupancy(points[own]))
+
+    def ask(which: np.ndarray) -> None:
+        some = points[which]
+        out[which] = occupancy.masked(occupancy(some, tuple(x[which] for x in near)), some)
+
+    coarse = on_every_second_node(band)
+    ask(own & coarse)
+    between = between_coarse(band, np.nan_to_num(out.astype(np.float32)))
+    sure = np.abs(between) > SURE - 1e-3
+    out[own & ~coarse & sure] = between[own & ~coarse & sure]
+    ask(own & ~coarse & ~sure)
     return out
 
 
 def frame_surface(
     film: PersonFilm,
     frame: int,
-    occupancy: Occupancy,
+    occupancy: FrameOccupancy,
     *,
     resolution: int,
     reach: float,
@@ -40,7 +54,7 @@ def frame_surface(
     """The mesh of a frame: vertices (V, 3) in the world, metres; faces (F, 3).
 
     Args:
-        occupancy: of world points. resolution: cells along the cube. reach: metres around the body.
+        resolution: cells along the cube. reach: metres around the body.
         grid: (X, Y, Z) correction of ``hvr_nb.methods.pamir.fuse`` on ``band``; None: the frame alone.
 
     Raises:
@@ -50,19 +64,19 @@ def frame_surface(
 
     def ask(cube: np.ndarray) -> np.ndarray:
         points = crops.to_world(cube, frame)
-        told = occupancy(points)
+        near = film.near(points, frame)
+        told = occupancy(points, near)
         if grid is not None:
-            there, _ = to_canonical(points, film.canonical, *_pose(film, frame))
-            told = sigmoid(logit(told) + corrected(there, grid, band))
-            told = np.minimum(told, film.covered(points, frame))
-        return told
+            there = to_canonical(points, near, film.canonical, *_pose(film, frame))
+            told = cut(told + corrected(there, grid, band))
+        return occupancy.masked(told, points)
 
     def away(cube: np.ndarray) -> np.ndarray:
-        return scale * film.away(crops.to_world(cube, frame), frame)
+        return scale * film.near(crops.to_world(cube, frame), frame)[2]
 
     body = crops.to_cube(film.skin.vertices[frame], frame)
     low, high = body.min(0) - reach * scale, body.max(0) + reach * scale
-    found = band_occupancy(ask, away, low, high, cell=1 / resolution, band=reach * scale)
+    found = sample_band(ask, away, low, high, cell=1 / resolution, band=reach * scale)
     vertices, faces = surface_mesh(found)
     if not len(faces):
         raise HvrError(
@@ -72,8 +86,8 @@ def frame_surface(
 
 
 def mean_surface(band: CanonicalBand, logits: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The surface of all frames' mean occupancy in the big pose: vertices (V, 3) metres, faces (F, 3)."""
-    return surface_mesh(OccupancyGrid(mean_logits(band, logits), band.low, band.cell, 0))
+    """The surface of all frames' mean logits in the big pose: vertices (V, 3) metres, faces (F, 3)."""
+    return surface_mesh(LogitGrid(mean_logits(band, logits), band.low, band.cell, 0))
 
 
 def _pose(film: PersonFilm, frame: int) -> tuple[np.ndarray, np.ndarray]:

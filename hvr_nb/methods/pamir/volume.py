@@ -105,9 +105,24 @@ def place_on_body(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray, c
     Returns:
         distance in units of the cube, negative inside; code 0..1; unit normal.
     """
-    face, bary, distance = nearest_surface(points * METRES, vertices * METRES, faces)
-    normals = vertex_normals(vertices, faces).astype(np.float32)
-    normal = on_surface(normals, faces, face, bary)
+    face, bary, _ = nearest_surface(points * METRES, vertices * METRES, faces)
+    return place_at(points, vertices, faces, codes, face, bary)
+
+
+def place_at(
+    points: np.ndarray,
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    codes: np.ndarray,
+    face: np.ndarray,
+    bary: np.ndarray,
+) -> Tensor:
+    """``place_on_body`` of points (N, 3) whose nearest skin is known: faces (N,), barycentric (N, 3)."""
+    normals = vertex_normals(vertices, faces)
+    parts = [np.asarray(a, np.float32) for a in (vertices, normals, codes)]
+    foot, normal, code = (on_surface(a, faces, face, bary) for a in parts)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
-    code = on_surface(codes, faces, face, bary)
-    return torch.from_numpy(np.concatenate([distance[:, None] / METRES, code, normal], 1).astype(np.float32))
+    offset = points.astype(np.float32) - foot
+    side = np.where((offset * normal).sum(1) < 0, -1, 1)
+    distance = side * np.linalg.norm(offset, axis=1)
+    return torch.from_numpy(np.concatenate([distance[:, None], code, normal], 1).astype(np.float32))

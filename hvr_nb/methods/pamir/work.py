@@ -81,8 +81,9 @@ class Work:
             HvrError: ``tell`` has stopped it.
         """
         band = canonical_band(self.film.canonical, cell=self.options.canonical_cell, reach=self.options.band)
-        bands = self._bands(band, tell)
-        shapes, seconds = self._shapes(band, bands, tell)
+        bands, first = self._bands(band, tell)
+        shapes, second = self._shapes(band, bands, tell)
+        seconds = np.cumsum(first) + np.cumsum(second)
         skin = SkinColours(self.film.canonical.faces, self.film.skin.vertices.shape[1])
         seen = [self._look(skin, k, shape) for k, shape in enumerate(tqdm(shapes, desc="pamir: colours"))]
         colours = skin.mean([seen[k] for k in self.film.used])
@@ -102,21 +103,25 @@ class Work:
                 "again to go on"
             )
 
-    def _bands(self, band: CanonicalBand, tell) -> list[np.ndarray]:
-        out = []
+    def _bands(self, band: CanonicalBand, tell) -> tuple[list[np.ndarray], list[float]]:
+        """The logits of every frame in the big pose, and the seconds that each took."""
+        out, seconds = [], []
         for k, name in enumerate(tqdm(self.names, desc="pamir: occupancies", unit="frame")):
-            path = self.folder / f"band_{name}.npz"
+            path, began = self.folder / f"band_{name}.npz", time.perf_counter()
             if not self._done(path):
-                asked = band_logits(self.film, band, k, self._occupancy(k))
-                write_npz(path, BandFile(asked), {"key": self.key})
-            out.append(read_npz(path, BandFile, remedy="run 05_train again")[0].logits)
+                asked = BandFile(band_logits(self.film, band, k, self._occupancy(k)))
+                write_npz(path, asked, {"key": self.key, "seconds": time.perf_counter() - began})
+            asked, meta = read_npz(path, BandFile, remedy="run 05_train again")
+            out.append(asked.logits)
+            seconds.append(float(meta["seconds"]))
             self._tell(tell, k + 1)
-        return out
+        return out, seconds
 
     def _shapes(
         self, band: CanonicalBand, bands: list[np.ndarray], tell
     ) -> tuple[list[ShapeFile], list[float]]:
-        shapes, spent, options = [], [0.0], self.options
+        """The mesh of every frame, and the seconds that each took."""
+        shapes, seconds, options = [], [], self.options
         for k, name in enumerate(tqdm(self.names, desc="pamir: meshes", unit="frame")):
             path, began = self.folder / f"shape_{name}.npz", time.perf_counter()
             if not self._done(path):
@@ -136,14 +141,13 @@ class Work:
                     band=band,
                     grid=grid,
                 )
-                took = spent[-1] + time.perf_counter() - began
                 shape = ShapeFile(made[0].astype(np.float32), made[1].astype(np.int32))
-                write_npz(path, shape, {"key": self.key, "seconds": took})
+                write_npz(path, shape, {"key": self.key, "seconds": time.perf_counter() - began})
             shape, meta = read_npz(path, ShapeFile, remedy="run 05_train again")
             shapes.append(shape)
-            spent.append(float(meta["seconds"]))
+            seconds.append(float(meta["seconds"]))
             self._tell(tell, len(self.names) + k + 1)
-        return shapes, spent[1:]
+        return shapes, seconds
 
     def _occupancy(self, frame: int):
         return self.film.occupancy(frame, self.predict, self.side)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from hvr_nb.body.model import OPEN_BODY, load_body_model
+from hvr_nb.methods.pamir.logits import cut
 from hvr_nb.methods.pamir.network import PamirNet
-from hvr_nb.methods.pamir.octree import band_occupancy, surface_mesh
+from hvr_nb.methods.pamir.octree import sample_band, surface_mesh
 from hvr_nb.methods.pamir.volume import place_on_body, semantic_volume, vertex_codes
 from hvr_nb.metrics.surfaces import surface_quality
 from hvr_nb.types import Mesh
@@ -21,7 +22,6 @@ from scripts.train.pamir.samples import View, draw_view
 SEED = 777_001  # of the held-out people; no training uses it
 CHUNK = 40_000  # points at a time
 BAND = 0.08  # units of the cube around the body in which the network is asked
-SOFTER = 8.0  # logits are divided by this, so that the field between two nodes is nearly linear
 USUAL_UNITS = 0.46  # units of the cube in a metre, of the body that a blind network is told
 
 
@@ -85,20 +85,20 @@ def reconstructed(
     semantic = semantic_volume(body, faces, codes, side=network.sizes.volume)
     volumes = network.volume(torch.from_numpy(semantic)[None])
 
-    def occupancy(points: np.ndarray) -> np.ndarray:
+    def logits(points: np.ndarray) -> np.ndarray:
         out = []
         for start in range(0, len(points), CHUNK):
             p = points[start : start + CHUNK].astype(np.float32)
             place = place_on_body(p, body, faces, codes)[None] if network.sizes.body else None
-            logits = network.logits(maps[-1:], volumes[-1:], torch.from_numpy(p)[None], place=place)[0][0]
-            out.append(torch.sigmoid(logits / SOFTER).numpy())
-        return np.concatenate(out)
+            told = network.logits(maps[-1:], volumes[-1:], torch.from_numpy(p)[None], place=place)
+            out.append(told[0][0].numpy())
+        return cut(np.concatenate(out))
 
     def distance(points: np.ndarray) -> np.ndarray:
         return place_on_body(points.astype(np.float32), body, faces, codes)[:, 0].numpy()
 
     reach = (body.min(0) - BAND, body.max(0) + BAND) if told is None else (np.full(3, -0.5), np.full(3, 0.5))
-    grid = band_occupancy(occupancy, distance, *reach, cell=1 / resolution, band=1.0 if told else BAND)
+    grid = sample_band(logits, distance, *reach, cell=1 / resolution, band=1.0 if told else BAND)
     return Mesh(*surface_mesh(grid))
 
 

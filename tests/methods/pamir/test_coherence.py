@@ -10,7 +10,7 @@ import pytest
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.geometry.nearest import nearest_surface
 from hvr_nb.methods import pamir
-from hvr_nb.methods.pamir.fuse import body_occupancy
+from hvr_nb.methods.pamir.logits import logits_off
 from hvr_nb.metrics.surfaces import surface_flicker
 from hvr_nb.store.clip import Clip
 
@@ -29,9 +29,9 @@ class Nervous:
         rng = np.random.default_rng(zlib.crc32(picture.tobytes()))
         waves, phases = rng.normal(0, 12, (8, 3)), rng.uniform(0, 2 * np.pi, 8)
 
-        def ask(points):
+        def ask(points, _near):
             away = nearest_surface(points, vertices, self.faces)[2] * 2.2 - 0.02  # cloth, about 2 cm off
-            return body_occupancy(away + self.error / 2 * np.sin(points @ waves.T + phases).sum(1))
+            return logits_off(away + self.error / 2 * np.sin(points @ waves.T + phases).sum(1))
 
         return ask
 

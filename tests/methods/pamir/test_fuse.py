@@ -9,7 +9,7 @@ from hvr_nb.body.model import load_body_model
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.canonical.binding import pose_skin
 from hvr_nb.geometry.camera import default_camera
-from hvr_nb.methods.pamir import fuse
+from hvr_nb.methods.pamir import fuse, logits
 from hvr_nb.subject.motion import walking_motion
 
 
@@ -32,12 +32,13 @@ def nodes(band):
 
 def test_points_of_the_band_go_into_a_frame_and_back(walk, band):
     canonical, skin = walk
-    points, own = fuse.carry_band(band, canonical.faces, skin.vertices[3], skin.world[3])
+    points, own, near = fuse.carry_band(band, canonical.faces, skin.vertices[3], skin.world[3])
     assert 0.7 < own.mean() < 1, "under the arms and between the legs other skin is nearer"
-    back, away = fuse.to_canonical(points[own], canonical, skin.vertices[3], skin.world[3])
+    near = tuple(x[own] for x in near)
+    back = fuse.to_canonical(points[own], near, canonical, skin.vertices[3], skin.world[3])
     off = np.linalg.norm(back - nodes(band)[own], axis=1)
     assert np.median(off) < 0.002 and np.percentile(off, 90) < 0.02
-    assert np.abs(away - band.binding.distance[own]).mean() < 0.004
+    assert np.abs(near[2] - band.binding.distance[own]).mean() < 0.004
 
 
 def test_a_hand_at_the_thigh_does_not_speak_for_the_thigh(walk, band):
@@ -46,19 +47,29 @@ def test_a_hand_at_the_thigh_does_not_speak_for_the_thigh(walk, band):
     lowered = skin.vertices[0].copy()
     arm = canonical.weights[:, [16, 18, 20, 22]].sum(1) > 0.5
     lowered[arm] += lowered[~arm].mean(0) - lowered[arm].mean(0)  # the arm stands inside the trunk
-    _, own = fuse.carry_band(band, canonical.faces, lowered, skin.world[0])
+    _, own, _ = fuse.carry_band(band, canonical.faces, lowered, skin.world[0])
     bound_to_arm = arm[canonical.faces[band.binding.face]].all(1)
     off_skin = np.abs(band.binding.distance) > 0.02
     assert own[bound_to_arm & off_skin].mean() < 0.7 < own[~bound_to_arm & off_skin].mean() - 0.15
 
 
-def test_logits_and_back():
-    p = np.array([0.02, 0.3, 0.5, 0.9])
-    np.testing.assert_allclose(fuse.sigmoid(fuse.logit(p)), p, atol=1e-6)
-    assert np.abs(fuse.logit(np.array([0.0, 1.0]))).tolist() == [fuse.SURE, fuse.SURE]
-    assert fuse.body_occupancy(np.array([-0.1, 0, 0.1])) == pytest.approx(
-        [0, 0.5, 0][::-1] + np.array([1, 0, 0]), abs=1e-4
-    )
+def test_logits_of_a_known_surface():
+    away = np.array([-0.1, -0.01, 0, 0.005])
+    assert logits.logits_off(away) == pytest.approx([logits.SURE, 1, 0, -0.5])
+    assert logits.sigmoid(np.array([0.0, 50])) == pytest.approx([0.5, 1])
+
+
+def test_what_is_between_sure_nodes_is_not_asked(band):
+    """Every second node is asked first; between those that say the same, a node is as sure as they are."""
+    coarse = fuse.on_every_second_node(band)
+    assert 0.08 < coarse.mean() < 0.2
+    at = nodes(band)
+    values = np.where(coarse, 3 + at[:, 0], 0)
+    between = fuse.between_coarse(band, values)
+    np.testing.assert_allclose(between[coarse], values[coarse], atol=1e-5)
+    inner = np.abs(band.binding.distance) < 0.01
+    some = ~coarse & inner
+    assert np.median(np.abs(between[some] - 3 - at[some, 0])) < 1e-5
 
 
 def test_who_is_averaged():
@@ -91,7 +102,7 @@ def test_the_mean_surface_of_the_bare_body_is_the_bare_body(walk):
 
     canonical, _ = walk
     band = fuse.canonical_band(canonical, cell=0.02, reach=0.06)
-    told = fuse.logit(fuse.body_occupancy(band.binding.distance))
+    told = logits.logits_off(band.binding.distance)
     told[::7] = np.nan
     vertices, faces = mean_surface(band, [told, np.full(len(told), np.nan)])
     away = nearest_surface(vertices, canonical.vertices, canonical.faces)[2]
