@@ -1,10 +1,12 @@
 """PaMIR's weights on people that no training saw: the mesh against the clothed person (docs/pamir.md, 6).
 
-Usage: python -m scripts.bench.pamir [--people N] [--image FILE]
+Usage: python -m scripts.bench.pamir [--people N]
 
-The last line has chamfer_body_mm, chamfer_image_mm, chamfer_both_mm and unseen_outfit_gain_pct, and the
-figures of ``pamir_video``. The body is the one that the network is told. ``--image`` is a network trained as
-long with the same body for everyone (make train-pamir ARGS=--image-only); without it that figure is nan.
+The last line has the Chamfer distances of the body alone (chamfer_body_mm), of the shipped weights
+(chamfer_both_mm) and of a network that has only the picture (chamfer_image_mm), and the figures of
+``pamir_video``. The body is the one that the network is told. The picture's network learned for 350 steps
+with the same body for everyone, which is far from its end; chamfer_both_equal_mm is a network with the body
+after as many steps. Both lie in ``pamir_equal/`` (make train-pamir ARGS="--steps 350 [--image-only]").
 """
 
 import argparse
@@ -12,6 +14,7 @@ import os
 from pathlib import Path
 
 from hvr_nb.methods.pamir.checkpoints import load_pamir
+from hvr_nb.methods.pamir.options import Options
 from hvr_nb.store.places import ROOT
 from scripts.bench.pamir_video import video_figures
 from scripts.train.pamir.__main__ import MOTIONS
@@ -19,6 +22,8 @@ from scripts.train.pamir.judge import blindfold, held_out_views, judge, mean_of
 from scripts.train.pamir.outfits import LEARNED, UNSEEN
 from scripts.train.pamir.poses import load_poses
 
+EQUAL = Path(__file__).parent / "pamir_equal"
+PREVIEW = 128  # cells, for the networks at equal training
 COLUMNS = ("chamfer_mm", "accuracy_mm", "completeness_mm", "normal_deg")
 
 
@@ -32,12 +37,11 @@ def main() -> None:
     shared = Path(os.environ.get("HVR_SHARED_DATA", ROOT.parent / "shared" / "data"))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, default=None, help="None: the shipped ones")
-    parser.add_argument("--image", type=Path, default=None, help="weights trained with --image-only")
-    parser.add_argument("--people", type=int, default=21, help="people of each kind")
-    parser.add_argument("--resolution", type=int, default=128)
+    parser.add_argument("--equal", type=Path, default=EQUAL, help="folder of image.npz and both.npz")
+    parser.add_argument("--people", type=int, default=7, help="people of each kind")
+    parser.add_argument("--resolution", type=int, default=Options.resolution)
     args = parser.parse_args()
     network = load_pamir(args.weights)
-    blind = load_pamir(args.image) if args.image else None
     sizes = network.sizes
     poses = load_poses([shared / name for name in MOTIONS], held_out=True)
     print(f"{len(poses.bank)} captured poses of people never trained on (0: poses of the prior)")
@@ -49,20 +53,26 @@ def main() -> None:
             name = f"{kind}, {'true' if exact else 'estimated'} body"
             figures[name] = {"body": judge(views, None)}
             figures[name]["both"] = judge(views, network, resolution=args.resolution)
-            if blind is not None and exact and outfits == LEARNED:
-                told = blindfold(sizes.volume)
-                figures[name]["image"] = judge(views, blind, told=told, resolution=args.resolution)
+            if exact and outfits == LEARNED:
+                coarse, told = min(PREVIEW, args.resolution), blindfold(sizes.volume)
+                image, both = (load_pamir(args.equal / f"{part}.npz") for part in ("image", "both"))
+                figures[name]["image, 350 steps"] = judge(views, image, told=told, resolution=coarse)
+                figures[name]["both, 350 steps"] = judge(views, both, resolution=coarse)
             print(name)
             for part, rows in figures[name].items():
                 show(f"  {part}", rows)
     true, unseen = figures["outfits learned, true body"], figures["outfits never seen, true body"]
     gain = 100 * (1 - mean_of(unseen["both"]) / mean_of(unseen["body"]))
     video = video_figures(str(args.weights or ""), resolution=args.resolution)
-    image = mean_of(true["image"]) if "image" in true else float("nan")
+    estimated = figures["outfits learned, estimated body"]["both"]
     print(
-        f"chamfer_body_mm={mean_of(true['body']):.1f} chamfer_image_mm={image:.1f} "
+        f"chamfer_body_mm={mean_of(true['body']):.1f} "
+        f"chamfer_image_mm={mean_of(true['image, 350 steps']):.1f} "
+        f"chamfer_both_equal_mm={mean_of(true['both, 350 steps']):.1f} "
         f"chamfer_both_mm={mean_of(true['both']):.1f} unseen_outfit_gain_pct={gain:.0f} "
-        f"chamfer_estimated_mm={mean_of(figures['outfits learned, estimated body']['both']):.1f} "
+        f"chamfer_estimated_mm={mean_of(estimated):.1f} "
+        f"normal_body_deg={mean_of(true['body'], 'normal_deg'):.1f} "
+        f"normal_both_deg={mean_of(true['both'], 'normal_deg'):.1f} "
         + " ".join(f"{name}={value:.3f}" for name, value in video.items())
     )
 

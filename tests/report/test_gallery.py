@@ -1,12 +1,14 @@
 """The gallery: hundreds of meshes in one page that a real browser shows without any network."""
 
 import base64
+import errno
 import gzip
 import html
 import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,6 +82,21 @@ def test_a_single_mesh_and_wrong_numbers(tmp_path):
     with pytest.raises(HvrError, match="1 frames and 2 names"):
         write_gallery(tmp_path / "b.html", blob, frames, default_camera(8, 8), names=["a", "b"], fps=1)
     assert not (tmp_path / "b.html").exists()
+
+
+def test_a_full_disk_keeps_the_old_page(page, tmp_path, monkeypatch):
+    path = tmp_path / "gallery.html"
+    path.write_text("the old page")
+
+    def half(self, text, **_):
+        self.write_bytes(text[:1000].encode())
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    frames = np.zeros((3, 8, 8, 3), np.uint8)
+    with pytest.raises(HvrError, match="the disk is full: .*gallery.html was not written"):
+        write_gallery(path, blob, frames, default_camera(8, 8), names=["a", "b", "c"], fps=1)
+    assert path.read_text() == "the old page" and list(tmp_path.iterdir()) == [path]
 
 
 DRIVE = """

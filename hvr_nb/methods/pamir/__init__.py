@@ -123,4 +123,5 @@ def _identity(clip, call: dict) -> str:
     """What the work's files belong to: the options and the clip's artefacts."""
     inputs = [clip.fingerprint(a) for a in (*NEEDS, "canonical")]
     fit = {name: value for name, value in call["fit"].items() if name not in ("model_file", "weights")}
-    return hashlib.sha256(json.dumps([WORK, inputs, call | {"fit": fit}], sort_keys=True).encode()).hexdigest()
+    made_from = json.dumps([WORK, inputs, call | {"fit": fit}], sort_keys=True)
+    return hashlib.sha256(made_from.encode()).hexdigest()

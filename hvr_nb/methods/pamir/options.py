@@ -14,7 +14,7 @@ class Options:
     model_file: str = ""  # the body model of 03_body; "" takes the one that load_body_model finds
     weights: str = ""  # checkpoint of the networks; "" takes those shipped with the package
 
-    resolution: int = 192  # cells along the side of the crop: 128 for a preview, 256 for fine meshes
+    resolution: int = 256  # cells along the side of the crop; with 128, a preview, fingers come and go
     band: float = 0.15  # metres around the body in which the occupancy is asked for
     together: float = 2.0  # frames, standard deviation over which occupancies are averaged; 0: each alone
     canonical_cell: float = 0.016  # metres, cells of the big pose in which frames are brought together

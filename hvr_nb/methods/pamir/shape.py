@@ -74,9 +74,8 @@ def frame_surface(
     def away(cube: np.ndarray) -> np.ndarray:
         return scale * film.near(crops.to_world(cube, frame), frame)[2]
 
-    body = crops.to_cube(film.skin.vertices[frame], frame)
-    low, high = body.min(0) - reach * scale, body.max(0) + reach * scale
-    found = sample_band(ask, away, low, high, cell=1 / resolution, band=reach * scale)
+    body, wide = crops.to_cube(film.skin.vertices[frame], frame), reach * scale
+    found = sample_band(ask, away, body.min(0) - wide, body.max(0) + wide, cell=1 / resolution, band=wide)
     vertices, faces = surface_mesh(found)
     if not len(faces):
         raise HvrError(

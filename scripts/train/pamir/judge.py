@@ -20,7 +20,7 @@ from scripts.train.pamir.poses import Poses, standing
 from scripts.train.pamir.samples import View, draw_view
 
 SEED = 777_001  # of the held-out people; no training uses it
-CHUNK = 40_000  # points at a time
+CHUNK = 8_000  # points at a time
 BAND = 0.08  # units of the cube around the body in which the network is asked
 USUAL_UNITS = 0.46  # units of the cube in a metre, of the body that a blind network is told
 
@@ -86,13 +86,16 @@ def reconstructed(
     volumes = network.volume(torch.from_numpy(semantic)[None])
 
     def logits(points: np.ndarray) -> np.ndarray:
-        out = []
+        points, out = points.astype(np.float32), np.empty(len(points), np.float32)
+        place = place_on_body(points, body, faces, codes)
         for start in range(0, len(points), CHUNK):
-            p = points[start : start + CHUNK].astype(np.float32)
-            place = place_on_body(p, body, faces, codes)[None] if network.sizes.body else None
-            told = network.logits(maps[-1:], volumes[-1:], torch.from_numpy(p)[None], place=place)
-            out.append(told[0][0].numpy())
-        return cut(np.concatenate(out))
+            some = slice(start, start + CHUNK)
+            there, at = (
+                place[None, some] if network.sizes.body else None,
+                torch.from_numpy(points[None, some]),
+            )
+            out[some] = network.logits(maps[-1:], volumes[-1:], at, place=there)[0][0].numpy()
+        return cut(out)
 
     def distance(points: np.ndarray) -> np.ndarray:
         return place_on_body(points.astype(np.float32), body, faces, codes)[:, 0].numpy()

@@ -1,5 +1,6 @@
 """The method on a tiny clip: meshes of all frames that a stopped run goes on with, and one picture alone."""
 
+import errno
 import shutil
 from dataclasses import replace
 
@@ -10,12 +11,15 @@ import torch
 from hvr_nb import methods
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.canonical.big_pose import make_canonical
+from hvr_nb.drawing.pictures import to_uint8
+from hvr_nb.geometry.camera import project
 from hvr_nb.methods import pamir
 from hvr_nb.methods.pamir import work
 from hvr_nb.methods.pamir.avatar import PaintedMesh
 from hvr_nb.methods.pamir.checkpoints import save_pamir
 from hvr_nb.methods.pamir.network import PamirNet
 from hvr_nb.methods.pamir.sizes import SMALL
+from hvr_nb.metrics.images import iou
 from hvr_nb.store.arrays import read_npz
 from hvr_nb.store.clip import Clip
 from hvr_nb.types import HvrError, Masks
@@ -30,22 +34,24 @@ def weights(tmp_path_factory):
     return str(save_pamir(tmp_path_factory.mktemp("weights") / "body.npz", PamirNet(SMALL)))
 
 
-def some_frames(clip, folder, count, alpha=None):
-    """The first frames of a clip as a clip of its own."""
+def some_frames(clip, folder, count, alpha=None, *, edge=None):
+    """The first frames of a clip as a clip of its own, cut below the row ``edge``."""
+    alpha = clip.masks.alpha[:count] if alpha is None else alpha
+    camera = replace(clip.camera, height=edge or clip.camera.height)
     out = Clip.create(
         folder,
-        clip.frames[:count],
+        clip.frames[:count, :edge],
         fps=clip.fps,
         names=clip.frame_names[:count],
         times=clip.times[:count],
         source=clip.info["source"],
     )
-    out.save("camera", clip.camera)
+    out.save("camera", camera)
     keypoints = clip.keypoints
     cut = {n: getattr(keypoints, n)[:count] for n in ("points", "filled", "found", "boxes")}
     out.save("keypoints", replace(keypoints, **cut))
-    out.save("masks", Masks(alpha=clip.masks.alpha[:count] if alpha is None else alpha))
-    out.save("body", clip.body.frame(slice(0, count)))
+    out.save("masks", Masks(alpha=alpha[:, :edge]))
+    out.save("body", replace(clip.body.frame(slice(0, count)), camera=camera))
     out.save("canonical", make_canonical(out.body, load_body_model()))
     return out
 
@@ -87,27 +93,34 @@ def test_the_crops_are_kept_beside_the_meshes(made):
         assert np.abs(cube).max() < 0.5
 
 
-def test_a_stopped_run_goes_on_with_the_frame_it_was_at(made, weights, tmp_path, monkeypatch):
+def test_a_full_disk_in_the_middle_is_named_and_the_run_goes_on_there(made, weights, tmp_path, monkeypatch):
     clip, avatar = made
     again = some_frames(clip, tmp_path / "clip", 5)
     options = pamir.Options(weights=weights, hold_out=4, **QUICK)
-    shaped, whole = [], work.frame_surface
+    shaped, whole, write, full = [], work.frame_surface, np.savez_compressed, [True]
 
-    def stops(film, frame, *args, **kwargs):
-        if frame == 2 and 2 not in shaped:
-            shaped.append(2)
-            raise HvrError("the disk is full")
+    def shape(film, frame, *args, **kwargs):
         shaped.append(frame)
         return whole(film, frame, *args, **kwargs)
 
-    monkeypatch.setattr(work, "frame_surface", stops)
-    with pytest.raises(HvrError, match="full"):
+    def fills(file, **arrays):
+        if full[0] and "vertices" in arrays and shaped == [0, 1, 2]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, **arrays)
+
+    monkeypatch.setattr(work, "frame_surface", shape)
+    monkeypatch.setattr(np, "savez_compressed", fills)
+    name = again.frame_names[2]
+    with pytest.raises(HvrError, match=f"the disk is full: .*shape_{name}.npz was not written; free space"):
         pamir.reconstruct(again, options, device="cpu")
+    kept = sorted(path.name for path in (again.avatar_folder("pamir") / "work").glob("shape_*"))
+    assert kept == [f"shape_{n}.npz" for n in again.frame_names[:2]], "nothing half-written stays"
     with pytest.raises(HvrError, match="05_train"):
         again.avatar("pamir")
-    del shaped[:2]
+    full[0] = False
+    shaped.clear()
     second = pamir.reconstruct(again, options, device="cpu")
-    assert shaped == [2, 2, 3, 4], "finished frames are not made again"
+    assert shaped == [2, 3, 4], "finished frames are not made again"
     assert second.fingerprint == avatar.fingerprint
     third = pamir.reconstruct(again, replace(options, together=0.0), device="cpu")
     assert third.fingerprint != avatar.fingerprint, "other options, other meshes"
@@ -150,6 +163,26 @@ def test_frames_whose_mask_shows_somebody_else_are_named_and_left_out(turning, w
     assert np.ptp(avatar.mesh(1).vertices, axis=0).max() > 1.3, "made from the other frame"
     with pytest.raises(HvrError, match="no frame shows the person.*02_masks and 03_body"):
         pamir.reconstruct(some_frames(turning.clip, tmp_path / "none", 2, 0 * alpha), options, device="cpu")
+
+
+def test_a_person_cut_by_the_picture_is_the_body_beyond_its_edge(turning, weights, tmp_path):
+    whole, edge = turning.clip, 110  # pixels of 160: the knees and what is below are not in the film
+    clip = some_frames(whole, tmp_path / "clip", 1, edge=edge)
+    assert whole.masks.alpha[0, edge:].any(), "somebody is cut"
+    avatar = pamir.reconstruct(clip, pamir.Options(weights=weights, **QUICK), device="cpu")
+    found, skin = avatar.mesh(0).vertices, posed(avatar.model, avatar.body)[0][0]
+    assert project(found, avatar.body.camera)[:, 1].max() > edge + 10
+    assert np.ptp(found[:, 1]) == pytest.approx(np.ptp(skin[:, 1]), abs=0.08)
+
+
+def test_somebody_else_in_the_mask_gets_no_mesh(turning, weights, tmp_path):
+    alpha = turning.clip.masks.alpha[:1].copy()
+    own = alpha.copy()
+    alpha[0, 20:140, 4:30] = alpha[0, 20:140, 130:156] = 255  # two others, beside the person
+    clip = some_frames(turning.clip, tmp_path / "clip", 1, alpha)
+    avatar = pamir.reconstruct(clip, pamir.Options(weights=weights, **QUICK), device="cpu")
+    picture = avatar.render(avatar.body.camera, avatar.body.frame(0))
+    assert iou(to_uint8(picture.alpha), own[0]) > 0.75
 
 
 def test_what_it_gives():
