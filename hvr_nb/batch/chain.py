@@ -34,6 +34,7 @@ LATER = {
     "06_render": ((*ARTEFACTS, "avatars"), ("renders",)),
     "07_visualize": ((*ARTEFACTS, "avatars", "renders", "metrics"), ("player.html", "report.html")),
 }
+WISHED = {"gallery": "gallery.html"}  # parameter -> what a notebook writes only where it is not 0
 OPEN_BODY = ASSETS / "open_body.npz"
 DAMAGED, WHOLE = "damaged", "whole"  # states of what has no fingerprint
 
@@ -145,10 +146,12 @@ def stages_between(stages: list[str], first: str, last: str) -> list[str]:
 def _run_stage(notebook: Path, folder: Path, params: dict, force: bool, **limits) -> StageRun:
     out, began = folder / "runs" / notebook.name, time.perf_counter()
     defaults = {name: p.default for name, p in read_parameters(notebook).items()}
-    method = str({**defaults, **params}.get("method", ""))
+    values = {**defaults, **params}
+    method = str(values.get("method", ""))
     reads, writes = reads_and_writes(notebook.stem)
+    writes = (*writes, *(file for name, file in WISHED.items() if values.get(name)))
     inputs = {key: _or_damaged(fingerprint, folder, key, method) for key in reads}
-    inputs |= _files_given({**defaults, **params}, notebook.parent)
+    inputs |= _files_given(values, notebook.parent)
     outputs = functools.partial(_written, folder, (*writes, f"metrics/{notebook.stem}.json"), method)
     wanted = RunMarker(params, file_digest(notebook), __version__, inputs, outputs())
     if not force and _finished(out, wanted):

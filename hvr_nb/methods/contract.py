@@ -29,6 +29,7 @@ WORDS = {
     "surface": "a mesh in any pose whose vertices correspond between poses",
     "skin_weights": "blend weights of the surface's vertices",
     "mesh": "the surface as a mesh at a chosen resolution",
+    "sightings": "which frames saw places of a frame's mesh",
     "layers": "the surface by garments",
     "garments": "open meshes with the curves along which they end",
 }
@@ -74,6 +75,9 @@ class Avatar(Protocol):
         Args:
             frame: None for the big pose. resolution: cells along the longest side; None: the method's own.
         """
+
+    def sightings(self, frame: int, points: np.ndarray) -> np.ndarray:
+        """(N,) uint8 who saw points (N, 3) on a frame's mesh: 2 this frame, 1 another, 0 none, a guess."""
 
     def layers(self, pose=None, *, frame: int | None = None) -> dict[str, Mesh]:
         """Body and garments by name, meshes that together are ``surface``; "person" where there is one.

@@ -26,6 +26,7 @@ from hvr_nb.viewing.templates import fill_template
 
 CELLS = 110  # along the longest side of a mesh: about 15,000 triangles, 16 mm for a person
 PER_PAGE = 24  # thumbnails
+MARKS = np.array([0, 128, 255], np.uint8)  # alpha of what no frame saw, another frame, this frame
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ def clip_gallery(
     which = spread_indices(len(avatar.body), most)
     if len(clip) != len(avatar.body):
         raise HvrError(f"the avatar has {len(avatar.body)} frames, the clip {len(clip)}; run 05_train again")
+
+    def seen(k: int, mesh: Mesh) -> np.ndarray:
+        return avatar.sightings(int(which[k]), mesh.vertices)
+
     return write_gallery(
         path or clip.folder / "gallery.html",
         lambda k: avatar.mesh(int(which[k]), resolution=resolution),
@@ -68,6 +73,7 @@ def clip_gallery(
         names=[clip.frame_names[k] for k in which],
         fps=clip.fps * len(which) / len(avatar.body),
         title=clip.name,
+        seen=seen if "sightings" in avatar.GIVES else None,
     )
 
 
@@ -81,6 +87,7 @@ def write_gallery(
     fps: float,
     title: str = "",
     max_side: int = 480,
+    seen: Callable[[int, Mesh], np.ndarray] | None = None,
 ) -> Gallery:
     """Write the page.
 
@@ -88,6 +95,7 @@ def write_gallery(
         path: the .html file. mesh_of: number of a frame to its coloured mesh in the world, metres.
         frames: (T, H, W, 3) uint8. camera: which filmed them; the first view is its.
         names: T. fps: frames per second at which the page plays. max_side: of the pictures, pixels.
+        seen: number of a frame and its mesh to who saw the vertices, (V,): 2 this frame, 1 another, 0 none.
 
     Raises:
         HvrError: the numbers differ, or a mesh is empty.
@@ -99,7 +107,8 @@ def write_gallery(
     meshes, boxes, triangles = [], [], 0
     for k in tqdm(range(len(frames)), desc="gallery", unit="mesh"):
         mesh = mesh_of(k)
-        packed = gzip.compress(small_glb(mesh), 6, mtime=0)
+        marks = None if seen is None else MARKS[seen(k, mesh)]
+        packed = gzip.compress(small_glb(mesh, marks), 6, mtime=0)
         meshes.append(base64.b64encode(packed).decode())
         boxes.append([mesh.vertices.min(0).tolist(), mesh.vertices.max(0).tolist()])
         triangles += len(mesh.faces)
@@ -115,6 +124,7 @@ def write_gallery(
         "boxes": boxes,
         "turn": camera.R.tolist(),
         "perPage": PER_PAGE,
+        "marked": seen is not None,
         "pictures": pictures,
     }
     page = fill_template("gallery.html", title=title or path.stem, facts=facts, film=film, meshes=meshes)

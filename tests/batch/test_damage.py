@@ -118,6 +118,28 @@ def test_an_avatar_trained_by_hand_is_kept_and_shown(tmp_path, run):
         assert len(file["a"]) == 2000
 
 
+def test_a_gallery_that_was_wished_for_is_made_again(tmp_path, here, notebooks):
+    cell = """
+from pathlib import Path
+for name in ("player", "report", "gallery")[: 3 if gallery else 2]:
+    Path(clip, name + ".html").write_text("page")
+"""
+    parameters = 'clip: str = "x"  # clip\nmethod: str = "doll"  # method\ngallery: int = 0  # meshes'
+    write_notebook(notebooks / "07_visualize.ipynb", parameters, cell)
+    video, folder = video_file(tmp_path / "a.mp4", "7"), tmp_path / "clip"
+
+    def again(most):
+        wished = {"07_visualize": {"gallery": most}}
+        return ran(run_chain(video, folder, notebooks_dir=notebooks, progress=False, overrides=wished))
+
+    assert "07_visualize" in again(5) and again(5) == []
+    (folder / "gallery.html").unlink()
+    assert again(5) == ["07_visualize"] and (folder / "gallery.html").is_file()
+    assert again(0) == ["07_visualize"]
+    (folder / "gallery.html").write_text("made by hand")
+    assert again(0) == []
+
+
 def test_a_moved_clip_is_not_run_again(tmp_path, run):
     shutil.move(tmp_path / "clip", tmp_path / "elsewhere")
     assert run(tmp_path / "elsewhere") == []

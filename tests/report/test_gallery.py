@@ -53,7 +53,16 @@ def page(tmp_path_factory):
     frames = np.zeros((COUNT, 40, 30, 3), np.uint8)
     frames[..., 1] = np.arange(COUNT)[:, None, None]
     names = [f"{k:04d}" for k in range(COUNT)]
-    made = write_gallery(path, blob, frames, default_camera(30, 40), names=names, fps=25, title="<balls>")
+    made = write_gallery(
+        path,
+        blob,
+        frames,
+        default_camera(30, 40),
+        names=names,
+        fps=25,
+        title="<balls>",
+        seen=lambda k, mesh: np.full(len(mesh.vertices), k % 3),
+    )
     return path, made
 
 
@@ -65,7 +74,9 @@ def test_the_page_holds_all_meshes_and_states_its_size(page):
     assert float(stated[1]) == pytest.approx(made.megabytes, abs=0.1)
     packed = re.findall(r'<script type="application/x-mesh" id="mesh(\d+)">([^<]+)</script>', text)
     assert [int(k) for k, _ in packed] == list(range(COUNT))
-    assert gzip.decompress(base64.b64decode(packed[7][1])) == small_glb(blob(7))
+    assert gzip.decompress(base64.b64decode(packed[7][1])) == small_glb(
+        blob(7), np.full(len(blob(7).vertices), 128, np.uint8)
+    )
     assert "&lt;balls&gt;" in text and "<balls>" not in text
 
 
@@ -117,6 +128,12 @@ DRIVE = """
     out.unpacked = g.unpacked; out.kept = kept.size; out.triangles = g.triangles;
     await g.show(120); g.draw();
     out.middle = pixel(canvas.width >> 1, canvas.height >> 1); out.corner = pixel(2, 2);
+    at("look").value = "2"; at("look").onchange();
+    out.seen = [];
+    for (const k of [0, 1, 2]) {
+      await g.show(120 + k); out.seen.push(pixel(canvas.width >> 1, canvas.height >> 1));
+    }
+    out.legend = !at("seen").hidden; at("look").value = "0"; at("look").onchange(); await g.show(120);
     out.picture = at("frame").src.slice(0, 23);
     out.thumbs = at("thumbs").children.length; out.page = at("page").textContent;
     press("pointerdown", 1, 50, 50); press("pointermove", 1, 110, 50); out.turned = g.view()[0];
@@ -152,6 +169,9 @@ def test_a_browser_shows_two_hundred_meshes(page, tmp_path):
     assert (abs(red - 120), abs(green - 60), abs(blue - 200), alpha) <= (3, 3, 3, 255) and out["corner"][
         3
     ] == 0
+    kinds = [max(range(3), key=pixel.__getitem__) for pixel in out["seen"]]
+    assert kinds == [0, 0, 2] and out["seen"][1][1] > 1.5 * out["seen"][0][1], "red a guess, yellow, blue"
+    assert out["legend"]
     assert (
         out["picture"] == "data:image/jpeg;base64," and out["thumbs"] == 24 and out["page"] == "page 6 of 9"
     )

@@ -15,8 +15,11 @@ STEPS = 4095  # of positions along the longest side: 0.5 mm for a person
 QUANTIZED, UNLIT = "KHR_mesh_quantization", "KHR_materials_unlit"
 
 
-def small_glb(mesh: Mesh) -> bytes:
+def small_glb(mesh: Mesh, marks: np.ndarray | None = None) -> bytes:
     """The content of a .glb of a mesh with vertex colours, which hold the film's light.
+
+    Args:
+        marks: (V,) uint8 to keep as the alpha of the colours, which an opaque material does not show.
 
     Raises:
         HvrError: the mesh is empty or has no colours.
@@ -33,6 +36,8 @@ def small_glb(mesh: Mesh) -> bytes:
     positions[:, :3] = np.rint((mesh.vertices - low) / step)
     colours = np.full((len(mesh.colors), 4), 255, np.uint8)
     colours[:, :3] = mesh.colors
+    if marks is not None:
+        colours[:, 3] = marks
     buffer = GlbBuffer()
     view = buffer.view(positions.tobytes(), target=VERTEX_DATA)
     buffer.views[view]["byteStride"] = 8

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from hvr_nb.body.model import BodyModel, single_pose
 from hvr_nb.canonical.big_pose import make_canonical
@@ -49,7 +50,7 @@ class PaintedMesh:
 class FrameAvatar:
     """A person as one mesh a frame; made by ``reconstruct``, read by ``load``."""
 
-    GIVES: ClassVar[frozenset[str]] = frozenset({"render", "surface", "skin_weights", "mesh"})
+    GIVES: ClassVar[frozenset[str]] = frozenset({"render", "surface", "skin_weights", "mesh", "sightings"})
     mean: PaintedMesh  # the mean of all frames in the big pose
     canonical: Canonical
     body: Body  # the clip's body, T frames
@@ -113,6 +114,11 @@ class FrameAvatar:
         if frame is not None:
             own = 1 / (self.crops.scale * self.options["fit"]["resolution"])
         return whole if cell <= own else remeshed_colours(whole, cell)
+
+    def sightings(self, frame: int, points: np.ndarray) -> np.ndarray:
+        """(N,) uint8 marks of points (N, 3) on a frame's mesh, those of its nearest vertices."""
+        shown = self.frame_mesh(frame)
+        return shown.seen[cKDTree(shown.vertices).query(points)[1]]
 
     def skin_weights(self) -> np.ndarray:
         """(V, 24) float32 blend weights of the vertices of ``surface``; rows sum to one."""

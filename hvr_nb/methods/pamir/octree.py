@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import binary_dilation, maximum_filter, minimum_filter
+from scipy.ndimage import binary_dilation
 
 from hvr_nb.geometry.isosurface import floaters, level_surface
 from hvr_nb.geometry.mesh import neighbour_mean
@@ -69,7 +69,7 @@ def sample_band(
 
     asked += ask(np.ones(shape, bool))
     while step > 1:
-        skin = _around(minimum_filter, np.abs(away)) < np.sqrt(3) / 2 * cell * step
+        skin = _around(np.minimum, np.abs(away)) < np.sqrt(3) / 2 * cell * step
         divided = skin | _crossed(values)
         if step > 2:  # at the end the surface is followed from cell to cell
             divided = binary_dilation(divided | _differs(values), np.ones((3, 3, 3), bool))
@@ -107,19 +107,22 @@ def _without_steps(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return vertices
 
 
-def _around(filter_, values: np.ndarray) -> np.ndarray:
-    """A filter over the eight corners of every cell: (X, Y, Z) nodes to (X-1, Y-1, Z-1) cells."""
-    return filter_(values, size=2, origin=-1)[:-1, :-1, :-1]
+def _around(combine, values: np.ndarray) -> np.ndarray:
+    """A ufunc over the eight corners of every cell: (X, Y, Z) nodes to (X-1, Y-1, Z-1) cells."""
+    for axis in range(3):
+        x = np.moveaxis(values, axis, 0)
+        values = np.moveaxis(combine(x[:-1], x[1:]), 0, axis)
+    return values
 
 
 def _crossed(values: np.ndarray) -> np.ndarray:
     inside = values > 0
-    return _around(maximum_filter, inside) & ~_around(minimum_filter, inside)
+    return _around(np.logical_or, inside) & ~_around(np.logical_and, inside)
 
 
 def _differs(values: np.ndarray) -> np.ndarray:
     told = sigmoid(values)
-    return _around(maximum_filter, told) - _around(minimum_filter, told) > IGNORED
+    return _around(np.maximum, told) - _around(np.minimum, told) > IGNORED
 
 
 def doubled(values: np.ndarray) -> np.ndarray:

@@ -82,6 +82,9 @@ def test_marks_tell_who_saw_a_vertex(made):
     assert {1, 2} <= set(np.unique(avatar.frame_mesh(0).seen))
     assert 2 not in avatar.frame_mesh(3).seen, "a frame that is kept out shows nothing of its own"
     assert set(np.unique(avatar.mean.seen)) <= {0, 1}
+    frame = avatar.frame_mesh(0)
+    near = frame.vertices[::7] + np.float32(1e-4)
+    np.testing.assert_array_equal(avatar.sightings(0, near), frame.seen[::7])
 
 
 def test_the_crops_are_kept_beside_the_meshes(made):
@@ -186,4 +189,4 @@ def test_somebody_else_in_the_mask_gets_no_mesh(turning, weights, tmp_path):
 
 
 def test_what_it_gives():
-    assert methods.method("pamir").GIVES == {"render", "surface", "skin_weights", "mesh"}
+    assert methods.method("pamir").GIVES == {"render", "surface", "skin_weights", "mesh", "sightings"}
