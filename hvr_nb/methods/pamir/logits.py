@@ -8,14 +8,14 @@ SURE = 4.0  # logits are cut at plus and minus this: beyond, a network only says
 SOFT = 0.01  # metres off a known surface at which the logit is one
 
 
-def cut(logits: np.ndarray) -> np.ndarray:
+def cut_logits(logits: np.ndarray) -> np.ndarray:
     """Logits of any shape, float32, between minus and plus ``SURE``."""
     return np.clip(logits, -SURE, SURE).astype(np.float32)
 
 
 def logits_off(distance: np.ndarray) -> np.ndarray:
     """Logits of a surface that is known, at signed distances from it, metres, negative inside."""
-    return cut(-distance / SOFT)
+    return cut_logits(-distance / SOFT)
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

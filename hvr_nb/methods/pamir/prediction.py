@@ -10,7 +10,7 @@ import torch
 from hvr_nb.body.model import BodyModel
 from hvr_nb.methods.pamir.checkpoints import PAMIR_FILE, load_pamir
 from hvr_nb.methods.pamir.film import Ask, Near
-from hvr_nb.methods.pamir.logits import cut
+from hvr_nb.methods.pamir.logits import cut_logits
 from hvr_nb.methods.pamir.volume import place_at, semantic_volume, vertex_codes
 from hvr_nb.store.digests import file_digest
 
@@ -56,7 +56,7 @@ class Prediction:
                         features[-1:], volumes[-1:], self._tensor(points[some]), place=there
                     )
                 out[some] = told[0][0].cpu().numpy()
-            return cut(out)
+            return cut_logits(out)
 
         return ask
 

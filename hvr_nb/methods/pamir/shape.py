@@ -15,7 +15,7 @@ from hvr_nb.methods.pamir.fuse import (
     on_every_second_node,
     to_canonical,
 )
-from hvr_nb.methods.pamir.logits import SURE, cut
+from hvr_nb.methods.pamir.logits import SURE, cut_logits
 from hvr_nb.methods.pamir.octree import LogitGrid, sample_band, surface_mesh
 from hvr_nb.types import HvrError
 
@@ -68,7 +68,7 @@ def frame_surface(
         told = occupancy(points, near)
         if grid is not None:
             there = to_canonical(points, near, film.canonical, *_pose(film, frame))
-            told = cut(told + corrected(there, grid, band))
+            told = cut_logits(told + corrected(there, grid, band))
         return occupancy.masked(told, points)
 
     def away(cube: np.ndarray) -> np.ndarray:

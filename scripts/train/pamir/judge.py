@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hvr_nb.body.model import OPEN_BODY, load_body_model
-from hvr_nb.methods.pamir.logits import cut
+from hvr_nb.methods.pamir.logits import cut_logits
 from hvr_nb.methods.pamir.network import PamirNet
 from hvr_nb.methods.pamir.octree import sample_band, surface_mesh
 from hvr_nb.methods.pamir.volume import place_on_body, semantic_volume, vertex_codes
@@ -95,7 +95,7 @@ def reconstructed(
                 torch.from_numpy(points[None, some]),
             )
             out[some] = network.logits(maps[-1:], volumes[-1:], at, place=there)[0][0].numpy()
-        return cut(out)
+        return cut_logits(out)
 
     def distance(points: np.ndarray) -> np.ndarray:
         return place_on_body(points.astype(np.float32), body, faces, codes)[:, 0].numpy()

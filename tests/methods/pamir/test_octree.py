@@ -6,7 +6,7 @@ import trimesh
 
 from hvr_nb.body.model import load_body_model
 from hvr_nb.geometry.nearest import nearest_surface
-from hvr_nb.methods.pamir.logits import SURE, cut, sigmoid
+from hvr_nb.methods.pamir.logits import SURE, cut_logits, sigmoid
 from hvr_nb.methods.pamir.octree import sample_band, surface_mesh
 
 BOX = np.array([-0.5, -0.5, -0.5]), np.array([0.5, 0.5, 0.5])
@@ -15,7 +15,7 @@ BOX = np.array([-0.5, -0.5, -0.5]), np.array([0.5, 0.5, 0.5])
 def sphere(radius, centre=(0, 0, 0), soft=0.02):
     def logits(points):
         away = np.linalg.norm(points - np.asarray(centre), axis=1) - radius
-        return cut(-away / soft)
+        return cut_logits(-away / soft)
 
     return logits
 
@@ -51,7 +51,7 @@ def clothed(points):
     away = np.minimum(
         ball(0.2, (0, 0.1, 0))(points), np.abs(points[:, 1] + 0.15) + ball(0.1)(points * [1, 0, 1]) - 0.1
     )
-    return cut(-(away + waves) / 0.02)
+    return cut_logits(-(away + waves) / 0.02)
 
 
 def test_coarse_to_fine_equals_dense():
@@ -109,7 +109,7 @@ def test_the_occupancy_is_asked_near_the_body_only():
 
     def logits(points):
         asked.append(points)
-        return cut(-100 * distance(points))
+        return cut_logits(-100 * distance(points))
 
     grid = sample_band(
         logits, distance, vertices.min(0) - 0.05, vertices.max(0) + 0.05, cell=1 / 128, band=0.04
