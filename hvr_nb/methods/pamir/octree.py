@@ -126,7 +126,7 @@ def _differs(values: np.ndarray) -> np.ndarray:
 
 
 def doubled(values: np.ndarray) -> np.ndarray:
-    """Twice as many cells along each axis, linear in between."""
+    """Values (X, Y, Z) with twice as many cells along each axis, linear in between."""
     for axis in range(3):
         x = np.moveaxis(values, axis, 0)
         out = np.empty((2 * len(x) - 1, *x.shape[1:]), x.dtype)
