@@ -256,8 +256,10 @@ def test_notebooks_are_thin(path):
     nbformat.validate(nb)
     assert path.stat().st_size < 15_000
     text = "\n".join(c.source for c in nb.cells if c.cell_type == "markdown")
-    assert len(text.split()) >= 380, "a lesson explains itself"
-    assert "$" in text or path.stem.startswith("07"), "the formulas that carry it"
+    assert len(text.split()) >= 400, "a lesson explains itself"
+    assert "$$" in text, "the formulas that carry it"
+    assert re.search(r"\]\(https?://", text), "papers to read"
+    assert "**Look inside.**" in text and f'show_example("{path.stem}")' in [c.source for c in nb.cells]
     assert re.findall(r"^## (.+)$", text, re.M) == HEADINGS
     tagged = [c for c in nb.cells if "parameters" in c.metadata.get("tags", [])]
     assert len(tagged) == 1, "one parameters cell"
