@@ -242,6 +242,8 @@ def test_all_eight_play_in_lab_without_a_kernel(chain, open_page, lab, tmp_path)
             player_frames(page, players)
             page.wait_for_function(f"{SHOWN} >= {pictures}")
             assert "model not found" not in page.inner_text("body") and page.faults == [], path.name
+            page.locator(".jp-InputPrompt").first.click()
+            page.keyboard.press("b")  # a new cell: there is something to save
             saved_cells(page, path)
             assert kept(path) == forms, path.name
             page.close()
