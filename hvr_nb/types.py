@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import functools
 import math
+import zipfile
+import zlib
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -52,6 +54,11 @@ class HvrError(Exception):
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows in place of frames of this package: the one line that helps."""
         return [f"{type(self).__name__}: {self}"]
+
+
+# What numpy and zipfile raise for a file that is damaged, or claims more than it holds or memory has room for
+DAMAGE = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, NotImplementedError,
+          RuntimeError, OverflowError, MemoryError, zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 
 def check_fps(fps: float, *, most: float = math.inf) -> None:

@@ -44,11 +44,12 @@ def read_parameters(notebook: str | Path) -> dict[str, Parameter]:
     try:
         cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
         tagged = [c for c in cells if "parameters" in c.get("metadata", {}).get("tags", [])]
+        sources = ["".join(cell["source"]) for cell in tagged]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise HvrError(f"{notebook} cannot be read as a notebook ({error})") from error
     if len(tagged) != 1:
         raise HvrError(f"{notebook} has {len(tagged)} cells tagged 'parameters'; it needs exactly one")
-    return declared(str(notebook), "".join(tagged[0]["source"]))
+    return declared(str(notebook), sources[0])
 
 
 def declared(notebook: str, source: str) -> dict[str, Parameter]:

@@ -18,6 +18,7 @@ from torch import Tensor
 from hvr_nb.body import skinning
 from hvr_nb.body.smplx_engine import SmplxEngine
 from hvr_nb.store.digests import file_digest
+from hvr_nb.store.film_arrays import film_array
 from hvr_nb.store.places import ASSETS, MODELS
 from hvr_nb.store.smpl_arrays import read_smpl_npz, read_smpl_pickle
 from hvr_nb.types import Body, HvrError
@@ -145,14 +146,15 @@ def posed(model: BodyModel, body: Body) -> tuple[np.ndarray, np.ndarray]:
     """
     check_fitted_with(model, body)
     as_tensor = functools.partial(torch.as_tensor, dtype=torch.float32)
-    vertices, joints = [], []
+    counts = len(model.v_template), 24
+    vertices, joints = (film_array((len(body), count, 3), np.float32) for count in counts)
     with torch.no_grad():
         for start in range(0, len(body), 32):
-            part = body.frame(slice(start, start + 32))
+            rows = slice(start, start + 32)
+            part = body.frame(rows)
             v, j, _ = model.pose(as_tensor(body.betas), as_tensor(part.poses), as_tensor(part.transl))
-            vertices.append(v.numpy())
-            joints.append(j.numpy())
-    return np.concatenate(vertices), np.concatenate(joints)
+            vertices[rows], joints[rows] = v.numpy(), j.numpy()
+    return vertices, joints
 
 
 def find_model_file() -> Path:

@@ -25,6 +25,7 @@ from hvr_nb.geometry.camera import project, resized_images, to_camera, undistort
 from hvr_nb.geometry.functions import geman_mcclure
 from hvr_nb.geometry.raster import rasterize
 from hvr_nb.masks.labels import LABEL_NAMES
+from hvr_nb.store.film_arrays import film_array
 from hvr_nb.types import Body, Camera, Masks
 
 SIDE = 384  # pixels, the larger side at which contours are compared
@@ -141,8 +142,10 @@ def refocused(camera: Camera, log_focal: float) -> Camera:
 
 def body_silhouettes(body: Body, model: BodyModel) -> np.ndarray:
     """(T, H, W) bool silhouettes of the fitted body, seen by its own camera."""
-    vertices, _ = posed(model, body)
-    return np.stack([rasterize(v, model.faces, body.camera)[1] >= 0 for v in vertices])
+    out = film_array((len(body), body.camera.height, body.camera.width), bool)
+    for t, vertices in enumerate(posed(model, body)[0]):
+        out[t] = rasterize(vertices, model.faces, body.camera)[1] >= 0
+    return out
 
 
 def correspond(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from hvr_nb.types import Camera, HvrError
+from hvr_nb.types import DAMAGE, Camera, HvrError
 
 DEFAULT_FOCAL_RATIO = 1.2  # focal / larger image side where nothing better is known
 
@@ -56,7 +55,7 @@ def choose_camera(
         try:
             with np.load(camera_file, allow_pickle=False) as file:
                 K, dist = np.asarray(file["K"], float), file["dist"] if "dist" in file else distortion
-        except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, BadZipFile) as error:
+        except DAMAGE as error:
             raise HvrError(f"{camera_file}: no camera matrix K could be read ({error})") from error
         if K.shape != (3, 3):
             raise HvrError(f"{camera_file}: K has shape {K.shape}; it must be a (3, 3) matrix")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hvr_nb.store.atomic_files import atomic
-from hvr_nb.types import HvrError
+from hvr_nb.types import DAMAGE, HvrError
 
 MAX_VALUES = 1 << 28  # numbers in the tensors of one file; a gigabyte of float32
 _HALVED = 1024  # tensors with more values are stored as float16
@@ -118,7 +118,7 @@ def read_tensors(path: str | Path, *, kind: str, wanted: str) -> tuple[dict[str,
         if facts.pop("kind") != kind:
             raise ValueError("another kind of network, or another version")
         return {key: torch.from_numpy(value.astype(np.float32)) for key, value in arrays.items()}, facts
-    except (ValueError, OSError, EOFError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise HvrError(f"{path} cannot be read as {kind} ({error}); {wanted}") from error
 
 

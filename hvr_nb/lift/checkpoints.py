@@ -7,7 +7,6 @@ loader, and the random states in old files are discarded unread.
 from __future__ import annotations
 
 import re
-import zipfile
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +19,7 @@ from hvr_nb.lift.stmo import Stmo
 from hvr_nb.lift.temporal import TemporalModel
 from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.places import ASSETS
-from hvr_nb.types import HvrError
+from hvr_nb.types import DAMAGE, HvrError
 
 LIFTER_FILE = ASSETS / "lifter.npz"
 WANTED = (
@@ -59,7 +58,7 @@ def load_lifter(path: str | Path = LIFTER_FILE) -> Lifter:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    except (ValueError, OSError, EOFError, TypeError, KeyError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise HvrError(f"{path} cannot be read as a lifter ({error}); {WANTED}") from error
     if str(arrays.pop("format", "")) != _FORMAT or "dilations" not in arrays:
         raise HvrError(f"{path} is an npz, but no lifter of this version of hvr_nb; {WANTED}")

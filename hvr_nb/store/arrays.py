@@ -11,7 +11,6 @@ import json
 import math
 import typing
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -21,12 +20,10 @@ from hvr_nb.store.atomic_files import atomic
 from hvr_nb.store.checks import check_layout, check_value
 from hvr_nb.store.files import SCHEMA, plain
 from hvr_nb.store.memory import free_memory
-from hvr_nb.types import HvrError
+from hvr_nb.types import DAMAGE, HvrError
 
 META = "__meta__"
 MAX_META = 16 << 20  # bytes
-_DAMAGE = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, NotImplementedError,
-           RuntimeError, OverflowError, MemoryError, zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 
 def write_npz(path: str | Path, value, meta: dict) -> None:
@@ -87,7 +84,7 @@ class _Npz:
             raise HvrError(f"{self.path} is {'no file' if self.path.exists() else 'missing'}; {self.remedy}")
         try:
             self.zip = zipfile.ZipFile(self.path)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise self.damaged(error) from error
         try:
             self.names = {name.removesuffix(".npy") for name in self.zip.namelist()}
@@ -96,7 +93,7 @@ class _Npz:
                 raise ValueError(f"{META} is no text")
             self.meta = json.loads(str(self.read(META)))
             stated = self.meta["schema"]
-        except _DAMAGE as error:
+        except DAMAGE as error:
             self.zip.close()
             raise self.damaged(error) from error
         if stated != SCHEMA:
@@ -106,7 +103,7 @@ class _Npz:
 
     def __exit__(self, kind, error, _trace) -> None:
         self.zip.close()
-        if isinstance(error, _DAMAGE):
+        if isinstance(error, DAMAGE):
             raise self.damaged(error) from error
 
     def damaged(self, error: BaseException) -> HvrError:

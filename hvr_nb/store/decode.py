@@ -131,6 +131,9 @@ def _frames(container, stream, info: dict) -> Iterator[av.VideoFrame]:
                 return
         except av.error.EOFError:
             return
+        except av.error.FFmpegError as error:  # an unknown codec, or one that is locked (DRM)
+            name = container.name.removeprefix("file:")
+            raise HvrError(f"{name} cannot be decoded ({error}); convert it to mp4 (H.264)") from error
 
 
 def _deinterlaced(frames: Iterator[av.VideoFrame], info: dict) -> Iterator[av.VideoFrame]:

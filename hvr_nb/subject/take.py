@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from hvr_nb.subject.outfits import OUTFITS, Outfit
 from hvr_nb.subject.person import Subject, make_subject, subject_betas
 from hvr_nb.subject.render import render_subject
 from hvr_nb.subject.room import paint_room, room_place
-from hvr_nb.types import Body, Camera, HvrError
+from hvr_nb.types import DAMAGE, Body, Camera, HvrError
 
 VIDEO, TRUTH, RECIPE = "video.mp4", "truth.npz", "synthetic.json"
 PICTURES_VERSION = 2  # raise it when equal parameters give other pictures, so that clips are made again
@@ -239,7 +238,7 @@ def _is_done(folder: Path, recipe: dict) -> bool:
     try:
         with np.load(folder / TRUTH, allow_pickle=False) as file:
             meta = json.loads(str(file["__meta__"]))
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile):
+    except DAMAGE:
         return False
     return meta == {**recipe, "video": file_digest(folder / VIDEO)}
 
@@ -302,5 +301,5 @@ def load_truth(folder: str | Path) -> Truth:
         )
     except FileNotFoundError:
         raise HvrError(f"{path} is missing; {remedy}") from None
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise HvrError(f"{path} is damaged ({error}); {remedy}") from error

@@ -113,7 +113,8 @@ def table(measured: np.ndarray, cluster: Cluster, *, nodes: Sequence[int] = NODE
     Args:
         measured: (clips, notebooks) seconds.
     """
-    lines = ["| videos | " + " | ".join(f"{n} nodes" for n in nodes) + " |", "|---" * (len(nodes) + 1) + "|"]
+    heads = [f"{n} node{'s' * (n > 1)}" for n in nodes]
+    lines = ["| videos | " + " | ".join(heads) + " |", "|---" * (len(nodes) + 1) + "|"]
     for count in videos:
         cells = []
         for n in nodes:

@@ -8,6 +8,7 @@ import os
 import shutil
 import threading
 from collections import namedtuple
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -37,22 +38,36 @@ def here(monkeypatch):
     execute_here(monkeypatch)
 
 
-@pytest.fixture
-def notebooks(tmp_path):
-    return write_stand_in(tmp_path / "notebooks")
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A folder with notebooks, a video and the clip that its chain has made."""
+    top = tmp_path_factory.mktemp("whole")
+    video, books = video_file(top / "a.mp4", "7"), write_stand_in(top / "notebooks")
+    with pytest.MonkeyPatch.context() as patch:
+        execute_here(patch)
+        assert ran(run_chain(video, top / "clip", notebooks_dir=books, progress=False)) == list(STAND_IN)
+    return top
 
 
 @pytest.fixture
-def run(tmp_path, here, notebooks):
+def notebooks(tmp_path, whole):
+    return Path(shutil.copytree(whole / "notebooks", tmp_path / "notebooks"))
+
+
+@pytest.fixture
+def run(tmp_path, here, notebooks, whole):
     """Runs the chain of a clip that has been through it once; gives the stages that were run."""
-    video = video_file(tmp_path / "a.mp4", "7")
+    shutil.copytree(whole / "clip", tmp_path / "clip")
+    shutil.copy(whole / "a.mp4", tmp_path / "a.mp4")
 
     def again(folder=tmp_path / "clip", **options):
-        return ran(run_chain(video, folder, notebooks_dir=notebooks, progress=False, **options))
+        return ran(run_chain(whole / "a.mp4", folder, notebooks_dir=notebooks, progress=False, **options))
 
-    assert again() == list(STAND_IN)
-    assert again() == []
     return again
+
+
+def test_nothing_is_run_twice(run):
+    assert run() == []
 
 
 @pytest.mark.parametrize("how", ["gone", "no length", "half"])
@@ -243,7 +258,16 @@ def test_parameters_are_finite_numbers(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 100_000, "[]", '{"cells": 3}', '{"cells": [3]}', "\xff"], ids=range(5)
+    "text",
+    [
+        "[" * 100_000,
+        "[]",
+        '{"cells": 3}',
+        '{"cells": [3]}',
+        "\xff",
+        '{"cells": [{"metadata": {"tags": ["parameters"]}, "source": ["a = 1", 3]}]}',
+    ],
+    ids=range(6),
 )
 def test_a_notebook_that_makes_no_sense_is_named(tmp_path, text):
     (tmp_path / "a.ipynb").write_text(text, encoding="latin1")

@@ -45,7 +45,7 @@ def raises(error):
         (lambda: raises(KeyError("raw")), RAW),
         (lambda: time.sleep(60), HANG),
         (lambda: bytes(1 << 30), MEMORY),
-        (lambda: os.kill(os.getpid(), 11), KILLED),
+        (lambda: os.kill(os.getpid(), 9), KILLED),
     ],
 )
 def test_how_work_ends_is_told_apart(work, how):
@@ -56,7 +56,7 @@ def test_a_chain_that_loses_something_is_found_out(tmp_path):
     """A change of any file, a missing one and a left-over are faults."""
     chain = Chain(tmp_path)
     assert chain.operations > 50 and chain.faults(tmp_path / "undisturbed" / "clip") == []
-    clip = tmp_path / "other"
+    clip = tmp_path / "other" / "clip"
     assert chain.run(clip).how == "done" and chain.faults(clip) == []
     (clip / "camera.npz").write_bytes(b"x")
     (clip / "player.html").unlink()

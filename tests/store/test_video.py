@@ -564,3 +564,10 @@ def test_free_memory_is_that_of_the_job_whose_control_group_is_nested(tmp_path, 
     for name, text in (("max", "900"), ("current", "400"), ("stat", "anon 1\nfile 5")):
         (newer / f"memory.{name}").write_text(text)
     assert memory.free_memory() == 505
+
+
+def test_a_codec_that_nobody_has_is_named(tmp_path):
+    path = write_video(tmp_path / "a.mp4", card(3), fps=30)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"drmi"))
+    with pytest.raises(HvrError, match="a.mp4.*convert it to mp4"):
+        read_video(path)

@@ -23,7 +23,7 @@ from hvr_nb.formats.datasets.recmv_lines import (
 from hvr_nb.formats.datasets.selfrecon_folder import frame_numbers, label_map, read_selfrecon
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import read_image, read_json, results
-from hvr_nb.types import HvrError
+from hvr_nb.types import DAMAGE, HvrError
 
 PARSING, WEIGHTS, WORN = "parsing_SCH_ATR", "diffused_skinning_weights.npy", "garments.json"
 
@@ -141,7 +141,7 @@ def _check_weights(path: Path) -> None:
         return
     try:
         shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGE as error:
         raise HvrError(f"{path} cannot be read ({error}); write it again or delete it") from error
     if len(shape) != 4 or shape[0] != 24 or len(set(shape[1:])) != 1:
         raise HvrError(f"{path} is {shape}; weights of 24 joints on a cube (24, N, N, N) are expected")

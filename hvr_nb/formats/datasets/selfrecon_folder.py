@@ -23,7 +23,7 @@ from hvr_nb.masks.labels import LABEL_NAMES
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import read_image, results
 from hvr_nb.store.safe_pickle import read_npz_values
-from hvr_nb.types import MONOCULAR_R, Body, Camera, HvrError, Masks, Normals
+from hvr_nb.types import DAMAGE, MONOCULAR_R, Body, Camera, HvrError, Masks, Normals
 
 TALLEST, SMALLEST = 2.2, 1.2  # metres; another height means a wrong scale, not an unusual shape
 
@@ -250,7 +250,7 @@ def label_map(path: Path) -> np.ndarray:
     """(H, W) uint8 ATR labels of an .npy of integers."""
     try:
         labels = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGE as error:
         raise HvrError(f"{path} cannot be read ({error}); write it again") from error
     if labels.ndim != 2 or labels.min(initial=0) < 0 or labels.max(initial=0) >= len(LABEL_NAMES["ATR"]):
         raise HvrError(

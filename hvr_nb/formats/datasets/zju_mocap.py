@@ -33,7 +33,7 @@ from hvr_nb.masks.labels import import_masks
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import read_image
 from hvr_nb.store.safe_pickle import read_values
-from hvr_nb.types import Body, Camera, HvrError, Masks
+from hvr_nb.types import DAMAGE, Body, Camera, HvrError, Masks
 
 PARAMS = ("smpl_params", "new_params", "params")  # the three generations of the layout
 VERTICES = ("smpl_vertices", "new_vertices", "vertices")
@@ -291,7 +291,7 @@ def _plain(path: Path, width: int) -> np.ndarray:
     """The numbers (N, width) of an .npy."""
     try:
         array = np.load(path, allow_pickle=False).astype(np.float64)
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGE as error:
         raise HvrError(f"{path} cannot be read ({error}); get it again") from error
     if array.ndim != 2 or array.shape[1] != width:
         raise HvrError(f"{path} has shape {array.shape}; (N, {width}) is expected")

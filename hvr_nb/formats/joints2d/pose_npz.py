@@ -12,7 +12,7 @@ import numpy as np
 
 from hvr_nb.formats.joints2d.seen import SeenPeople, joints_from
 from hvr_nb.store.safe_pickle import read_npz_values
-from hvr_nb.types import HvrError
+from hvr_nb.types import DAMAGE, HvrError
 
 LEAST_BOX = 0.7  # least score of Detectron's boxes
 _H36M_LEFT = [4, 5, 6, 11, 12, 13]  # left joints in the metadata of data sets with Human3.6M's 17 joints
@@ -35,7 +35,7 @@ def read_pose_npz(path: Path, *, person: int) -> SeenPeople:
             return _detectron(values)
         if "kpts" in values:
             return _every_frame(_one(path, values["kpts"]), "kpts", ids=True)
-    except (TypeError, ValueError, IndexError, KeyError, AttributeError, OSError, MemoryError) as error:
+    except (*DAMAGE, IndexError) as error:
         raise HvrError(f"{path} is not laid out as 2D joints ({error!r}); write it again") from error
     raise HvrError(
         f"{path} holds {', '.join(values) or 'nothing'}; an npz of 2D joints has positions_2d "

@@ -6,7 +6,6 @@ in all of them; the hands are dropped. The AMASS archives have Z up (argument ``
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from hvr_nb.body.motion import resample
 from hvr_nb.formats.motion.up import stand_up
 from hvr_nb.geometry.camera import default_camera
 from hvr_nb.store.atomic_files import atomic
-from hvr_nb.types import Body, HvrError, check_fps
+from hvr_nb.types import DAMAGE, Body, HvrError, check_fps
 
 WIDTHS = (72, 156, 165)
 BODY_JOINTS = 22  # joints that SMPL, SMPL-H and SMPL-X share, root first
@@ -55,9 +54,10 @@ def read_motion(path: str | Path, *, fps: float | None = None, up: str = "y") ->
         camera=default_camera(512, 512),
         valid=np.ones(len(poses), bool),
     )
-    rate = float(arrays.get("mocap_framerate", arrays.get("mocap_frame_rate", 60.0)))
-    if not 0 < rate < 10_000:
-        raise HvrError(f"{path}: the frame rate is {rate}; correct mocap_framerate")
+    rates = np.ravel(arrays.get("mocap_framerate", arrays.get("mocap_frame_rate", 60.0)))
+    if len(rates) != 1 or not 0 < rates[0] < 10_000:
+        raise HvrError(f"{path}: the frame rate is {rates[:4]}; correct mocap_framerate")
+    rate = float(rates[0])
     return at_rate(stand_up(body, up, path), rate, fps)
 
 
@@ -124,7 +124,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             arrays = {key: np.asarray(file[key], np.float64) for key in wanted if key in file.files}
     except FileNotFoundError:
         raise HvrError(f"{path} is missing; check the path of the motion") from None
-    except (ValueError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise HvrError(f"{path} cannot be read as a motion ({error}); use an npz of plain arrays") from error
     poses, trans = arrays.get("poses"), arrays.get("trans")
     if poses is None or trans is None:
