@@ -81,8 +81,9 @@ def write_clips_page(folder: str | Path, *, failed: Mapping[str, str] | None = N
     there = {row.name for row in rows}
     rows += [ClipRow(name, "failed", error=why) for name, why in (failed or {}).items() if name not in there]
     rows = with_outliers(sorted(rows, key=lambda row: (ORDER.index(row.status), row.name)))
+    title = "1 clip" if len(rows) == 1 else f"{len(rows)} clips"
     text = fill_template(
-        "clips.html", title=f"{len(rows)} clips", rows=rows, columns=[judged(c, np.nan) for c in COLUMNS],
+        "clips.html", title=title, rows=rows, columns=[judged(c, np.nan) for c in COLUMNS],
         statuses=[s for s in ORDER if any(row.status == s for row in rows)], jpeg=jpeg_data, table=TABLE,
     )  # fmt: skip
     for path, content in ((page, text), (table, csv_text(rows))):

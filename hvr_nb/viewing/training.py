@@ -20,7 +20,7 @@ from hvr_nb.viewing.display import is_live
 from hvr_nb.viewing.saved import encode_still
 
 LEAST = 3.0  # seconds from one picture to the next, at least
-SHARE = 0.03  # of the time that drawing may take
+SHARE = 0.04  # of the time that drawing may take
 TILE = 300  # pixels, the height of a picture
 
 

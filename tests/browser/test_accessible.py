@@ -72,6 +72,7 @@ def test_axe_finds_no_serious_fault(open_page, axe, pages, name):
             if fault["impact"] in SERIOUS
         ]
         assert faults == [], f"at {width} pixels"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
         if width == 400:
             assert page.evaluate(SMALL) == [], "too small for a finger"
 
