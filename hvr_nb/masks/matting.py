@@ -26,7 +26,7 @@ def edge_band(prob: np.ndarray, radius: int) -> np.ndarray:
 
 
 def closed_form_alpha(
-    image: np.ndarray, prob: np.ndarray, band: np.ndarray, *, trust: float = 0.05
+    image: np.ndarray, prob: np.ndarray, band: np.ndarray, *, trust: float | np.ndarray = 0.05
 ) -> np.ndarray:
     """Alpha: closed-form matting in the band, ``prob`` rounded elsewhere (Levin et al., equations 12 and 16).
 
@@ -47,7 +47,8 @@ def closed_form_alpha(
     laplacian = cf_laplacian(crop, epsilon=1e-6, radius=1, is_known=~unknown)[unknown]
     inside = prob[y0:y1, x0:x1].ravel()[unknown].astype(np.float64)
     known = np.where(unknown, 0.0, alpha[y0:y1, x0:x1].ravel())
-    system = (laplacian[:, unknown] + trust * sparse.identity(int(unknown.sum()))).tocsc()
+    trust = np.broadcast_to(trust, prob.shape)[y0:y1, x0:x1].ravel()[unknown]
+    system = (laplacian[:, unknown] + sparse.diags(trust)).tocsc()
     solved = cg(
         system, trust * inside - laplacian @ known, x0=inside, M=ichol(system, 1e-4), rtol=1e-3, atol=0.0
     )

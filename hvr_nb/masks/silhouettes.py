@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from hvr_nb.masks.background import Background, background_evidence, find_background
 from hvr_nb.masks.crf import combine, grabcut, guided_coefficients, mean_field
 from hvr_nb.masks.flow import REACH, warp_neighbours, weighted_median
 from hvr_nb.masks.labels import import_masks, write_label_png
@@ -29,6 +30,8 @@ _CHUNK = 16  # frames whose network masks are in memory as float32 at one time
 _BONES = ((1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (10, 11), (8, 12),
           (12, 13), (13, 14), (11, 22), (11, 24), (14, 19), (14, 21), (2, 9), (5, 12), (0, 1))  # fmt: skip
 _HEAD = (0, 15, 16, 17, 18)
+_FEET = ((11, 24, 22), (14, 21, 19))  # ankle, heel, toe
+_SEED = 2.0  # log odds that what lies on a sure bone is the person
 # joint, the next one of the limb, the one before (0: none, the trunk leads on)
 _LIMBS = ((9, 10, 0), (12, 13, 0), (10, 11, 9), (13, 14, 12), (2, 3, 0), (5, 6, 0), (3, 4, 2), (6, 7, 5))
 
@@ -77,7 +80,7 @@ def refine_silhouettes(
     """Refine coarse silhouettes ``raw`` (T, H, W) uint8 of the followed person; see ``segment_person``."""
     if quality not in _SIDE:
         raise HvrError(f'quality is "{quality}"; use "best" or "quick"')
-    side, size = _SIDE[quality], body_size(keypoints)
+    side, size, background = _SIDE[quality], body_size(keypoints), find_background(frames, raw)
     first = film_array(raw.shape)
     boxes: dict[int, tuple[slice, slice]] = {}
     for t in tqdm(range(len(frames)), desc="silhouettes", unit="frame"):
@@ -87,7 +90,8 @@ def refine_silhouettes(
         box = _crop(raw[t], region, margin=0.08 * size[t])
         if box is not None:
             boxes[t] = box
-            first[t][box] = _refine(frames, raw, t, box, region[box], side)
+            region[_seeds(keypoints.points[t], raw.shape[1:], size=size[t]) > 0] = 3
+            first[t][box] = _refine(frames, raw, t, box, region[box], side, background)
     if quality == "quick":
         alpha = first
     else:
@@ -104,7 +108,9 @@ def body_size(keypoints: Keypoints) -> np.ndarray:
     """(T,) pixels: the longer side of the person's box, at least 0.7 of the median of the clip."""
     sides = np.full(len(keypoints.points), np.nan)
     for t, points in enumerate(keypoints.points):
-        seen = points[points[:, 2] > 0.2, :2]
+        box = keypoints.boxes[t].reshape(2, 2)  # holds hidden limbs too, as far as the silhouette goes
+        hidden = points[:, :2].any(1) & (points[:, :2] >= box[0]).all(1) & (points[:, :2] <= box[1]).all(1)
+        seen = points[(points[:, 2] > 0.2) | hidden, :2]
         if keypoints.found[t] and len(seen) > 1:
             sides[t] = np.ptp(seen, axis=0).max()
     if np.isnan(sides).all():
@@ -155,17 +161,30 @@ def person_region(points: np.ndarray, shape: tuple[int, int], *, size: float) ->
         size: extent of the person, pixels.
 
     Returns:
-        (H, W) uint8: 2 on a bone, 1 up to 0.16 of the size from one (clothes, hair) and 0.2 from the
-        face, 0 elsewhere.
+        (H, W) uint8: 2 on a bone of known points, 1 up to 0.16 of the size from one (clothes, hair), hidden
+        ones included, and 0.2 from the face, 0 elsewhere.
     """
-    image = _skeleton(points, shape, max(1, round(0.04 * size)))
-    away = cv2.distanceTransform(1 - image, cv2.DIST_L2, 3)
+    thickness, guessed = max(1, round(0.04 * size)), points.copy()
+    guessed[points[:, :2].any(1), 2] = 1.0  # where the detector guesses hidden limbs, as under a robe
+    image = _skeleton(points, shape, thickness)
+    reach = np.maximum(image, _skeleton(guessed, shape, thickness))
+    away = cv2.distanceTransform(1 - reach, cv2.DIST_L2, 3)
     head = points[list(_HEAD)]
     head = head[head[:, 2] > 0.1, :2]
     disc = np.zeros(shape, np.uint8)
     if len(head):
         cv2.circle(disc, np.rint(head.mean(0)).astype(int).tolist(), round(0.2 * size), 1, -1)
     return np.where(image > 0, 2, ((away < 0.14 * size) & bool(image.any())) | (disc > 0)).astype(np.uint8)
+
+
+def _seeds(points: np.ndarray, shape: tuple[int, int], *, size: float) -> np.ndarray:
+    """(H, W) uint8: 1 where the person surely is: along thin bones and in the feet of sure points (25, 3)."""
+    sure = np.where(points[:, 2:] > 0.5, points, 0.0)
+    image = _skeleton(sure, shape, max(1, round(0.012 * size)))
+    for foot in _FEET:
+        if (sure[list(foot), 2] > 0).all():
+            cv2.fillConvexPoly(image, np.rint(sure[list(foot), :2]).astype(np.int32), 1)
+    return image
 
 
 def _crop(raw: np.ndarray, region: np.ndarray, *, margin: float) -> tuple[slice, slice] | None:
@@ -196,18 +215,29 @@ def _window(
 
 
 def _refine(
-    frames: np.ndarray, raw: np.ndarray, t: int, box: tuple[slice, slice], region: np.ndarray, side: int
+    frames: np.ndarray,
+    raw: np.ndarray,
+    t: int,
+    box: tuple[slice, slice],
+    region: np.ndarray,
+    side: int,
+    background: Background | None,
 ) -> np.ndarray:
     """(h, w) uint8 alpha of the box in frame ``t``: the whole chain except the last temporal pass."""
     images, masks, distances = map(list, zip(*_window(frames, raw, t, box, side), strict=True))
     image = images[0]
     region = cv2.resize(region, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     prob = weighted_median(*warp_neighbours(images, masks, distances)) * (region > 0)
-    prob = combine(prob, grabcut(image, prob))
+    evidence = np.zeros_like(prob) if background is None else background_evidence(image, background, box)
+    evidence = np.where((region == 3) & (prob > 0.5), np.maximum(evidence, _SEED), evidence).astype(
+        np.float32
+    )
+    prob = combine(prob, grabcut(image, prob), evidence)
     scale = max(image.shape[:2]) / 480.0  # band and reach below were chosen for crops of this length
     prob = mean_field(image, prob, edge_band(prob, round(10 * scale)), radius=24 * scale)
-    prob = _followed(prob * (region > 0), region == 2)
-    alpha = closed_form_alpha(image, prob, edge_band(prob, max(1, round(2 * scale))))
+    prob = _followed(prob * (region > 0), region >= 2)
+    trust = 0.05 + 0.2 * np.abs(evidence)  # colours alone cannot part white shoes from a white floor
+    alpha = closed_form_alpha(image, prob, edge_band(prob, max(1, round(2 * scale))), trust=trust)
     return _enlarge(alpha, image, frames[t][box])
 
 

@@ -125,6 +125,16 @@ def test_person_region_follows_the_skeleton():
     assert not person_region(np.zeros((25, 3)), SHAPE, size=110).any()
 
 
+def test_hidden_legs_are_in_reach_but_not_seen():
+    """Under a robe the legs are only guessed: the cloth there may be the person's, but no bone proves it."""
+    points = stick_points()
+    points[[10, 11, 13, 14, 19, 21, 22, 24], 2] = 0.02
+    region = person_region(points, SHAPE, size=110)
+    assert region[122, 48] == region[122, 60] == 1
+    points[[10, 11, 13, 14, 19, 21, 22, 24]] = 0  # joints of another program: no guess
+    assert person_region(points, SHAPE, size=110)[122, 48] == 0
+
+
 def test_flow_and_median_find_the_moved_mask():
     rng = np.random.default_rng(1)
     image = cv2.GaussianBlur(rng.integers(0, 255, (96, 96, 3)).astype(np.uint8), (0, 0), 2)
@@ -172,9 +182,12 @@ def test_grabcut_finds_the_coloured_square_and_needs_seeds():
 
 def test_combine_cannot_overrule_a_sure_network():
     prob, cut = np.float32([0.99, 0.5, 0.5, 0.01]), np.float32([0, 0, 1, 1])
-    out = combine(prob, cut)
+    nothing = np.zeros(4, np.float32)
+    out = combine(prob, cut, nothing)
     assert out[0] > 0.5 and out[1] < 0.2 and out[2] > 0.8 and out[3] < 0.5
-    np.testing.assert_allclose(combine(np.float32([0.3]), np.float32([0.5])), 0.3, atol=1e-6)
+    np.testing.assert_allclose(combine(np.float32([0.3]), np.float32([0.5]), nothing[:1]), 0.3, atol=1e-6)
+    seen = combine(np.float32([0.9, 0.1]), np.float32([1, 0]), np.float32([-4, 3]))  # the background is known
+    assert seen[0] < 0.2 and seen[1] > 0.6  # and GrabCut says nothing there
 
 
 def test_mean_field_moves_the_edge_to_the_colour_edge_only_in_the_band():
