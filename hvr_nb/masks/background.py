@@ -1,8 +1,8 @@
-"""The background of a camera that stands still, learned from the frames in which the person does not cover it.
+"""The background of a standing camera, learned from the frames in which the person does not cover it.
 
-A pixel that looks as it does without the person is background, and one that does not is the person, as far as
-the person's own colours do not explain it as well: a dark coat before a dark chair says nothing. A moving camera
-is told by how far points outside the person move, and has no such background. docs/perception.md, 5.
+A pixel that looks as it does without the person is background, and one that does not is the person, unless
+the person's own colours explain it as well: a dark coat before a dark chair says nothing. A moving camera is
+detected by the motion of edges outside the person, and has no such background. docs/perception.md, 5.
 """
 
 from __future__ import annotations

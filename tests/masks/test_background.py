@@ -1,4 +1,4 @@
-"""What stands behind the person: learned where the camera stands still, and what it is worth for silhouettes."""
+"""The background of a standing camera, and what it does for silhouettes."""
 
 import cv2
 import numpy as np
