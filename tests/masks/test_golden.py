@@ -75,7 +75,7 @@ def test_grabcut_and_mean_field_keep_their_numbers():
     image[prob > 0.7] = image[prob > 0.7] // 2 + np.uint8([90, 20, 10])
     GOLDEN.check("grabcut", crf.grabcut(image, prob), abs=4e-3)
     GOLDEN.check("grabcut of a reduced image", crf.grabcut(image, prob, max_side=30), abs=4e-3)
-    GOLDEN.check("combine", crf.combine(prob, (prob > 0.3).astype(np.float32)))
+    GOLDEN.check("combine", crf.combine(prob, (prob > 0.3).astype(np.float32), np.zeros_like(prob)))
     band = (prob > 0.05) & (prob < 0.95)
     GOLDEN.check("mean field", crf.mean_field(image, prob, band, radius=9.0), abs=1e-5)
     with pytest.MonkeyPatch.context() as patch:  # the largest side that is not reduced
