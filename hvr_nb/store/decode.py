@@ -10,12 +10,14 @@ import cv2
 import numpy as np
 from av.video.reformatter import Interpolation
 
+from hvr_nb.store.fields import is_woven
 from hvr_nb.store.files import MAX_PIXELS
 from hvr_nb.types import HvrError
 
 MAX_RATE = 1000.0  # frames per second; more is taken for a damaged header
 WIDEST_PIXEL = 4.0  # wide or tall; anamorphic film has 2
 FALLBACK_FPS = 30.0  # where nothing is said: pictures carry no rate
+_LOOKED_AT = 16  # frames from which film that is interlaced without saying so is known
 _MOST_DAMAGED = 10_000  # packets, of a demuxer that cannot get past the damage
 _HDR = {16: "PQ", 18: "HLG"}  # ITU-T H.273 transfer characteristics
 # Without these flags swscale repeats the chroma of 4:2:0 film over 2 x 2 pixels (docs/formats.md, 3).
@@ -50,11 +52,12 @@ def decode_film(path: Path, picked: range, info: dict) -> Iterator[tuple[str, fl
 
     Returns:
         Pictures are (H, W, 3) uint8 RGB, turned and mirrored as the file's display matrix says, with square
-        pixels; frames flagged as interlaced are deinterlaced.
+        pixels; frames that are flagged as interlaced are deinterlaced, and all where the film shows combs.
 
     Raises:
         HvrError: not a video, too large, or pixels of an impossible shape.
     """
+    woven = _shows_combs(path)
     with open_film(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
@@ -68,7 +71,7 @@ def decode_film(path: Path, picked: range, info: dict) -> Iterator[tuple[str, fl
             "deinterlaced": 0,
         }
         turn, first, count = None, None, 0
-        for frame in _deinterlaced(_frames(container, stream, info), info):
+        for frame in _deinterlaced(_frames(container, stream, info), info, woven):
             if count >= picked.stop:
                 return
             if turn is None:
@@ -136,17 +139,29 @@ def _frames(container, stream, info: dict) -> Iterator[av.VideoFrame]:
             raise HvrError(f"{name} cannot be decoded ({error}); convert it to mp4 (H.264)") from error
 
 
-def _deinterlaced(frames: Iterator[av.VideoFrame], info: dict) -> Iterator[av.VideoFrame]:
-    """Frames flagged as interlaced become whole pictures (bwdif), one each; the others pass as they are."""
+def _shows_combs(path: Path) -> bool:
+    """Whether the first frames are interlaced, whatever their flags say."""
+    pictures: list[np.ndarray] = []
+    with open_film(path) as container:
+        for frame in _frames(container, container.streams.video[0], {"dropped": 0}):
+            check_pixels(frame.width, frame.height)
+            pictures.append(frame.to_ndarray(format="gray"))
+            if len(pictures) == _LOOKED_AT:
+                break
+    return is_woven(pictures)
+
+
+def _deinterlaced(frames: Iterator[av.VideoFrame], info: dict, every: bool) -> Iterator[av.VideoFrame]:
+    """Interlaced frames become whole pictures (bwdif), one each: those flagged, or ``every`` one."""
     graph, layout = None, None
     for frame in frames:
         now = frame.width, frame.height, frame.format.name
         if graph and layout != now:
             graph = yield from _finished(graph)
-        if not graph and frame.interlaced_frame:
-            graph, layout = _deinterlacer(frame), now
+        if not graph and (every or frame.interlaced_frame):
+            graph, layout = _deinterlacer(frame, every), now
         if graph:
-            info["deinterlaced"] += frame.interlaced_frame
+            info["deinterlaced"] += every or frame.interlaced_frame
             graph.push(frame)
             yield from _pulled(graph)
         else:
@@ -155,12 +170,12 @@ def _deinterlaced(frames: Iterator[av.VideoFrame], info: dict) -> Iterator[av.Vi
         yield from _finished(graph)
 
 
-def _deinterlacer(frame: av.VideoFrame) -> av.filter.Graph:
+def _deinterlacer(frame: av.VideoFrame, every: bool) -> av.filter.Graph:
     graph = av.filter.Graph()
     size = {"width": frame.width, "height": frame.height}
     graph.link_nodes(
         graph.add_buffer(format=frame.format, time_base=frame.time_base, **size),
-        graph.add("bwdif", "mode=send_frame:deint=interlaced"),
+        graph.add("bwdif", f"mode=send_frame:deint={'all' if every else 'interlaced'}"),
         graph.add("buffersink"),
     ).configure()
     return graph

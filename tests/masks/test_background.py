@@ -66,6 +66,7 @@ def test_pixels_never_seen_without_the_person_say_nothing():
     assert not background_evidence(frames[5], background, ALL)[35:45, 45:55].any()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("detector")
 @pytest.mark.parametrize("kind, seed", [("light shoes", 71), ("dark chair", 72)])
 def test_persons_like_what_is_behind_them(kind, seed):

@@ -68,7 +68,7 @@ def test_mean_field_of_one_pixel_has_a_closed_form(rounds):
 
 @pytest.mark.parametrize("cut, odds", [(1.0, np.exp(2)), (0.0, np.exp(-2)), (0.5, 1.0)])
 def test_the_vote_of_grabcut_is_added_to_the_log_odds(cut, odds):
-    found = crf.combine(np.array([[0.5, 0.75, 0.0, 1.0]]), np.full((1, 4), cut))
+    found = crf.combine(np.array([[0.5, 0.75, 0.0, 1.0]]), np.full((1, 4), cut), np.zeros((1, 4)))
     both = odds * np.array([1, 3, 0.02 / 0.98, 0.98 / 0.02])
     np.testing.assert_allclose(found[0], both / (1 + both), rtol=1e-6)
 
@@ -83,10 +83,10 @@ def test_bands_grow_with_the_crop(monkeypatch, side, band, reach, last):
     monkeypatch.setattr(
         silhouettes, "mean_field", lambda image, prob, band, *, radius: reaches.append(radius) or prob
     )
-    monkeypatch.setattr(silhouettes, "closed_form_alpha", lambda image, prob, band: prob)
+    monkeypatch.setattr(silhouettes, "closed_form_alpha", lambda image, prob, band, *, trust: prob)
     frames, raw = np.zeros((1, side, side // 2, 3), np.uint8), np.full((1, side, side // 2), 255, np.uint8)
     region = np.full((side, side // 2), 2, np.uint8)
-    silhouettes._refine(frames, raw, 0, (slice(None), slice(None)), region, 768)
+    silhouettes._refine(frames, raw, 0, (slice(None), slice(None)), region, 768, None)
     assert radii == [band, last] and reaches == [pytest.approx(reach)]
 
 

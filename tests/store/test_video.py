@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from hvr_nb.store import decode, memory
+from hvr_nb.store.fields import is_woven
 from hvr_nb.store.video import focal_from_metadata, read_video, write_video
 from hvr_nb.types import HvrError
 
@@ -370,8 +371,26 @@ def test_interlaced_film_is_deinterlaced(tmp_path):
     assert min(abs(bar.mean() - (10 + 3 * k + 14.5)) for k in (12, 13)) < 0.6 and len(bar) == 30
     part = read_video(tmp_path / "fields.mp4", start=3, stop=10, stride=2)
     np.testing.assert_array_equal(part.frames, video.frames[3:10:2])
-    encode(tmp_path / "whole.mp4", frames)
+
+
+def test_film_that_shows_combs_is_deinterlaced_whatever_it_says(tmp_path):
+    frames = woven(12)
+    encode(tmp_path / "silent.mp4", frames)
+    video = read_video(tmp_path / "silent.mp4")
+    assert video.frames.shape == frames.shape and video.info["deinterlaced"] == 12
+    assert max(map(combing, video.frames)) < 0.15 * combing(frames[5])
+    whole = np.repeat(frames[:, ::2], 2, axis=1)  # the same motion in whole pictures
+    encode(tmp_path / "whole.mp4", whole)
     assert read_video(tmp_path / "whole.mp4").info["deinterlaced"] == 0
+
+
+def test_stripes_and_few_moving_pixels_are_no_combs():
+    stripes = np.zeros((40, 60), np.uint8)
+    stripes[::2] = 200  # a still pattern of two lines
+    assert not is_woven([stripes, stripes])
+    moving = woven(3)[..., 0]
+    assert is_woven(list(moving)) and not is_woven(list(moving[:, :6]))
+    assert not is_woven([]) and not is_woven([moving[0], moving[1, :50]])
 
 
 def test_the_interlaced_case_has_no_combs(shared_cases):
