@@ -35,6 +35,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0.0, help="end by the clock (then not repeatable)")
+    parser.add_argument("--frames", type=int, default=4096, help="frames of a batch")
+    parser.add_argument("--half", action="store_true", help="compute in bfloat16 (faster where the CPU has it)")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -53,6 +55,8 @@ def main() -> None:
         workers=args.workers,
         rate=args.rate,
         seconds=args.seconds,
+        frames=args.frames,
+        half=args.half,
         keep=lambda mean: save_lifter(args.out, mean),
     )
     save_lifter(args.out, model)

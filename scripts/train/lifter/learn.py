@@ -93,7 +93,7 @@ def train(
     seed: int = 0,
     workers: int = 1,
     seconds: float = 0.0,
-    half: bool = True,
+    half: bool = False,
     keep: Callable[[Lifter], None] | None = None,
 ) -> tuple[Lifter, list[float]]:
     """Train on clips of up to 48 frames; gives the averaged network and the loss of every step.
@@ -102,7 +102,7 @@ def train(
         frames: of all clips of a batch.
         keep: called with the averaged network every thousand steps, so that a killed training is not lost.
         seconds: end by the clock instead of by steps (0: by steps).
-        half: compute in bfloat16.
+        half: compute in bfloat16; slower than float32 on CPUs without its instructions.
     """
     torch.manual_seed(seed)
     optimiser = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.01)
