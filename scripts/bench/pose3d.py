@@ -26,6 +26,7 @@ from hvr_nb.types import Camera
 from scripts.bench.real import MARKERS, centred, per_joint, read_trc
 from scripts.train.lifter.bank import load_bank, motion_files, subject_of
 from scripts.train.lifter.judge import HELD_OUT, draw_takes, judge
+from scripts.train.motions import kinds_of
 
 SEED, HIDDEN_FROM = 2024, 40  # frame at which a limb group is hidden for half a second
 # TRC marker -> joint of the skeleton, and COCO joint of the detector's own 3D
@@ -70,6 +71,22 @@ def on_motion(folder: Path, clips: int, weights: Path | None) -> dict[str, float
         row[f"hidden_{group}"] = judge(seen, weights=weights, change=hide, rows=half_second)["mpjpe"] / whole
         row[f"always_{group}"] = judge(seen, weights=weights, change=hide_always)["mpjpe"] / whole
     return row
+
+
+def on_kinds(folders: list[Path], clips: int, weights: Path | None) -> dict[str, float]:
+    """MPJPE, mm, of every kind of motion of the held-out subjects of several sets, and the mean of the kinds.
+
+    Args:
+        clips: clips of 90 frames of each kind.
+    """
+    held = [path for path in motion_files(*folders) if subject_of(path) in HELD_OUT]
+    kinds = np.array(kinds_of(held))
+    row = {}
+    for kind in sorted(set(kinds)):
+        bank = load_bank([path for path, other in zip(held, kinds, strict=True) if other == kind])
+        name = "kind_" + kind.replace(",", "").replace(" ", "_")
+        row[name] = judge(draw_takes(bank, seed=SEED, count=clips), weights=weights)["mpjpe"]
+    return row | {"kinds_mean": float(np.mean(list(row.values())))}
 
 
 def on_film(folder: Path, name: str, weights: Path | None) -> dict[str, float]:
@@ -129,6 +146,10 @@ def main() -> None:
         raise SystemExit(f"no data at {data}; set HVR_SHARED_DATA")
     line = on_motion(data / "mocap", args.clips, args.weights)
     print("motion capture", " ".join(f"{k}={v:.3g}" for k, v in line.items()), flush=True)
+    folders = [folder for folder in (data / "mocap", data / "mocap_more") if folder.exists()]
+    kinds = on_kinds(folders, max(1, args.clips // 5), args.weights)
+    print("by kind", " ".join(f"{k}={v:.3g}" for k, v in kinds.items()), flush=True)
+    line |= kinds
     for name in ("cam01", "cam02"):
         row = on_film(data / "videos" / "pose2sim_balancing", name, args.weights)
         print(name, " ".join(f"{k}={v:.3g}" for k, v in row.items()), flush=True)
