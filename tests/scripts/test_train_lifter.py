@@ -111,6 +111,13 @@ def test_batches_repeat_and_training_lowers_the_loss(motions, held):
     assert len(losses) == 40 and np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])
 
 
+def test_batches_are_used_as_often_as_asked_and_far_apart():
+    used = list(learn.replayed(iter(range(60)), 3, 0, store=20))
+    assert sorted(used) == [k for k in range(60) for _ in range(3)]
+    assert np.mean([np.diff(np.flatnonzero(np.array(used) == k)).mean() for k in range(60)]) > 10
+    assert list(learn.replayed(iter(range(5)), 1, 0)) == [*range(5)]
+
+
 def test_error_counts_place_speed_and_bones():
     truth = torch.randn(1, 6, 17, 3, generator=torch.Generator().manual_seed(0))
     assert learn.error(truth, truth) == 0

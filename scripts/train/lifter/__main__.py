@@ -36,7 +36,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0.0, help="end by the clock (then not repeatable)")
     parser.add_argument("--frames", type=int, default=4096, help="frames of a batch")
-    parser.add_argument("--half", action="store_true", help="compute in bfloat16 (faster on some CPUs)")
+    parser.add_argument("--uses", type=int, default=1, help="steps taken with every batch that is drawn")
+    parser.add_argument(
+        "--half", action="store_true", help="compute in bfloat16 (faster where the CPU has it)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -57,6 +60,7 @@ def main() -> None:
         seconds=args.seconds,
         frames=args.frames,
         half=args.half,
+        uses=args.uses,
         keep=lambda mean: save_lifter(args.out, mean),
     )
     save_lifter(args.out, model)

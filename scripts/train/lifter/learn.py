@@ -71,6 +71,24 @@ def batches(files: list[Path], seed: int, frames: int, steps: int, workers: int)
             yield [torch.from_numpy(a) for a in waiting.popleft().result()]
 
 
+def replayed(drawn: Iterator, uses: int, seed: int, *, store: int = 96) -> Iterator:
+    """Every batch ``uses`` times, far apart, in random order: drawing costs more than learning."""
+    if uses == 1:
+        yield from drawn
+        return
+    rng, kept = np.random.default_rng([seed, 6]), []
+    for batch in drawn:
+        kept.append([batch, uses])
+        for _ in range(uses if len(kept) >= store else 0):
+            k = int(rng.integers(len(kept)))
+            yield kept[k][0]
+            kept[k][1] -= 1
+            if not kept[k][1]:
+                kept.pop(k)
+    rest = [batch for batch, left in kept for _ in range(left)]
+    yield from (rest[k] for k in rng.permutation(len(rest)))
+
+
 def error(predicted: Tensor, target: Tensor) -> Tensor:
     """Position error plus parts of the errors of velocity and of bone lengths; (B, T, 17, 3) metres."""
     place = (predicted - target).norm(dim=-1).mean()
@@ -94,11 +112,13 @@ def train(
     workers: int = 1,
     seconds: float = 0.0,
     half: bool = False,
+    uses: int = 1,
     keep: Callable[[Lifter], None] | None = None,
 ) -> tuple[Lifter, list[float]]:
     """Train on clips of up to 48 frames; gives the averaged network and the loss of every step.
 
     Args:
+        uses: steps taken with every batch that is drawn.
         frames: of all clips of a batch.
         keep: called with the averaged network every thousand steps, so that a killed training is not lost.
         seconds: end by the clock instead of by steps (0: by steps).
@@ -108,7 +128,8 @@ def train(
     optimiser = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.01)
     mean, losses = copy.deepcopy(model), []
     start = time.monotonic()
-    bar = tqdm(batches(files, seed, frames, steps, workers), total=steps, desc="lifter", mininterval=5)
+    drawn = batches(files, seed, frames, -(-steps // uses), workers)
+    bar = tqdm(replayed(drawn, uses, seed), total=steps, desc="lifter", mininterval=5)
     for step, (x, y) in enumerate(bar):
         done = max(step / steps, (time.monotonic() - start) / seconds if seconds else 0.0)
         if done >= 1:
