@@ -21,7 +21,8 @@ _STILL = 0.5  # pixels: edges of a standing camera move less
 _EDGE = 6.0  # grey levels a pixel: slope of an edge
 _POINTS = 100  # fewer edge pixels than this say nothing of the camera
 _NOISE = 2.0  # 8-bit Lab, least spread of a pixel; a video codec alone makes as much
-_SHADOW = 0.75  # a shadow takes at most this part of the light
+_SHADOW = 0.75  # a shadow takes at most this part of the lightness
+_SHADED = 0.3  # share of the background that is taken to lie in somebody's shadow
 _BINS = 64  # a channel of the histogram of the person's colours; coarse ones hide a coat of one colour
 _NEW = (3e-8, 3e-7)  # density of unseen colours of background and person: the new is the person's
 _CLIP = (-4.0, 3.0)  # bounds of the evidence of one pixel; other things than the person move too
@@ -98,24 +99,28 @@ def background_evidence(image: np.ndarray, background: Background, box: tuple[sl
         background: of the whole picture. box: rows and columns of the picture that ``image`` shows.
 
     Returns:
-        (h, w) float32 within -4..3; 0 where the background was never seen. A pixel that is only darker than
-        the background, as in a shadow, is at most 0.
+        (h, w) float32 within -4..3; 0 where the background was never seen. The background's colours are a
+        mixture: as seen, or darker in the same tint, as in a shadow, by any part of the lightness.
     """
     size = image.shape[1::-1]
     colour = cv2.resize(background.colour[box], size, interpolation=cv2.INTER_AREA)
     spread = cv2.resize(background.spread[box], size, interpolation=cv2.INTER_AREA)
     known = cv2.resize(background.known[box].astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.99
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
-    away = lab - colour
-    square = cv2.boxFilter((away**2).sum(2), -1, (3, 3)) / spread**2
-    behind = np.exp(-0.5 * square) / ((2 * np.pi) ** 1.5 * spread**3) + _NEW[0]
+    square = cv2.boxFilter(((lab - colour) ** 2).sum(2), -1, (3, 3)) / spread**2
+    lit = np.exp(-0.5 * square) / ((2 * np.pi) ** 1.5 * spread**3)
+    behind = (1 - _SHADED) * lit + _SHADED * _shaded(lab, colour, spread) + _NEW[0]
     front = _at(background.person, lab) + _NEW[1]
-    ratio = np.clip(np.log(front / behind), *_CLIP)
-    light = lab[..., :1] / np.maximum(colour[..., :1], 1)  # in a shadow all channels shrink alike
-    tint = np.linalg.norm((lab - 128 - light * (colour - 128))[..., 1:], axis=2)
-    shadow = (light[..., 0] < 1) & (light[..., 0] > 1 - _SHADOW) & (tint < 2.5 * spread)
-    ratio = np.where(known, np.where(shadow, np.minimum(ratio, 0), ratio), 0).astype(np.float32)
-    return cv2.boxFilter(ratio, -1, (3, 3)) * known
+    return np.where(known, np.clip(np.log(front / behind), *_CLIP), 0).astype(np.float32)
+
+
+def _shaded(lab: np.ndarray, colour: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Density (h, w) of colours (h, w, 3) of a background in shadow: all channels shrink alike."""
+    light = lab[..., 0] / np.maximum(colour[..., 0], 1)
+    tint = ((lab - 128 - light[..., None] * (colour - 128))[..., 1:] ** 2).sum(2)
+    tint = cv2.boxFilter(tint, -1, (3, 3)) / spread**2
+    possible = (light < 1) & (light > 1 - _SHADOW)
+    return possible * np.exp(-0.5 * tint) / (2 * np.pi * spread**2) / np.maximum(_SHADOW * colour[..., 0], 1)
 
 
 def _density(colours: np.ndarray) -> np.ndarray:
