@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from hvr_nb.masks import crf, parsing, silhouettes, skirts
+from hvr_nb.masks import crf, flow, labels, matting, parsing, silhouettes, skirts
 from hvr_nb.masks.body_parts import PARTS, PartMap
 from hvr_nb.masks.colour_model import Mixture
-from hvr_nb.masks.parsing import SKIN
-from hvr_nb.types import Keypoints, Masks
+from hvr_nb.masks.parsing import HAIR, LOWER, SHOE, SKIN, UPPER
+from hvr_nb.types import HvrError, Keypoints, Masks
 
 
 def seeds_of(monkeypatch, soft):
@@ -141,3 +141,124 @@ def test_more_than_fifty_pixels_are_parsed(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         parsing.parse_person(np.zeros((4, 20, 20, 3), np.uint8), Masks(alpha), keypoints)
     assert looked == [1]
+
+
+# -- neighbours in time ----------------------------------------------------------------------------
+
+
+def test_a_neighbours_weight_falls_with_the_difference_of_colour(monkeypatch):
+    """Gauss of a sixth of the mean of the worst channel over 5 x 5 pixels, over the distance in frames."""
+    motion = np.zeros((20, 16, 2), np.float32)
+    motion[..., 0], motion[..., 1] = 2, -1  # the neighbour shows a pixel two to the right and one higher
+    monkeypatch.setattr(flow, "flow", lambda source, target: motion)
+    image = np.zeros((20, 16, 3), np.uint8)
+    other = image + np.uint8([3, 9, 0])
+    mask = np.arange(320, dtype=np.float32).reshape(20, 16) / 320
+    values, weights = flow.warp_neighbours([image, other], [mask * 0, mask], [0, 3])
+    expected = np.full((20, 16), np.exp(-0.5 * (9 / 6) ** 2) / 3)
+    expected[:, 14:] = expected[0] = 0  # comes from outside the picture
+    np.testing.assert_allclose(weights[1], expected, rtol=1e-5)
+    np.testing.assert_allclose(values[1][1:, :14], mask[:-1, 2:], atol=1e-6)
+    one = image.copy()
+    one[10, 5] = 50  # a single pixel counts for its 25 neighbours
+    motion[:] = 0
+    weights = flow.warp_neighbours([image, one], [mask, mask], [0, 1])[1][1]
+    assert weights[8:13, 3:8] == pytest.approx(np.exp(-0.5 * (2 / 6) ** 2)) and (weights < 1).sum() == 25
+
+
+@pytest.mark.parametrize("side, small", [(384, 384), (386, 384), (10, 16)])
+def test_flow_is_estimated_at_a_limited_size(monkeypatch, side, small):
+    class Still:
+        def calc(self, source, target, start):
+            assert source.shape == target.shape == (small, 16)
+            return np.full((small, 16, 2), 1.0, np.float32)
+
+    monkeypatch.setattr(cv2, "DISOpticalFlow_create", lambda preset: Still())
+    motion = flow.flow(*np.zeros((2, side, 12), np.uint8))
+    np.testing.assert_allclose(motion, np.broadcast_to([12 / 16, side / small], motion.shape), rtol=1e-6)
+
+
+# -- the matted edge -------------------------------------------------------------------------------
+
+
+def test_alpha_solves_the_system_of_the_paper():
+    """Levin et al., equation 16, by a dense solver: a picture whose edge is two pixels from the network's."""
+    from pymatting import cf_laplacian
+
+    x, y = np.meshgrid(np.arange(14.0), np.arange(12.0))
+    truth = 1 / (1 + np.exp(-(x - 6.5) / 0.8))
+    texture = 12 * np.sin(1.3 * x + 0.7 * y)[..., None]
+    image = np.rint(truth[..., None] * [180, 90, 60] + (1 - truth[..., None]) * [60, 70, 120] + texture)
+    prob = (1 / (1 + np.exp(-(x - 8.5) / 1.2))).astype(np.float32)
+    band = (x > 3) & (x < 11)
+    laplacian = cf_laplacian(image / 255.0, epsilon=1e-6, radius=1).toarray()
+    sure = np.where(band, 0.0, prob > 0.5).ravel()
+    inside = band.ravel()
+    right = 0.05 * prob.ravel() - laplacian @ sure
+    system = laplacian[np.ix_(inside, inside)] + 0.05 * np.eye(inside.sum())
+    expected = np.clip(np.linalg.solve(system, right[inside]), 0, 1)
+    found = matting.closed_form_alpha(image.astype(np.uint8), prob, band)
+    np.testing.assert_allclose(found[band], expected, atol=2e-4)
+    assert np.abs(expected - prob[band]).max() > 0.2  # the network's edge is not the picture's
+
+
+# -- what is a label, and whose --------------------------------------------------------------------
+
+
+def one_pixel(part="head", share=1.0, along=0.5, face=0.5, crown=0.0) -> PartMap:
+    """A pixel of a part; the rest of its probability lies on the neck."""
+    shares, places = np.zeros((1, 16), np.float32), np.full((1, 16), along, np.float32)
+    shares[0, PARTS.index("neck")], shares[0, PARTS.index(part)] = 1 - share, share
+    return PartMap(shares, places, np.float32([face]), np.float32([crown]))
+
+
+@pytest.mark.parametrize(
+    "surface, kind, name, limit, beyond",
+    [
+        (HAIR, {"crown": 1.0}, "face", 0.25, 0),
+        (HAIR, {"face": 0.0}, "crown", 0.4, 1),
+        (SKIN, {}, "face", 0.8, 1),
+        (SKIN, {"part": "left hand"}, "share", 0.8, 1),
+        (SKIN, {"part": "right hand"}, "share", 0.8, 1),
+        (UPPER, {"part": "torso"}, "along", 0.1, 1),
+        (UPPER, {"part": "torso"}, "along", 0.7, 0),
+        (LOWER, {"part": "left thigh"}, "along", 0.5, 0),
+        (LOWER, {"part": "right thigh"}, "along", 0.5, 0),
+        (SHOE, {"part": "left foot"}, "along", 0.4, 1),
+        (SHOE, {"part": "right foot"}, "along", 0.4, 1),
+    ],
+)
+def test_a_pixel_teaches_a_surface_only_beyond_the_limit(surface, kind, name, limit, beyond):
+    """``beyond`` 1: above the limit; 0: below. The limit itself teaches nothing."""
+    limit = np.float32(limit)
+    for step, teaches in ((-1, not beyond), (0, False), (1, bool(beyond))):
+        value = np.nextafter(limit, np.float32(step * np.inf)) if step else limit
+        seeds = parsing._seeds(one_pixel(**kind, **{name: value}))[0]
+        assert (seeds[surface] > 0) == teaches
+
+
+def test_skin_near_the_median_of_what_was_seen():
+    """0 to 4 were seen: within 3 of the 2 in their middle, which is three times their median distance."""
+    colours = np.zeros((9, 3))
+    colours[:, 1] = 0, 1, 2, 3, 4, 4.9, 5.0, -0.9, -1.0
+    weights = np.where(np.arange(9) < 5, 0.3, 0)
+    assert parsing._near_median(colours, weights).tolist() == [1, 1, 1, 1, 1, 1, 0, 1, 0]
+
+
+def test_masks_are_matched_by_numbers_that_are_of_one_picture_each(tmp_path):
+    def match(*names):
+        folder = tmp_path / "_".join(names)
+        folder.mkdir()
+        for name in names:
+            (folder / f"{name}.png").touch()
+        return [p.stem for p in labels._match(folder, ["000002", "000010"])]
+
+    assert match("000002", "000010", "000011") == ["000002", "000010"]
+    assert match("m11", "m10", "m9", "m2") == ["m2", "m10"]  # more pictures than frames
+    assert match("m1", "m2") == ["m1", "m2"]  # in order: frame 10 has no picture of its number
+    assert match("z2", "a2") == ["a2", "z2"]  # in order: a number twice
+    assert match("b", "a") == ["a", "b"]
+    assert match("shot12_", "shot3") == ["shot3", "shot12_"]  # numbers count as numbers
+    for names in (("m2", "m3", "m4"), ("m2", "x2", "m10"), ("a", "b", "c")):
+        with pytest.raises(HvrError, match=r"3 mask pictures for 2 frames, none for frame 0000(02|10)"):
+            match(*names)

@@ -1,9 +1,13 @@
 """SCHP checkpoints: tensor names, normalisation facts, bad files, labels out."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from golden import Golden
 
+from hvr_nb.masks import schp
 from hvr_nb.masks.schp import (
     AugmentCE2P,
     InPlaceABN,
@@ -15,6 +19,7 @@ from hvr_nb.masks.schp import (
 )
 from hvr_nb.types import HvrError, Masks
 
+GOLDEN = Golden(__file__)
 ABN = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -122,8 +127,14 @@ def test_normalisation_uses_the_magnitude_of_gamma():
 
 def test_strides():
     network = AugmentCE2P(18, layers=(1, 1, 1, 1)).eval()
+    for name, value in network.state_dict().items():  # numbers that do not depend on how torch draws
+        if name.endswith(("weight", "bias")):
+            value.copy_((torch.arange(value.numel()) * 0.61803399 % 1 - 0.5).reshape(value.shape) * 0.1)
+    picture = torch.linspace(-1, 1, 3 * 64 * 96).reshape(1, 3, 64, 96).sin()
     with torch.inference_mode():
-        assert network(torch.zeros(1, 3, 64, 96)).shape == (1, 18, 16, 24)
+        logits = network(picture)
+        assert logits.shape == (1, 18, 16, 24)
+        GOLDEN.check("logits", logits)
         assert network.layer4(torch.zeros(1, 1024, 4, 6)).shape == (1, 2048, 4, 6)  # dilated, not strided
     assert network.layer4[0].conv2.dilation == (2, 2)
 
@@ -169,3 +180,79 @@ def test_the_persons_box_is_a_tenth_wider_on_each_side():
 
 def test_the_pyramid_pools_to_its_cells():
     assert [stage[0].output_size for stage in PyramidPooling(8, 2).stages] == [1, 2, 3, 6]
+
+
+class Echo(torch.nn.Module):
+    """A network whose logits are its input."""
+
+    def __init__(self, classes=3):
+        super().__init__()
+        self.one = torch.nn.Parameter(torch.ones(1))
+        self.decoder = SimpleNamespace(conv4=SimpleNamespace(out_channels=classes))
+
+    def forward(self, x):
+        return x
+
+
+def test_logits_are_those_of_the_normalised_picture_at_its_own_size():
+    """Blue, green, red; the middle of the padded square comes back to where it was."""
+    y, x = np.mgrid[:30, :50]
+    image = np.stack([4 * x + 10, 6 * y + 20, 200 - 2 * x - y], -1).astype(np.uint8)
+    found = schp._logits(Echo(), image, 101)
+    mean, deviation = [0.406, 0.456, 0.485], [0.225, 0.224, 0.229]
+    expected = (image[..., ::-1] / 255 - mean) / deviation
+    assert found.shape == (30, 50, 3)
+    np.testing.assert_allclose(found[1:-1, 1:-1], expected[1:-1, 1:-1], atol=0.03)
+
+
+@pytest.mark.parametrize("classes, label_set, expected", [(20, "LIP", "LIP"), (18, "CIHP", "ATR")])
+def test_the_logits_of_the_whole_picture_and_the_box_are_summed(monkeypatch, classes, label_set, expected):
+    """Label 3 wins with 2 + 2 where the box is, label 5 with 3 elsewhere; background is no choice inside."""
+
+    def logits(network, image, side):
+        assert side == (473 if classes == 20 else 512)
+        out = np.zeros((*image.shape[:2], classes), np.float32)
+        out[..., 0], out[..., 3] = 9, 2
+        if image.shape == (40, 40, 3):
+            out[..., 5] = 3
+        return out
+
+    monkeypatch.setattr(schp, "load_schp", lambda path: Echo(classes))
+    monkeypatch.setattr(schp, "_logits", logits)
+    monkeypatch.setattr(
+        schp, "_boxes", lambda alpha: [(slice(None), slice(None)), (slice(10, 20), slice(40))]
+    )
+    alpha = np.zeros((2, 40, 40), np.uint8)
+    alpha[1, 5:30, 5:30], alpha[1, 0] = 128, 127
+    out = parse_with_schp(np.zeros((2, 40, 40, 3), np.uint8), Masks(alpha), "x.pth", label_set=label_set)
+    assert (out.labels[1, 10:20, 5:30] == 3).all() and (out.labels[1, 20:30, 5:30] == 5).all()
+    assert np.array_equal(out.labels > 0, alpha > 127) and out.label_set == expected
+
+
+def test_the_parts_of_the_network_keep_their_numbers():
+    """Small ones with weights drawn by a seed: golden numbers."""
+    draw = torch.Generator().manual_seed(3)
+
+    def seeded(module):
+        for name, value in module.state_dict().items():
+            value.copy_(torch.randn(value.shape, generator=draw) * 0.3)
+            if name.endswith("running_var"):
+                value.abs_().add_(0.5)
+        return module.eval()
+
+    def picture(*shape):
+        return torch.randn(1, *shape, generator=draw)
+
+    with torch.inference_mode():
+        GOLDEN.check("bottleneck", seeded(schp.Bottleneck(8, 2))(picture(8, 7, 9)))
+        GOLDEN.check("strided", seeded(schp.Bottleneck(8, 4, stride=2))(picture(8, 7, 9)))
+        GOLDEN.check("dilated", seeded(schp._layer(6, 2, 3, dilation=2))(picture(6, 7, 9)))
+        GOLDEN.check("pyramid", seeded(PyramidPooling(8, 2))(picture(8, 12, 13)))
+        edge = seeded(schp.EdgeModule((4, 5, 6), 3, 2))
+        for name, out in zip(
+            ("edges", "features"), edge(picture(4, 12, 9), picture(5, 6, 5), picture(6, 3, 3)), strict=True
+        ):
+            GOLDEN.check(name, out)
+        logits, features = seeded(schp.Decoder(18))(picture(512, 3, 4), picture(256, 6, 8))
+        assert features.shape == (1, 256, 6, 8)
+        GOLDEN.check("decoder", logits)
