@@ -146,6 +146,22 @@ def test_each_direction_of_search_weighs_one(model):
     assert len(outlines.correspond(model, skin, state, [nothing], camera)[0].vertex) == 0
 
 
+def test_no_pairs_are_empty_arrays(model):
+    """No outline, no body in the picture, or no vertex near its rim: arrays of the shapes of any others."""
+    camera = default_camera(64, 64)
+    edge = outlines.Outline(np.array([[32.0, 32.0]]), np.array([[1.0, 0]]), np.ones(1))
+    nothing = outlines.Outline(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0))
+    skin, rest = outlines.skin_of(model), model.v_template.double().numpy() + [0, 0.2, -3.0]
+    inner = np.flatnonzero(np.abs(rest[:, :2] - rest[:, :2].mean(0)).max(1) < 0.02)[:1]
+    for vertices, ids, outline in (
+        (rest, skin.ids, nothing),
+        (rest + [90, 0, 0], skin.ids, edge),
+        (rest, inner, edge),
+    ):
+        found = outlines._pair_frame(vertices.astype(np.float32), ids, model.faces, outline, camera)
+        assert [part.shape for part in found] == [(0,), (0, 2), (0, 2), (0,), (0,)]
+
+
 @pytest.mark.parametrize(
     "pull, inside, sigmas, cost",
     [
