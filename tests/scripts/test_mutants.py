@@ -47,6 +47,11 @@ def test_operators_comparisons_constants_and_conditions_are_changed():
     assert {(c.first, c.last) for place in changes(SOURCE)[8:] for c in place} == {(11, 11), (12, 13)}
 
 
+def test_what_can_only_raise_and_the_unknown_length_of_reshape_are_left_alone():
+    source = "for a, b in zip(x[1:], y.reshape(-1, 3).sum(-1), strict=True):\n    assert a == 4\n"
+    assert [c.old for place in changes(source) for c in place] == ["1", "3", "1"]
+
+
 @pytest.fixture
 def tree(tmp_path):
     """A package of one function with a test that knows its value at 3 only."""

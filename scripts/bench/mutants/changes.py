@@ -1,7 +1,8 @@
 """Small changes of a module's source, one at a time: operators, comparisons, constants, conditions.
 
 A change is a piece of source text and what stands in its place. Left alone are docstrings, other strings,
-annotations, decorators, and what is raised (its words, not the condition before it).
+annotations, decorators, what is raised (its words, not the condition before it), and what can only raise:
+``assert``, ``strict`` of ``zip``. So is the -1 of ``reshape``, for which numpy takes any negative number.
 """
 
 from __future__ import annotations
@@ -133,6 +134,17 @@ class _Places(ast.NodeVisitor):
             self.add(start, old, str(not node.value))
         elif isinstance(node.value, int | float):
             self.add(start, old, repr(node.value + 1))
+
+    def visit_keyword(self, node: ast.keyword) -> None:
+        if node.arg != "strict":
+            self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        reshape = getattr(node.func, "attr", "") == "reshape"
+        self.visit(node.func)
+        for part in [*node.args, *node.keywords]:
+            if not (reshape and ast.unparse(part) == "-1"):
+                self.visit(part)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         """The words of a message, and how its numbers are written, are left alone."""
