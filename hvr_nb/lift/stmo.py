@@ -180,7 +180,7 @@ def _leaky(x: Tensor) -> Tensor:
 
 
 def _head(size: int, values: int) -> nn.Sequential:
-    return nn.Sequential(nn.BatchNorm1d(size, momentum=0.1), nn.Conv1d(size, values, 1))
+    return nn.Sequential(nn.BatchNorm1d(size), nn.Conv1d(size, values, 1))
 
 
 def _values(x: Tensor) -> Tensor:
