@@ -55,6 +55,9 @@ def person(frames, poses, transl, betas, **camera) -> FoundPerson:
     """
     poses = np.asarray(poses, float)
     count = len(poses)
+    transl, frames = np.asarray(transl, float).reshape(-1, 3), np.asarray(frames).astype(np.int64).ravel()
+    if not 0 < count <= LONGEST or len(transl) != count or len(frames) != count:
+        raise ValueError(f"{count} poses, {len(transl)} translations and {len(frames)} frame numbers")
     if poses.ndim == 4:
         rotations = poses.reshape(-1, 3, 3)
         u, _, vt = np.linalg.svd(rotations)
@@ -66,12 +69,9 @@ def person(frames, poses, transl, betas, **camera) -> FoundPerson:
         raise ValueError(f"poses of {poses.shape[1]} values; 22 joints are needed")
     full = np.zeros((count, 72))
     full[:, :kept] = poses[:, :kept]
-    transl, frames = np.asarray(transl, float).reshape(-1, 3), np.asarray(frames).astype(np.int64).ravel()
     betas = np.asarray(betas, float)
     betas = np.median(betas.reshape(-1, betas.shape[-1]), axis=0)[:10]
     betas = np.pad(betas, (0, 10 - len(betas)))
-    if not 0 < count <= LONGEST or len(transl) != count or len(frames) != count:
-        raise ValueError(f"{count} poses, {len(transl)} translations and {len(frames)} frame numbers")
     if not all(np.isfinite(x).all() for x in (full, transl, betas)):
         raise ValueError("values that are not finite")
     order = np.argsort(frames, kind="stable")
