@@ -47,7 +47,7 @@ def test_the_limits_are_the_documented_ones():
     assert (unpickler.MAX_FILE, safe_pickle.MAX_DENSE) == (GIB, 2**26)
     assert (safe_pickle.MAX_DEPTH, safe_pickle.MAX_ITEMS, inside.MAX_NAME) == (32, 5_000_000, 200)
     assert (decode.MAX_RATE, decode.WIDEST_PIXEL, decode.FALLBACK_FPS) == (1000, 4, 30)
-    assert (decode._MOST_DAMAGED, memory.SHARE, locks.PATIENCE) == (10_000, 0.5, 600)
+    assert (decode._MOST_DAMAGED, locks.PATIENCE) == (10_000, 600)
     assert (video._TICK, video._LONGEST_35MM, beside.MOST_NAMES) == (Fraction(1, 90_000), 5000, 12)
 
 
