@@ -91,6 +91,9 @@ def add_export(commands) -> None:
     garments.add_argument(
         "--on", metavar="CLIP", type=Path, help="put them on the person of another clip (dressed.glb)"
     )
+    garments.add_argument(
+        "--frames", action="store_true", help="also a coloured .obj of every garment in every frame"
+    )
     garments.set_defaults(act=_export_garments)
     for kind, target, what in (
         (zju, "ROOT", "new folder to write"),
@@ -223,7 +226,7 @@ def _export_garments(args: argparse.Namespace) -> int:
     if other is not None:
         other.require("body", "canonical")
         worn = dict(wearer=other.canonical, motion=other.body, fps=other.fps, times=other.times)
-    print(export_garments(avatar, args.target, **worn))
+    print(export_garments(avatar, args.target, **worn, each_frame=args.frames))
     return 0
 
 

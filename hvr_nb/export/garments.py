@@ -31,6 +31,7 @@ def export_garments(
     motion: Body | None = None,
     fps: float = 30.0,
     times: np.ndarray | None = None,
+    each_frame: bool = False,
 ) -> Path:
     """Write the garments of an avatar, each by itself, in the big pose; returns the folder.
 
@@ -43,6 +44,8 @@ def export_garments(
         avatar: of a method that gives ``garments``.
         folder: a new or empty one.
         wearer: another body. motion: its T frames. fps: of these. times: (T,) seconds, where the rate varies.
+        each_frame: also write the clip's person in every frame, world axes, metres: coloured
+            ``meshs/<garment>_000000.obj`` ... and the bare body, ``smpl_meshs/smpl_000000.obj`` ...
 
     Raises:
         HvrError: the avatar gives no garments or has none, the bodies are of different models, or the folder
@@ -62,6 +65,8 @@ def export_garments(
             curves[garment.name] = garment.curves
         write_json(new / "curves.json", {"unit": "metres", "pose": "big pose", "curves": curves})
         write_json(new / INDEX, {"garments": index})
+        if each_frame:
+            _write_frames(avatar, new)
         if wearer is not None and motion is not None:
             parts = {"body": (Mesh(wearer.vertices, wearer.faces), wearer.weights)} | {
                 g.name: (g.mesh, skin_weights(bind_mesh(g.mesh.vertices, g.mesh.faces, wearer)))
@@ -69,6 +74,16 @@ def export_garments(
             }
             write_layered_glb(new / "dressed.glb", parts, wearer, motion, fps=fps, times=times)
     return Path(folder)
+
+
+def _write_frames(avatar: Avatar, new: Path) -> None:
+    """The layers of an avatar in every frame of its clip."""
+    for name in ("meshs", "smpl_meshs"):
+        (new / name).mkdir()
+    for k in range(len(avatar.body)):
+        for name, mesh in avatar.layers(avatar.body.frame(k), frame=k).items():
+            place = f"smpl_meshs/smpl_{k:06d}.obj" if name == "body" else f"meshs/{name}_{k:06d}.obj"
+            save_mesh(mesh, new / place)
 
 
 def _write_one(garment: Garment, body: Canonical, new: Path) -> dict:

@@ -93,11 +93,11 @@ def same_cloth(
         small = cv2.resize(labels[t], size, interpolation=cv2.INTER_NEAREST)
         for label, found in colours.items():
             found.append(picture[small == label])
-    both = [_histogram(np.concatenate(found)) for found in colours.values()]
+    both = [colour_histogram(np.concatenate(found)) for found in colours.values()]
     return bool(np.sqrt(both[0] * both[1]).sum() > _ALIKE)
 
 
-def _histogram(colours: np.ndarray) -> np.ndarray:
+def colour_histogram(colours: np.ndarray) -> np.ndarray:
     """Distribution (14, 32, 32) of colours (N, 3) of ``colour_features``; zero where there are none."""
     counts = np.histogramdd(colours, bins=(14, 32, 32), range=((0, 140.25), (64, 192), (64, 192)))[0]
     counts = gaussian_filter(counts, (0.7, 1.0, 1.0))

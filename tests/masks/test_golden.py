@@ -457,10 +457,10 @@ def test_labels_at_points_and_points_along_legs():
 
 def test_histograms_of_colour_are_smooth_distributions():
     colours = np.random.default_rng(0).normal((60, 120, 140), (15, 8, 8), (500, 3))
-    histogram = skirts._histogram(colours)
+    histogram = skirts.colour_histogram(colours)
     assert histogram.shape == (14, 32, 32) and histogram.sum() == pytest.approx(1)
     GOLDEN.check("histogram", 1e3 * histogram)
-    assert not skirts._histogram(np.zeros((0, 3))).any()
+    assert not skirts.colour_histogram(np.zeros((0, 3))).any()
 
 
 @pytest.mark.parametrize("covered", [4, 5])

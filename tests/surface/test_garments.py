@@ -6,82 +6,27 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import trimesh
+from toy_person import shirt_of, toy_person, trousers_of, votes_of
 
 from hvr_nb.geometry.cut import cut_mesh
-from hvr_nb.geometry.isosurface import level_surface
 from hvr_nb.geometry.open_mesh import boundary_loops, topology
 from hvr_nb.geometry.outline_distance import pixels_of
 from hvr_nb.masks.labels import LABEL_NAMES
 from hvr_nb.surface.garments.arcs import Arc, border_arcs, vertex_picture
 from hvr_nb.surface.garments.borders import find_borders, moved_rims, named_loops, spaced
+from hvr_nb.surface.garments.contrast import unclear_outline
 from hvr_nb.surface.garments.curves import CurveView, fitted_curve, ray_frame
 from hvr_nb.surface.garments.kinds import CURVES, CUTS, find_garments, garment_names
-from hvr_nb.surface.garments.topology import MeshGraph, grouped, joined_ends, one_piece, parted_ends
-from hvr_nb.surface.garments.votes import KINDS, Votes, kinds_of, vote
+from hvr_nb.surface.garments.topology import grouped, joined_ends, one_piece, parted_ends
+from hvr_nb.surface.garments.votes import KINDS, kinds_of, vote
 from hvr_nb.types import Camera, HvrError
-
-# a person of five balls and tubes around the origin: metres, x to the person's left, y up
-HANDS, FEET, HEAD = 0.5, -0.6, 0.35
-
-
-def solid():
-    """A closed surface of genus 0 shaped like a person in the big pose: (V, 3), (F, 3)."""
-    cell = 0.02
-    axes = [np.arange(-a, a, cell) for a in (0.62, 0.78, 0.2)]
-    p = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
-
-    def tube(a, b, radius):
-        a, b = np.array(a), np.array(b)
-        t = np.clip(((p - a) @ (b - a)) / ((b - a) @ (b - a)), 0, 1)
-        return np.linalg.norm(p - a - t[..., None] * (b - a), axis=-1) - radius
-
-    parts = [
-        tube((0, -0.15, 0), (0, 0.2, 0), 0.11),
-        tube((0, 0.2, 0), (0, 0.45, 0), 0.07),
-        tube((0, 0.15, 0), (0.5, 0.15, 0), 0.055),
-        tube((0, 0.15, 0), (-0.5, 0.15, 0), 0.055),
-        tube((0.05, -0.2, 0), (0.3, -0.65, 0), 0.065),
-        tube((-0.05, -0.2, 0), (-0.3, -0.65, 0), 0.065),
-    ]
-    return level_surface(np.minimum.reduce(parts), np.array([-0.62, -0.78, -0.2]), cell)
 
 
 @pytest.fixture(scope="module")
 def person():
-    vertices, faces = solid()
-    assert topology(faces).genus == 0 and topology(faces).loops == 0
-    x, y = vertices[:, 0], vertices[:, 1]
-    ends = {
-        "head": y > HEAD + 0.1,
-        "left_hand": x > HANDS - 0.05,
-        "right_hand": x < -HANDS + 0.05,
-        "left_foot": (y < FEET) & (x > 0),
-        "right_foot": (y < FEET) & (x < 0),
-    }
-    ends["left_hand"] &= y > 0
-    ends["right_hand"] &= y > 0
-    return vertices, faces, MeshGraph(vertices, faces), ends
-
-
-def shirt_of(vertices, *, reach=0.35, hem=-0.12, neck=0.28):
-    x, y = np.abs(vertices[:, 0]), vertices[:, 1]
-    return np.minimum.reduce([reach - x, y - hem, neck - y])
-
-
-def trousers_of(vertices, *, end=-0.5):
-    return np.minimum(-0.12 - vertices[:, 1], vertices[:, 1] - end)
-
-
-def votes_of(vertices, fields, seen=None):
-    """Votes as certain as fields (V,) by kind; the rest is skin."""
-    share = np.zeros((len(vertices), len(KINDS)))
-    for kind, field in fields.items():
-        share[:, KINDS.index(kind)] = np.clip(0.5 + 10 * field, 0, 1)
-    share[:, 0] = np.clip(1 - share.sum(1), 0, None)
-    shown = np.array([60 if kind in fields or kind == "skin" else 0 for kind in KINDS])
-    return Votes(
-        share / share.sum(1, keepdims=True), np.ones(len(vertices)) if seen is None else seen * 3.0, shown, 60
-    )
+    out = toy_person()
+    assert topology(out[1]).genus == 0 and topology(out[1]).loops == 0
+    return out
 
 
 def cut_of(person, fields, names=()):
@@ -216,6 +161,18 @@ def _seen_in_three(person):
     votes = votes_of(vertices, {"lower": trousers_of(vertices), "upper": shirt_of(vertices)})
     votes.frames[KINDS.index("lower")] = 3
     return find_garments(votes, np.full(len(vertices), 0.02**2), graph, ends)
+
+
+def test_cloth_in_the_colour_of_the_background_is_measured():
+    """A square of cloth, half before a wall of its colour: half its outline is unclear."""
+    picture = np.full((2, 80, 80), -1, np.int8)
+    picture[:, 20:60, 20:60] = 1
+    frames = np.full((2, 80, 80, 3), (40, 60, 160), np.uint8)
+    assert unclear_outline(picture, frames, 1) == 1 and unclear_outline(picture, frames, 2) == 0
+    frames[:, :, 40:][picture[:, :, 40:] < 0] = (200, 200, 190)
+    assert 0.4 < unclear_outline(picture, frames, 1) < 0.6
+    frames[picture < 0] = (200, 200, 190)
+    assert unclear_outline(picture, frames, 1) == 0
 
 
 def test_labels_of_every_set_have_a_kind():

@@ -11,6 +11,7 @@ from hvr_nb.learning.progress import Watch
 from hvr_nb.methods._clothed import READS, shape_clothed
 from hvr_nb.methods.recmv.avatar import GarmentAvatar, load
 from hvr_nb.methods.recmv.fit import label_pictures, tailored
+from hvr_nb.methods.recmv.lines import drawn_lines
 from hvr_nb.methods.recmv.options import Options
 from hvr_nb.surface.clothed.fit import ROUNDS
 from hvr_nb.surface.clothed.options import ShapeOptions
@@ -34,6 +35,7 @@ def reconstruct(
 ) -> GarmentAvatar:
     """Cut the garments of a clip's person and save them into ``<clip>/avatars/recmv``.
 
+    Lines of REC-MV's ``mask2fl`` in the clip's folder hold the borders they are drawn along.
     A run that was stopped continues after the last finished round of the surface and ends with the same
     avatar. What cannot be told is said by warnings.
 
@@ -76,7 +78,11 @@ def reconstruct(
             f"recmv was stopped after {done} of {ROUNDS} rounds, which are kept; run it again to go on"
         )
     with one_thread():
-        avatar = tailored(made, label_pictures(masks, made.fit.film, made.body.camera), names, options)
+        film = made.fit.film
+        pictures = label_pictures(masks, film, made.body.camera)
+        drawn = drawn_lines(clip, film.which, made.body.camera, film.camera)
+        own = masks.parsing_source.startswith("colour model")
+        avatar = tailored(made, pictures, names, options, drawn, by_colour=own)
     clip.save_avatar("recmv", avatar, made_from=READS)
     checkpoint.unlink(missing_ok=True)
     return avatar

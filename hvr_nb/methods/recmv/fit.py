@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -17,13 +17,19 @@ from hvr_nb.methods.recmv.options import Options
 from hvr_nb.surface.clothed.finish import ClothedSurface
 from hvr_nb.surface.clothed.fit import Fit, Footage
 from hvr_nb.surface.garments.borders import GarmentBorder, find_borders, fitted_borders
+from hvr_nb.surface.garments.contrast import unclear_outline
 from hvr_nb.surface.garments.kinds import Piece, find_garments
+from hvr_nb.surface.garments.open_front import coats_apart
+from hvr_nb.surface.garments.settle import settled
 from hvr_nb.surface.garments.topology import ENDS, MeshGraph
+from hvr_nb.surface.garments.under import goes_on
 from hvr_nb.surface.garments.votes import KINDS, Votes, kinds_of, vote
 from hvr_nb.surface.garments.wardrobe import Sheet, body_sheet, closed_sheet, dressed, garment_sheet
 from hvr_nb.surface.remesh import subdivision
 from hvr_nb.types import Camera, Masks
 
+ARMS = (16, 17, 18, 19)  # joints whose cloth is sleeves
+UNCLEAR = 0.5  # share of a garment's outline without contrast from which on it is said
 TURNED = 300.0  # degrees that a person turns, at least, to be seen from all sides
 
 
@@ -40,12 +46,22 @@ def label_pictures(masks: Masks, film: Footage, camera: Camera) -> np.ndarray:
     return resized_images(kinds, film.camera, nearest=True)
 
 
-def tailored(made: Shaped, pictures: np.ndarray, names: Sequence[str], options: Options) -> GarmentAvatar:
+def tailored(
+    made: Shaped,
+    pictures: np.ndarray,
+    names: Sequence[str],
+    options: Options,
+    drawn: Mapping[tuple[str, str], Mapping[int, np.ndarray]] | None = None,
+    *,
+    by_colour: bool = False,
+) -> GarmentAvatar:
     """The avatar: garments cut out of the shaped surface by the labels of all frames.
 
     Args:
         pictures: (N, H, W) of ``label_pictures``.
         names: garments that are there; empty: told from the labels.
+        drawn: lines along borders, see ``drawn_lines``.
+        by_colour: whether a colour model made the labels.
 
     Raises:
         HvrError: no garment is seen, or a named one is not there.
@@ -60,11 +76,35 @@ def tailored(made: Shaped, pictures: np.ndarray, names: Sequence[str], options: 
     ]
     votes = vote(placed, vertices, faces, film.camera, pictures, film.distances, off=bound.distance)
     graph = MeshGraph(vertices, faces)
-    pieces = find_garments(votes, vertex_areas(vertices, faces), graph, ends, names=names)
+    arms = np.isin(bound.weights.argmax(1), ARMS)
+    colour = surface.albedo[: len(vertices)].astype(np.float64)  # the finer mesh begins with these vertices
+    votes, pictures = settled(
+        votes,
+        pictures,
+        film.frames,
+        [x for x, _ in placed],
+        (vertices, faces, colour),
+        graph,
+        ends,
+        film.camera,
+        arms=arms,
+        names=names,
+        by_colour=by_colour,
+    )
+    open_ = coats_apart(votes, graph, ends)
+    beneath = {"upper": goes_on(votes, vertices, graph, fit.canonical)} if open_ else {}
+    area = vertex_areas(vertices, faces)
+    pieces = find_garments(votes, area, graph, ends, names=names, beneath=beneath)
     for piece in pieces:
         if piece.changed:
             warnings.warn(
                 f"the labels do not show all borders of the {piece.name}; where they lie is partly a guess",
+                stacklevel=2,
+            )
+        if unclear_outline(pictures, film.frames, KINDS.index(piece.kind)) > UNCLEAR:
+            warnings.warn(
+                f"the {piece.name} and what is behind have one colour along most of the outline; its shape is "
+                "as wrong as the silhouettes there: look at 02_masks, or film before another wall",
                 stacklevel=2,
             )
     borders = fitted_borders(
@@ -77,6 +117,7 @@ def tailored(made: Shaped, pictures: np.ndarray, names: Sequence[str], options: 
         film.camera,
         pictures,
         (skin_weights(bound), fit.canonical.A_big),
+        drawn,
     )
     sheets = _sheets(fit, surface, pieces, votes, borders, ends)
     wardrobe, layers, curves = dressed(sheets, fit.canonical)
@@ -118,7 +159,19 @@ def _sheets(
     bare = finer @ votes.share[:, KINDS.index("skin")] > 0.5
     sheets = [body_sheet(fit.canonical, vertices, faces, albedo, bare)]
     sheets += [
-        garment_sheet(p, finer @ p.field, vertices, faces, albedo, graph, ends, borders, fit.vertices)
+        garment_sheet(
+            p,
+            finer @ p.field,
+            vertices,
+            faces,
+            albedo,
+            graph,
+            ends,
+            borders,
+            fit.vertices,
+            fit.canonical,
+            None if p.hidden is None else finer @ p.hidden.astype(np.float64),
+        )
         for p in pieces
     ]
     for name in ("hair", "shoes"):

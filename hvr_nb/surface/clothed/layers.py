@@ -77,7 +77,7 @@ def parts(colour: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.nda
         colour: (V, 3), 0..1.
     """
     edges, near = unique_edges(faces), neighbour_mean(faces, len(vertices))
-    lab = near @ _lab(colour)
+    lab = near @ vertex_lab(colour)
     some = lab[:: max(1, len(lab) // 20000)].astype(np.float64)
     different = min(COLOURS, len(np.unique(some.round(), axis=0)))
     if different < 2:
@@ -103,10 +103,10 @@ def parts(colour: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.nda
 def tints(part: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """(P, 3) mean Lab colour (``colour_features``) of the parts (V,) of a mesh coloured (V, 3), 0..1."""
     size = np.maximum(np.bincount(part), 1)
-    return np.stack([np.bincount(part, x) / size for x in _lab(colour).T], 1)
+    return np.stack([np.bincount(part, x) / size for x in vertex_lab(colour).T], 1)
 
 
-def _lab(colour: np.ndarray) -> np.ndarray:
+def vertex_lab(colour: np.ndarray) -> np.ndarray:
     """(V, 3) Lab (``colour_features``) of colours (V, 3), 0..1."""
     return colour_features((255 * np.clip(colour, 0, 1) + 0.5).astype(np.uint8)[None])[0]
 

@@ -28,7 +28,7 @@ class Arc:
 
     frame: int  # number in the film
     pixels: np.ndarray  # (K, 2)
-    normal: np.ndarray  # (K, 2) unit, out of the garment
+    normal: np.ndarray  # (K, 2) unit, square to the contour
 
 
 def vertex_picture(places: np.ndarray, faces: np.ndarray, camera: Camera) -> np.ndarray:
@@ -67,6 +67,16 @@ def border_arcs(
         if mine.any():
             out[name] = Arc(frame, pixels[mine], normal[mine])
     return out
+
+
+def drawn_arc(frame: int, line: np.ndarray) -> Arc:
+    """A line (N, 2), pixels, that somebody drew along a border in one frame, with a point every pixel."""
+    along = np.r_[0, np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))]
+    at = np.linspace(0, along[-1], max(2, round(along[-1]) + 1))
+    pixels = np.stack([np.interp(at, along, column) for column in line.T], 1)
+    way = np.gradient(pixels, axis=0)
+    way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
+    return Arc(frame, pixels, way[:, ::-1] * [1, -1])
 
 
 def _at(picture: np.ndarray, pixels: np.ndarray) -> np.ndarray:

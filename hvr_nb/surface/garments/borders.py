@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from hvr_nb.geometry.cut import CutMesh, cut_mesh
 from hvr_nb.geometry.mesh import unique_edges, vertex_normals
 from hvr_nb.geometry.open_mesh import boundary_loops
 from hvr_nb.geometry.outline_distance import pixels_of
-from hvr_nb.surface.garments.arcs import Arc, border_arcs, vertex_picture
+from hvr_nb.surface.garments.arcs import Arc, border_arcs, drawn_arc, vertex_picture
 from hvr_nb.surface.garments.curves import CurveView, fitted_curve
 from hvr_nb.surface.garments.kinds import Piece
 from hvr_nb.surface.garments.topology import MeshGraph, ends_beyond
@@ -90,6 +90,7 @@ def fitted_borders(
     camera: Camera,
     pictures: np.ndarray,
     skinning: tuple[np.ndarray, np.ndarray],
+    drawn: Mapping[tuple[str, str], Mapping[int, np.ndarray]] | None = None,
 ) -> list[GarmentBorder]:
     """The borders with arcs, and with the corrections that fit them.
 
@@ -98,6 +99,8 @@ def fitted_borders(
         views: world vertices (V, 3) and joint transforms (24, 3, 4), rest pose to world, of N frames.
         pictures: (N, H, W) int8 of ``votes.kinds_of``.
         skinning: blend weights (V, 24) and joint transforms (24, 3, 4), rest pose to big pose.
+        drawn: by garment and border, and by frame of the film, a line (K, 2), pixels, that somebody drew.
+            A border that has any is fitted to these alone.
     """
     weights, big = skinning
     away = {}
@@ -114,6 +117,9 @@ def fitted_borders(
         for piece in pieces:
             own = {k: away[k] for k, border in enumerate(borders) if border.garment == piece.name}
             found = border_arcs(frame, pictures[frame], KINDS.index(piece.kind), shown, own)
+            lines = {k: (drawn or {}).get((piece.name, borders[k].name), {}) for k in own}
+            found = {k: arc for k, arc in found.items() if not lines[k]}
+            found |= {k: drawn_arc(frame, of[frame]) for k, of in lines.items() if frame in of}
             for k, arc in found.items():
                 places = borders[k].on @ x
                 turn = blend_joints(borders[k].on @ weights, world)[:, :, :3] @ back[k]

@@ -8,8 +8,8 @@ strapless dress; the head with the feet through an open front (docs/surface.md, 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,6 +54,7 @@ class Piece:
     kind: str  # of ``KINDS``
     field: np.ndarray  # (V,) positive on the garment
     changed: bool  # whether its borders were joined or parted to make its cut possible
+    hidden: np.ndarray | None = None  # (V,) bool, where it goes on beneath another one; None: nowhere
 
     @property
     def curves(self) -> dict[str, frozenset[str]]:
@@ -84,6 +85,7 @@ def find_garments(
     ends: dict[str, np.ndarray],
     *,
     names: Sequence[str] = (),
+    beneath: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> list[Piece]:
     """The garments on a surface of V vertices, each one connected piece with the borders of its cut.
 
@@ -92,11 +94,12 @@ def find_garments(
     Args:
         area: (V,) square metres of the surface at every vertex. ends: (V,) bool, see ``topology.ENDS``.
         names: garments that are there; empty: told from the votes.
+        beneath: by kind, the field (V,) of cloth that goes on beneath another, and where it does, (V,) bool.
 
     Raises:
         HvrError: a named garment has no cloth, or shares its label with another one; nobody wears a garment.
     """
-    fields = {kind: _field(votes, kind) for kind in CUTS}
+    fields = {kind: label_field(votes, kind) for kind in CUTS}
     size = {kind: float(area[field > 0].sum()) for kind, field in fields.items()}
     there = [kind for kind in CUTS if size[kind] > LEAST]
     for kind in [kind for kind in there if votes.frames[KINDS.index(kind)] < FEW]:
@@ -112,11 +115,15 @@ def find_garments(
         raise HvrError(
             "no garment is seen in the labels of 02_masks; look at its pictures of labels, and run it again"
         )
-    unseen = votes.weight < BARELY
-    return [_piece(kind, fields[kind], unseen, cuts, graph, ends) for kind, cuts in wanted.items()]
+    unseen, out = votes.weight < BARELY, []
+    for kind, cuts in wanted.items():
+        field, hidden = (beneath or {}).get(kind, (fields[kind], None))
+        out.append(replace(_piece(kind, field, unseen, cuts, graph, ends), hidden=hidden))
+    return out
 
 
-def _field(votes: Votes, kind: str) -> np.ndarray:
+def label_field(votes: Votes, kind: str) -> np.ndarray:
+    """(V,) share of a kind of cloth less the best other one: positive on the cloth."""
     k = KINDS.index(kind)
     return votes.share[:, k] - np.delete(votes.share, k, 1).max(1)
 

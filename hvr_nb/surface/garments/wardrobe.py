@@ -14,8 +14,10 @@ from hvr_nb.geometry.open_mesh import boundary_loops, topology
 from hvr_nb.surface.albedo import filled
 from hvr_nb.surface.garments.borders import GarmentBorder, moved_rims, named_loops
 from hvr_nb.surface.garments.kinds import Piece
+from hvr_nb.surface.garments.outline import split_outline
 from hvr_nb.surface.garments.outside import pushed_out
 from hvr_nb.surface.garments.topology import MeshGraph, one_piece
+from hvr_nb.surface.garments.under import beneath
 from hvr_nb.types import Canonical, HvrError, shaped
 
 BODY = "body"
@@ -55,12 +57,15 @@ def garment_sheet(
     ends: dict[str, np.ndarray],
     borders: Sequence[GarmentBorder],
     coarse: np.ndarray,
+    canonical: Canonical,
+    hidden: np.ndarray | None,
 ) -> Sheet:
     """A garment cut out of a closed surface (V, 3), (F, 3) with colours (V, 3).
 
     Args:
         field: (V,) of the piece, on this surface. ends: (V,) bool, see ``topology.ENDS``.
         borders: of all garments, on a surface with vertices coarse (W, 3).
+        hidden: (V,) float, above 0.5 where it lies beneath another garment; None: nowhere.
 
     Raises:
         HvrError: the borders are not those of its cut, because the surface has a handle there.
@@ -76,6 +81,10 @@ def garment_sheet(
         )
     x = _smooth_rims(cut.mix @ vertices, curves)
     x = moved_rims(x, cut.faces, curves, [b for b in borders if b.garment == piece.name], coarse)
+    if hidden is not None:
+        x = beneath(x, cut.faces, cut.mix @ hidden > 0.5, canonical)
+    if piece.name == "jacket":
+        curves |= split_outline(curves["opening"], x)
     return Sheet(piece.name, x, cut.faces, cut.mix @ albedo, curves)
 
 

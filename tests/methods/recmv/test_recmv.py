@@ -14,12 +14,14 @@ import trimesh
 from hvr_nb.batch import run_chain
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.drawing import draw_curves
-from hvr_nb.export import export_avatar
+from hvr_nb.export import export_avatar, export_garments
+from hvr_nb.formats.datasets.recmv_lines import write_lines
 from hvr_nb.geometry.mesh import clustered
 from hvr_nb.geometry.open_mesh import topology
 from hvr_nb.geometry.outline_distance import pixels_of
 from hvr_nb.methods import recmv
 from hvr_nb.methods.recmv.fit import label_pictures
+from hvr_nb.methods.recmv.lines import drawn_lines
 from hvr_nb.metrics.images import iou
 from hvr_nb.store.clip import Clip
 from hvr_nb.subject.truth_garments import true_garments
@@ -124,6 +126,26 @@ def test_labels_go_through_the_lens_and_the_size_of_the_film(clip):
     assert half.shape == (1, 80, 80)
 
 
+def test_lines_of_a_recmv_folder_are_the_films(clip, tmp_path):
+    """``mask2fl`` of the clip's folder: its frames, borders and pixels."""
+    camera = clip.body.camera
+    film = SimpleNamespace(which=np.array([2, 5]), camera=camera.scaled(0.5))
+    mine = Clip.open(shutil.copytree(clip.folder, tmp_path / "mine"))
+    assert drawn_lines(mine, film.which, camera, film.camera) == {}
+    line = np.array([[40.5, 60.5], [80.5, 62.5]])
+    frames = {5: {"upper_bottom": line, "left_pant": line + 10}, 9: {"neck": line}, 2: {"bottom_curve": line}}
+    write_lines(mine.folder, "mask2fl", frames, size=(160, 160))
+    found = drawn_lines(mine, film.which, camera, film.camera)
+    borders = [("shirt", "hem"), ("trousers", "waist"), ("skirt", "waist"), ("trousers", "left_ankle"),
+               ("dress", "hem"), ("tube", "hem"), ("skirt", "hem")]  # fmt: skip
+    assert set(found) == set(borders)
+    assert set(found["shirt", "hem"]) == {0, 1} and set(found["trousers", "waist"]) == {1}
+    np.testing.assert_allclose(found["trousers", "left_ankle"][1], (line + 10) / 2)
+    bent = drawn_lines(mine, film.which, replace(camera, dist=np.array([0.1, 0, 0, 0, 0])), film.camera)
+    moved = np.abs(bent["shirt", "hem"][1] - line / 2).max()
+    assert 0.001 < moved < 2, "a weak lens"
+
+
 def test_a_person_who_does_not_turn_is_a_warning(avatar, clip):
     from hvr_nb.methods.recmv.fit import warn_of_few_sides
 
@@ -171,6 +193,28 @@ def test_garments_leave_as_nodes_of_one_glb(avatar, tmp_path):
     assert len(scene.geometry) == len(layers) == 5 and made.loss["mean_mm"] < 10
     faces = sorted(len(part.faces) for part in scene.geometry.values())
     assert faces == sorted(len(mesh.faces) for mesh in layers.values())
+
+
+def test_files_of_a_trained_avatar_have_its_loops(avatar, tmp_path):
+    """Loops and Euler numbers read off the files again, in the big pose and in a frame."""
+    still = replace(
+        avatar,
+        body=avatar.body.frame(3),
+        wrinkles=replace(avatar.wrinkles, heights=avatar.wrinkles.heights[3:4]),
+    )
+    made = export_garments(still, tmp_path / "out", each_frame=True)
+    wanted = {"shirt": (4, -2), "trousers": (3, -1), "hair": (0, 2), "shoes": (0, 4)}
+    for name, (loops, euler) in wanted.items():
+        for file in (made / f"registry_{name}.obj", made / "meshs" / f"{name}_000000.obj"):
+            read = trimesh.load(file, process=False)
+            shape = topology(np.asarray(read.faces))
+            assert (shape.loops, shape.euler, shape.sound) == (loops, euler, True), file
+            assert np.ptp(read.visual.vertex_colors[:, :3], axis=0).max() > 10, "coloured"
+    posed_ = still.layers(still.body, frame=0)
+    read = trimesh.load(made / "meshs" / "shirt_000000.obj", process=False)
+    np.testing.assert_allclose(read.vertices, posed_["shirt"].vertices, atol=1e-5)
+    bare = trimesh.load(made / "smpl_meshs" / "smpl_000000.obj", process=False)
+    np.testing.assert_allclose(bare.vertices, posed_["body"].vertices, atol=1e-5)
 
 
 def test_curves_are_drawn_bright_where_they_are_seen(avatar, clip):
