@@ -60,6 +60,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "drawing": ["body_from_sides", "body_overlay", "draw_curves", "film_background", "to_uint8"],
         "learning": ["lpips_missing"],
         # 07_visualize
+        "export": ["dress_another"],
         "report": ["clip_gallery", "clip_report", "frame_curves", "write_player"],
         # what every notebook checks
         "evaluate": [

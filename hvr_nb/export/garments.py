@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
+from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.canonical.binding import bind_mesh, skin_weights
 from hvr_nb.export.pattern_sheet import pattern_sheet
 from hvr_nb.formats.models.mesh_file import save_mesh
@@ -74,6 +75,26 @@ def export_garments(
             }
             write_layered_glb(new / "dressed.glb", parts, wearer, motion, fps=fps, times=times)
     return Path(folder)
+
+
+def dress_another(avatar: Avatar, betas: np.ndarray) -> Mesh:
+    """A body of another shape (10 betas) in an avatar's garments, big pose, as one coloured mesh.
+
+    Raises:
+        HvrError: the avatar gives no garments.
+    """
+    require_gives(avatar, "dress_another", "garments", "layers")
+    other = replace(avatar.body.frame(0), betas=np.asarray(betas, np.float32))
+    wearer = make_canonical(other, avatar.model, spacing=0.1)  # only its skin is looked at
+    bare = replace(avatar.layers()["body"], vertices=wearer.vertices.astype(np.float32))
+    worn = [put_on(garment, avatar.canonical, wearer).mesh for garment in avatar.garments()]
+    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in (bare, *worn))])
+    parts = list(zip((bare, *worn), starts, strict=False))
+    return Mesh(
+        np.concatenate([mesh.vertices for mesh, _ in parts]).astype(np.float32),
+        np.concatenate([mesh.faces + start for mesh, start in parts]),
+        colors=np.concatenate([mesh.colors for mesh, _ in parts]),
+    )
 
 
 def _write_frames(avatar: Avatar, new: Path) -> None:

@@ -46,17 +46,21 @@ def surface_samples(mesh: Mesh, count: int, *, seed: int = 0) -> tuple[np.ndarra
     return np.asarray(points), normals / np.linalg.norm(normals, axis=1, keepdims=True)
 
 
-def surface_quality(found: Mesh, true: Mesh, *, samples: int = 100_000, seed: int = 0) -> dict[str, float]:
+def surface_quality(
+    found: Mesh, true: Mesh, *, samples: int = 100_000, seed: int = 0, outer: bool = True
+) -> dict[str, float]:
     """Distances and angles between the outer faces of two meshes in one coordinate frame.
 
     Args:
         found, true: metres, world axes. samples: number of points on each.
+        outer: False compares all faces, as of sheets, which hide nothing.
 
     Returns:
         accuracy_mm (found to true), completeness_mm (true to found), chamfer_mm (their mean), and
         normal_deg, the mean angle between the normals of nearest points, without their signs.
     """
-    found, true = (Mesh(m.vertices, m.faces[outer_faces(m)]) for m in (found, true))
+    if outer:
+        found, true = (Mesh(m.vertices, m.faces[outer_faces(m)]) for m in (found, true))
     (p, pn), (q, qn) = (surface_samples(m, samples, seed=seed + k) for k, m in enumerate((found, true)))
     there, i = cKDTree(q).query(p)
     back, j = cKDTree(p).query(q)

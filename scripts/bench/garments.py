@@ -133,9 +133,8 @@ def compare(avatar, truth, *, align: bool) -> dict[str, float]:
             rows["penetration_pct"].append(100 * inside)
             if align:
                 found = aligned(found, there, joints[k], truth.joints[k])
-            quality = surface_quality(
-                *(true.shown(g.mesh, there.mesh) for g in (found, there)), samples=30_000
-            )
+            parts = (true.shown(g.mesh, there.mesh) for g in (found, there))
+            quality = surface_quality(*parts, samples=30_000, outer=False)
             rows["chamfer_mm"].append(quality["chamfer_mm"])
             rows["normal_deg"].append(quality["normal_deg"])
             for name in set(found.curves) & set(there.curves):

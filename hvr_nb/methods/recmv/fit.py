@@ -103,7 +103,7 @@ def tailored(
             )
         if unclear_outline(pictures, film.frames, KINDS.index(piece.kind)) > UNCLEAR:
             warnings.warn(
-                f"the {piece.name} and what is behind have one colour along most of the outline; its shape is "
+                f"the {piece.name} and what is behind have one colour along most of its outline; it is "
                 "as wrong as the silhouettes there: look at 02_masks, or film before another wall",
                 stacklevel=2,
             )

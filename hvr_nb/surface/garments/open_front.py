@@ -10,18 +10,22 @@ from collections.abc import Iterable
 
 import numpy as np
 from scipy.cluster.vq import kmeans2
+from scipy.spatial import cKDTree
 
 from hvr_nb.geometry.mesh import neighbour_mean
 from hvr_nb.masks.colour_model import colour_features
+from hvr_nb.surface.albedo import filled
 from hvr_nb.surface.clothed.layers import MARK, SHADES, vertex_lab
 from hvr_nb.surface.garments.arcs import vertex_picture
-from hvr_nb.surface.garments.kinds import CURVES, CUTS, label_field
+from hvr_nb.surface.garments.kinds import BARELY, CURVES, CUTS, label_field
 from hvr_nb.surface.garments.topology import MeshGraph, grouped, one_piece
 from hvr_nb.surface.garments.votes import KINDS, Votes
 from hvr_nb.types import Camera
 
 UPPER, COAT = KINDS.index("upper"), KINDS.index("coat")
+COLOURS, OFTEN = 6, 0.2  # groups of colours; least share on sleeves of a jacket's colour, of that elsewhere
 NEAR = 0.04  # metres from the border of the two within which pixels are told by their colour
+SHOWN = 4  # groups of colours of each in one frame
 SOME = 50  # pixels of each, from which on a frame's colours are told apart
 
 
@@ -56,18 +60,21 @@ def jacket_share(
     """
     cloth = one_piece(label_field(votes, "upper"), graph, ends)
     inside = cloth > 0
-    if not (inside & arms).any():
+    near, lab = neighbour_mean(faces, len(vertices)), vertex_lab(colour)
+    seen = inside & (votes.weight > BARELY)
+    different = min(COLOURS, len(np.unique(lab[seen].round(), axis=0)))
+    if not (seen & arms).any() or different < 2:
         return None
-    near = neighbour_mean(faces, len(vertices))
-    lab = near @ vertex_lab(colour)
-    sleeve = np.median(lab[inside & arms], axis=0)
-    away = np.linalg.norm(lab - sleeve, axis=1)
-    other = lab[inside & (away > np.quantile(away[inside], 0.9))].mean(0)
-    centres, kind = kmeans2(lab[inside].astype(np.float64), np.stack([sleeve, other]).astype(np.float64))
-    if np.linalg.norm(centres[0] - centres[1]) < SHADES or np.bincount(kind, minlength=2).min() == 0:
+    kind = kmeans2(lab[seen].astype(np.float64), different, minit="++", seed=0)[1]
+    often = [np.bincount(kind[part], minlength=different) for part in (arms[seen], ~arms[seen])]
+    often = [count / max(count.sum(), 1) for count in often]
+    mine = (often[0] > OFTEN * often[1])[kind]
+    if mine.all() or np.linalg.norm(lab[seen][mine].mean(0) - lab[seen][~mine].mean(0)) < SHADES:
         return None
-    share = np.zeros(len(vertices))
-    share[inside] = kind == 0
+    share = np.full((len(vertices), 1), np.nan)
+    share[seen, 0] = mine
+    share = filled(share, near)[:, 0]
+    share[~inside] = 0
     known = inside.astype(np.float64)
     for _ in range(round(2 * (MARK / graph.length.mean()) ** 2)):
         share, known = near @ share, near @ known
@@ -114,7 +121,10 @@ def parted_pictures(
             lab, gap = colour_features(frame)[row, col], []
             for own in (mine, ~mine):  # the half farther from the border teaches
                 teachers = own & (far >= min(NEAR, np.median(far[own])))
-                gap.append(np.linalg.norm(lab - np.median(lab[teachers], axis=0), axis=1))
+                some = lab[teachers].astype(np.float64)
+                count = min(SHOWN, len(np.unique(some.round(), axis=0)))
+                centres = kmeans2(some, count, minit="++", seed=0)[0]
+                gap.append(cKDTree(centres).query(lab)[0])
             mine = np.where(far > NEAR, mine, gap[0] < gap[1])
         picture[row[mine], col[mine]] = COAT
     return out

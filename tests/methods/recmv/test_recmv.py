@@ -14,7 +14,7 @@ import trimesh
 from hvr_nb.batch import run_chain
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.drawing import draw_curves
-from hvr_nb.export import export_avatar, export_garments
+from hvr_nb.export import dress_another, export_avatar, export_garments
 from hvr_nb.formats.datasets.recmv_lines import write_lines
 from hvr_nb.geometry.mesh import clustered
 from hvr_nb.geometry.open_mesh import topology
@@ -193,6 +193,20 @@ def test_garments_leave_as_nodes_of_one_glb(avatar, tmp_path):
     assert len(scene.geometry) == len(layers) == 5 and made.loss["mean_mm"] < 10
     faces = sorted(len(part.faces) for part in scene.geometry.values())
     assert faces == sorted(len(mesh.faces) for mesh in layers.values())
+
+
+def test_another_body_wears_the_garments(avatar):
+    stout = avatar.body.betas + np.eye(10)[1] * -2
+    dressed = dress_another(avatar, stout)
+    assert len(dressed.vertices) == len(avatar.surface().vertices) and len(dressed.colors) == len(
+        dressed.vertices
+    )
+    np.testing.assert_array_equal(dressed.faces, avatar.surface().faces)
+    bare = (avatar.made.layer == 0).sum()
+    cloth = avatar.made.faces[avatar.made.layer[avatar.made.faces[:, 0]] > 0] - bare
+    skin = dressed.vertices[:bare].astype(float)
+    assert penetration(dressed.vertices[bare:].astype(float), cloth, skin, avatar.canonical.faces) < 0.01
+    assert np.abs(dressed.vertices - avatar.surface().vertices).max() > 0.01
 
 
 def test_files_of_a_trained_avatar_have_its_loops(avatar, tmp_path):
