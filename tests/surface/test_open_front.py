@@ -23,9 +23,10 @@ from hvr_nb.surface.garments.open_front import (
     without_coats,
 )
 from hvr_nb.surface.garments.outline import split_outline
-from hvr_nb.surface.garments.topology import MeshGraph
+from hvr_nb.surface.garments.topology import MeshGraph, grouped, one_piece
 from hvr_nb.surface.garments.under import beneath, goes_on
 from hvr_nb.surface.garments.votes import KINDS
+from hvr_nb.surface.garments.wardrobe import garment_sheet
 from hvr_nb.surface.remesh import subdivision
 from hvr_nb.types import Camera
 
@@ -51,8 +52,8 @@ def front_of(vertices):
 
 def share_of(person, votes, colour):
     vertices, faces, graph, ends = person
-    arms = (np.abs(vertices[:, 0]) > 0.2) & (vertices[:, 1] > 0)
-    return jacket_share(votes, colour, vertices, faces, graph, ends, arms)
+    closed = (np.abs(vertices[:, 0]) > 0.2) & (vertices[:, 1] > 0) | (vertices[:, 2] < -0.03)
+    return jacket_share(votes, colour, vertices, faces, graph, ends, closed)
 
 
 def painted(vertices, where, colour):
@@ -70,9 +71,12 @@ def skeleton():
 
 def test_a_jacket_is_told_from_the_shirt_by_its_sleeves_colour(person):
     vertices, faces, graph, ends = person
-    votes = votes_of(vertices, {"upper": shirt_of(vertices), "lower": trousers_of(vertices)})
+    seen = np.ones(len(vertices))
+    votes = votes_of(vertices, {"upper": shirt_of(vertices), "lower": trousers_of(vertices)}, seen)
     assert not coats_apart(votes, graph, ends)
-    share = share_of(person, votes, painted(vertices, front_of(vertices) > 0, WHITE))
+    colour = painted(vertices, front_of(vertices) > 0, WHITE)
+    colour[np.linalg.norm(vertices - [0, 0.05, 0.11], axis=1) < 0.025] = BLUE  # a print
+    share = share_of(person, votes, colour)
     inside = shirt_of(vertices) > 0.01
     clear = inside & (np.abs(front_of(vertices)) > 0.02)
     assert ((share[clear] > 0.5) == (front_of(vertices)[clear] < 0)).mean() > 0.99
@@ -90,12 +94,13 @@ def test_a_jacket_is_told_from_the_shirt_by_its_sleeves_colour(person):
         (lambda v: v[:, 1] < 0, WHITE),  # two colours, one above the other
         (lambda v: np.linalg.norm(v - [0, 0.05, 0.1], axis=1) < 0.06, WHITE),  # a print on the breast
         (lambda v: np.abs(v[:, 0]) < 0.15, WHITE),  # sleeves of another colour
+        (lambda v: np.abs(v[:, 0]) < 0.045, WHITE),  # a stripe in front and behind
         (lambda v: front_of(v) > 0, (0.12, 0.17, 0.53)),  # a shade of the same colour
     ],
 )
 def test_a_shirt_in_two_colours_is_no_jacket(person, where, colour):
     vertices = person[0]
-    votes = votes_of(vertices, {"upper": shirt_of(vertices)})
+    votes = votes_of(vertices, {"upper": shirt_of(vertices)}, np.ones(len(vertices)))
     assert share_of(person, votes, painted(vertices, where(vertices), colour)) is None
 
 
@@ -217,3 +222,21 @@ def test_drawn_lines_hold_a_border(person):
     own = moves["own"]["hem"][1][front, 1]
     assert np.abs(own).max() < 0.01, "without a line the label's own contour holds it"
     np.testing.assert_array_equal(moves["drawn"]["neck"][1], moves["own"]["neck"][1])
+
+
+def test_a_border_that_was_opened_stays_open_on_the_finer_mesh(person):
+    """The way between the feet is one vertex wide, and lost where a finer mesh takes its mean."""
+    vertices, faces, graph, ends = person
+    votes = votes_of(vertices, {"skirt": trousers_of(vertices, end=-0.4)})
+    (piece,) = find_garments(votes, np.full(len(vertices), 0.02**2), graph, ends)
+    assert piece.name == "skirt" and piece.changed
+    finer, fine_faces = subdivision(faces, len(vertices))
+    x = finer @ vertices
+    fine = MeshGraph(x, fine_faces)
+    fine_ends = {name: finer @ seed > 0.999 for name, seed in ends.items()}
+    assert len(grouped(one_piece(finer @ piece.field, fine, fine_ends), fine, fine_ends)) == 3, "lost"
+    borders = find_borders([piece], vertices, faces, graph, ends)
+    sheet = garment_sheet(
+        piece, finer @ piece.field, x, fine_faces, x, fine, fine_ends, borders, vertices, None, None
+    )
+    assert topology(sheet.faces).loops == 2 and set(sheet.curves) == {"waist", "hem"}

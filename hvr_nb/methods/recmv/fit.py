@@ -10,7 +10,7 @@ import numpy as np
 
 from hvr_nb.canonical.binding import bind_mesh, skin_weights
 from hvr_nb.geometry.camera import resized_images, undistort_images
-from hvr_nb.geometry.mesh import face_normals
+from hvr_nb.geometry.mesh import face_normals, vertex_normals
 from hvr_nb.methods._clothed import Shaped
 from hvr_nb.methods.recmv.avatar import GarmentAvatar, Wrinkles
 from hvr_nb.methods.recmv.options import Options
@@ -30,6 +30,7 @@ from hvr_nb.types import Camera, Masks
 
 ARMS = (16, 17, 18, 19)  # joints whose cloth is sleeves
 UNCLEAR = 0.5  # share of a garment's outline without contrast from which on it is said
+BEHIND = -0.3  # forward component of the normals of a back
 TURNED = 300.0  # degrees that a person turns, at least, to be seen from all sides
 
 
@@ -76,7 +77,7 @@ def tailored(
     ]
     votes = vote(placed, vertices, faces, film.camera, pictures, film.distances, off=bound.distance)
     graph = MeshGraph(vertices, faces)
-    arms = np.isin(bound.weights.argmax(1), ARMS)
+    behind = vertex_normals(vertices, faces)[:, 2] < BEHIND
     colour = surface.albedo[: len(vertices)].astype(np.float64)  # the finer mesh begins with these vertices
     votes, pictures = settled(
         votes,
@@ -87,7 +88,7 @@ def tailored(
         graph,
         ends,
         film.camera,
-        arms=arms,
+        closed=behind | np.isin(bound.weights.argmax(1), ARMS),
         names=names,
         by_colour=by_colour,
     )

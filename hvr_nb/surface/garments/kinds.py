@@ -156,7 +156,7 @@ def _piece(
     for name in cuts:
         if groups == set(CURVES[name].values()):
             return Piece(name, kind, field, False)
-    field = _arranged(field, cuts[0], graph, ends)
+    field = arranged(field, cuts[0], graph, ends)
     return Piece(cuts[0], kind, field, True)
 
 
@@ -181,8 +181,12 @@ def _bridged(
     return out if set(grouped(out, graph, ends)) in possible else field
 
 
-def _arranged(field: np.ndarray, name: str, graph: MeshGraph, ends) -> np.ndarray:
-    """``field`` (V,) with the borders of a garment: the body's ends joined and parted as its cut has them."""
+def arranged(field: np.ndarray, name: str, graph: MeshGraph, ends) -> np.ndarray:
+    """``field`` (V,) with the borders of a garment: the body's ends joined and parted as its cut has them.
+
+    Raises:
+        HvrError: that cannot be.
+    """
     wanted = list(CURVES[name].values())
     for _ in range(len(ends)):
         groups = grouped(field, graph, ends)

@@ -17,13 +17,17 @@ from hvr_nb.masks.colour_model import colour_features
 from hvr_nb.surface.albedo import filled
 from hvr_nb.surface.clothed.layers import MARK, SHADES, vertex_lab
 from hvr_nb.surface.garments.arcs import vertex_picture
-from hvr_nb.surface.garments.kinds import BARELY, CURVES, CUTS, label_field
+from hvr_nb.surface.garments.kinds import CURVES, CUTS, label_field
 from hvr_nb.surface.garments.topology import MeshGraph, grouped, one_piece
-from hvr_nb.surface.garments.votes import KINDS, Votes
+from hvr_nb.surface.garments.votes import ENOUGH, KINDS, Votes
 from hvr_nb.types import Camera
 
 UPPER, COAT = KINDS.index("upper"), KINDS.index("coat")
-COLOURS, OFTEN = 6, 0.2  # groups of colours; least share on sleeves of a jacket's colour, of that elsewhere
+COLOURS, OFTEN = (
+    6,
+    0.2,
+)  # groups of colours; least share of a jacket's colour on sleeves and back, of that in front
+PRINT = 0.03  # metres
 NEAR = 0.04  # metres from the border of the two within which pixels are told by their colour
 SHOWN = 4  # groups of colours of each in one frame
 SOME = 50  # pixels of each, from which on a frame's colours are told apart
@@ -51,22 +55,23 @@ def jacket_share(
     faces: np.ndarray,
     graph: MeshGraph,
     ends: dict[str, np.ndarray],
-    arms: np.ndarray,
+    closed: np.ndarray,
 ) -> np.ndarray | None:
     """How much of the upper garment on a mesh (V, 3), (F, 3) is a jacket: (V,) 0..1; None: nothing.
 
     Args:
-        colour: (V, 3) albedo, 0..1. arms: (V,) bool. ends: (V,) bool, see ``topology.ENDS``.
+        colour: (V, 3) albedo, 0..1. ends: (V,) bool, see ``topology.ENDS``.
+        closed: (V,) bool, arms and back, where a jacket shows its own colours only.
     """
     cloth = one_piece(label_field(votes, "upper"), graph, ends)
     inside = cloth > 0
     near, lab = neighbour_mean(faces, len(vertices)), vertex_lab(colour)
-    seen = inside & (votes.weight > BARELY)
+    seen = inside & (votes.weight >= ENOUGH)
     different = min(COLOURS, len(np.unique(lab[seen].round(), axis=0)))
-    if not (seen & arms).any() or different < 2:
+    if not (seen & closed).any() or different < 2:
         return None
     kind = kmeans2(lab[seen].astype(np.float64), different, minit="++", seed=0)[1]
-    often = [np.bincount(kind[part], minlength=different) for part in (arms[seen], ~arms[seen])]
+    often = [np.bincount(kind[part], minlength=different) for part in (closed[seen], ~closed[seen])]
     often = [count / max(count.sum(), 1) for count in often]
     mine = (often[0] > OFTEN * often[1])[kind]
     if mine.all() or np.linalg.norm(lab[seen][mine].mean(0) - lab[seen][~mine].mean(0)) < SHADES:
@@ -79,8 +84,24 @@ def jacket_share(
     for _ in range(round(2 * (MARK / graph.length.mean()) ** 2)):
         share, known = near @ share, near @ known
     share /= np.maximum(known, 1e-9)
+    panel = _largest(_closed(inside & (share < 0.5), graph) & inside, graph)
+    share = np.where(panel, np.minimum(share, 0.4), np.maximum(share, 0.6) * inside)
     jacket = one_piece(np.minimum(cloth, share - 0.5), graph, ends)
     return share if set(grouped(jacket, graph, ends)) == set(CURVES["jacket"].values()) else None
+
+
+def _closed(part: np.ndarray, graph: MeshGraph) -> np.ndarray:
+    """A part (V,) bool with its gaps up to twice ``PRINT`` wide: a print on the shirt may have any colour."""
+    if not part.any():
+        return part
+    grown = graph.distances(part)[0] <= PRINT
+    return part | (graph.distances(~grown)[0] > PRINT if not grown.all() else grown)
+
+
+def _largest(part: np.ndarray, graph: MeshGraph) -> np.ndarray:
+    """The largest connected piece of a part (V,) bool."""
+    pieces = graph.pieces(part)
+    return pieces == np.bincount(pieces[part]).argmax() if part.any() else part
 
 
 def parted_votes(votes: Votes, share: np.ndarray) -> Votes:

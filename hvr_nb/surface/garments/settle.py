@@ -31,7 +31,7 @@ def settled(
     ends: dict[str, np.ndarray],
     camera: Camera,
     *,
-    arms: np.ndarray,
+    closed: np.ndarray,
     names: Sequence[str],
     by_colour: bool,
 ) -> tuple[Votes, np.ndarray]:
@@ -39,7 +39,7 @@ def settled(
 
     Args:
         frames: (N, H, W, 3) uint8. views: world vertices (V, 3) of every frame.
-        mesh: vertices (V, 3), faces (F, 3) and albedo (V, 3), 0..1. arms: (V,) bool.
+        mesh: vertices (V, 3), faces (F, 3) and albedo (V, 3), 0..1. closed: (V,) bool, arms and back.
         ends: (V,) bool, see ``topology.ENDS``. names: garments that are there; empty: told from the votes.
         by_colour: whether a colour model made the labels, which tells a dress from a shirt and a skirt by
             their colours alone.
@@ -50,7 +50,7 @@ def settled(
         pictures = np.where(pictures == COAT, np.int8(UPPER), pictures)
         jacket = None
         if not names or "jacket" in names:
-            jacket = jacket_share(votes, colour, vertices, faces, graph, ends, arms)
+            jacket = jacket_share(votes, colour, vertices, faces, graph, ends, closed)
         if jacket is not None:
             votes = parted_votes(votes, jacket)
             pictures = parted_pictures(pictures, frames, views, faces, camera, jacket, graph)

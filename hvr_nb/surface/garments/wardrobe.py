@@ -13,7 +13,7 @@ from hvr_nb.geometry.nearest import nearest_surface
 from hvr_nb.geometry.open_mesh import boundary_loops, topology
 from hvr_nb.surface.albedo import filled
 from hvr_nb.surface.garments.borders import GarmentBorder, moved_rims, named_loops
-from hvr_nb.surface.garments.kinds import Piece
+from hvr_nb.surface.garments.kinds import Piece, arranged
 from hvr_nb.surface.garments.outline import split_outline
 from hvr_nb.surface.garments.outside import pushed_out
 from hvr_nb.surface.garments.topology import MeshGraph, one_piece
@@ -70,7 +70,8 @@ def garment_sheet(
     Raises:
         HvrError: the borders are not those of its cut, because the surface has a handle there.
     """
-    field = one_piece(field, graph, ends)
+    # a way of single vertices may be lost between two meshes
+    field = arranged(one_piece(field, graph, ends), piece.name, graph, ends)
     cut = cut_mesh(faces, field)
     curves = named_loops(piece, cut, field, graph, ends)
     found = topology(cut.faces)
