@@ -124,6 +124,19 @@ def test_a_skirt_closed_between_the_legs_is_opened(person):
     assert piece.name == "skirt" and piece.changed and loops_of(person, piece) == 2
 
 
+def test_a_lid_that_nobody_saw_is_no_skirt(person):
+    """The same, unseen between the legs: there is the opening, and nothing is a guess; trousers stay so."""
+    vertices, _, graph, ends = person
+    seen = ~((np.abs(vertices[:, 0]) < 0.2) & (np.abs(vertices[:, 2]) < 0.045) & (vertices[:, 1] < -0.15))
+    area, closed = np.full(len(vertices), 0.02**2), trousers_of(vertices, end=-0.4)
+    (piece,) = find_garments(votes_of(vertices, {"skirt": closed}, seen), area, graph, ends)
+    assert piece.name == "skirt" and not piece.changed and loops_of(person, piece) == 2
+    lost = (closed > 0) & (piece.field <= 0)
+    assert lost.any() and not seen[lost].any()
+    (piece,) = find_garments(votes_of(vertices, {"lower": closed}, seen), area, graph, ends)
+    assert piece.name == "trousers" and not piece.changed
+
+
 def test_ends_are_joined_and_parted(person):
     vertices, _, graph, ends = person
     field = one_piece(trousers_of(vertices), graph, ends)

@@ -152,10 +152,11 @@ def _piece(
     kind: str, field: np.ndarray, unseen: np.ndarray, cuts: tuple[str, ...], graph: MeshGraph, ends
 ) -> Piece:
     field = _bridged(one_piece(field, graph, ends), unseen, cuts, graph, ends)
-    groups = set(grouped(field, graph, ends))
-    for name in cuts:
-        if groups == set(CURVES[name].values()):
-            return Piece(name, kind, field, False)
+    for trial in (field, _opened(field, unseen, graph, ends)):
+        groups = set(grouped(trial, graph, ends))
+        for name in cuts:
+            if groups == set(CURVES[name].values()):
+                return Piece(name, kind, trial, False)
     field = arranged(field, cuts[0], graph, ends)
     return Piece(cuts[0], kind, field, True)
 
@@ -179,6 +180,20 @@ def _bridged(
             out = trial
     possible = [set(CURVES[name].values()) for name in cuts]
     return out if set(grouped(out, graph, ends)) in possible else field
+
+
+def _opened(field: np.ndarray, unseen: np.ndarray, graph: MeshGraph, ends) -> np.ndarray:
+    """``field`` (V,) without the cloth that nobody saw, where that parts ends of the body.
+
+    In the big pose the lid below a long skirt is an arch between its front and back, without a crease.
+    """
+    gap, out = unseen & (field > 0), field
+    blobs = graph.pieces(gap)
+    for number in np.argsort(-np.bincount(blobs[gap]))[:LARGEST] if gap.any() else ():
+        trial = one_piece(np.where(blobs == number, -BRIDGE, out), graph, ends)
+        if len(grouped(trial, graph, ends)) < len(grouped(out, graph, ends)):
+            out = trial
+    return out
 
 
 def arranged(field: np.ndarray, name: str, graph: MeshGraph, ends) -> np.ndarray:
