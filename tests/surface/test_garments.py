@@ -14,7 +14,6 @@ from hvr_nb.geometry.outline_distance import pixels_of
 from hvr_nb.masks.labels import LABEL_NAMES
 from hvr_nb.surface.garments.arcs import Arc, border_arcs, vertex_picture
 from hvr_nb.surface.garments.borders import find_borders, moved_rims, named_loops, spaced
-from hvr_nb.surface.garments.contrast import unclear_outline
 from hvr_nb.surface.garments.curves import CurveView, fitted_curve, ray_frame
 from hvr_nb.surface.garments.kinds import CURVES, CUTS, find_garments, garment_names
 from hvr_nb.surface.garments.topology import grouped, joined_ends, one_piece, parted_ends
@@ -174,18 +173,6 @@ def _seen_in_three(person):
     votes = votes_of(vertices, {"lower": trousers_of(vertices), "upper": shirt_of(vertices)})
     votes.frames[KINDS.index("lower")] = 3
     return find_garments(votes, np.full(len(vertices), 0.02**2), graph, ends)
-
-
-def test_cloth_in_the_colour_of_the_background_is_measured():
-    """A square of cloth, half before a wall of its colour: half its outline is unclear."""
-    picture = np.full((2, 80, 80), -1, np.int8)
-    picture[:, 20:60, 20:60] = 1
-    frames = np.full((2, 80, 80, 3), (40, 60, 160), np.uint8)
-    assert unclear_outline(picture, frames, 1) == 1 and unclear_outline(picture, frames, 2) == 0
-    frames[:, :, 40:][picture[:, :, 40:] < 0] = (200, 200, 190)
-    assert 0.4 < unclear_outline(picture, frames, 1) < 0.6
-    frames[picture < 0] = (200, 200, 190)
-    assert unclear_outline(picture, frames, 1) == 0
 
 
 def test_labels_of_every_set_have_a_kind():

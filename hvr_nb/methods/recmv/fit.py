@@ -17,10 +17,9 @@ from hvr_nb.methods.recmv.options import Options
 from hvr_nb.surface.clothed.finish import ClothedSurface
 from hvr_nb.surface.clothed.fit import Fit, Footage
 from hvr_nb.surface.garments.borders import GarmentBorder, find_borders, fitted_borders
-from hvr_nb.surface.garments.contrast import unclear_outline
 from hvr_nb.surface.garments.kinds import Piece, find_garments
 from hvr_nb.surface.garments.open_front import coats_apart
-from hvr_nb.surface.garments.settle import settled
+from hvr_nb.surface.garments.settle import settled_labels
 from hvr_nb.surface.garments.topology import ENDS, MeshGraph
 from hvr_nb.surface.garments.under import goes_on
 from hvr_nb.surface.garments.votes import KINDS, Votes, kinds_of, vote
@@ -29,7 +28,6 @@ from hvr_nb.surface.remesh import subdivision
 from hvr_nb.types import Camera, Masks
 
 ARMS = (16, 17, 18, 19)  # joints whose cloth is sleeves
-UNCLEAR = 0.5  # share of a garment's outline without contrast from which on it is said
 BEHIND = -0.3  # forward component of the normals of a back
 TURNED = 300.0  # degrees that a person turns, at least, to be seen from all sides
 
@@ -79,7 +77,7 @@ def tailored(
     graph = MeshGraph(vertices, faces)
     behind = vertex_normals(vertices, faces)[:, 2] < BEHIND
     colour = surface.albedo[: len(vertices)].astype(np.float64)  # the finer mesh begins with these vertices
-    votes, pictures = settled(
+    votes, pictures = settled_labels(
         votes,
         pictures,
         film.frames,
@@ -100,12 +98,6 @@ def tailored(
         if piece.changed:
             warnings.warn(
                 f"the labels do not show all borders of the {piece.name}; where they lie is partly a guess",
-                stacklevel=2,
-            )
-        if unclear_outline(pictures, film.frames, KINDS.index(piece.kind)) > UNCLEAR:
-            warnings.warn(
-                f"the {piece.name} and what is behind have one colour along most of its outline; it is "
-                "as wrong as the silhouettes there: look at 02_masks, or film before another wall",
                 stacklevel=2,
             )
     borders = fitted_borders(

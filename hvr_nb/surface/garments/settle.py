@@ -21,7 +21,7 @@ from hvr_nb.surface.garments.votes import Votes
 from hvr_nb.types import Camera
 
 
-def settled(
+def settled_labels(
     votes: Votes,
     pictures: np.ndarray,
     frames: np.ndarray,
