@@ -78,7 +78,10 @@ def export_garments(
 
 
 def dress_another(avatar: Avatar, betas: np.ndarray) -> Mesh:
-    """A body of another shape (10 betas) in an avatar's garments, big pose, as one coloured mesh.
+    """A body of another shape in an avatar's garments, big pose, as one coloured mesh.
+
+    Args:
+        betas: (10,) of the other body.
 
     Raises:
         HvrError: the avatar gives no garments.

@@ -34,7 +34,11 @@ SOME = 50  # pixels of each, from which on a frame's colours are told apart
 
 
 def coats_apart(votes: Votes, graph: MeshGraph, ends: dict[str, np.ndarray]) -> bool:
-    """Whether what is labelled a coat has the borders of one; else it is a part of the upper garment."""
+    """Whether what is labelled a coat has the borders of one; else it is a part of the upper garment.
+
+    Args:
+        ends: (V,) bool, see ``topology.ENDS``.
+    """
     coat = one_piece(label_field(votes, "coat"), graph, ends)
     return set(grouped(coat, graph, ends)) in [set(CURVES[name].values()) for name in CUTS["coat"]]
 
