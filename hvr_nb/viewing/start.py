@@ -43,9 +43,12 @@ class StartPanel:
         self.upload = widgets.FileUpload(accept="video/*", description="upload a film")
         self.method = widgets.Dropdown(options=list(methods), value="nvr" if "nvr" in methods else methods[0],
                                        description="method", layout=wide, style=style)  # fmt: skip
-        self.look = widgets.Button(description="look at it first", icon="search")
-        self.run = widgets.Button(description="run all notebooks", button_style="primary", icon="play")
-        self.stop = widgets.Button(description="stop", icon="stop", disabled=True)
+        whole = widgets.Layout(width="auto", min_width="120px")  # the default cuts words off
+        self.look = widgets.Button(description="look at it first", icon="search", layout=whole)
+        self.run = widgets.Button(
+            description="run all notebooks", button_style="primary", icon="play", layout=whole
+        )
+        self.stop = widgets.Button(description="stop", icon="stop", disabled=True, layout=whole)
         self.bar = widgets.FloatProgress(min=0, max=1, layout=wide)
         self.status = widgets.HTML()
         self.result = widgets.Output()
