@@ -266,6 +266,7 @@ def test_notebooks_are_thin(path):
     for line in tagged[0].source.splitlines():
         assert re.match(r"^\w+: (str|int|float|bool|list\[float\]) = .+  # .+", line), line
     for cell in nb.cells:
+        assert max(map(len, cell.source.splitlines())) <= 100, cell.source
         if cell.cell_type != "code":
             continue
         assert not cell.outputs and cell.execution_count is None, "committed without outputs"
@@ -274,7 +275,6 @@ def test_notebooks_are_thin(path):
         assert not any(isinstance(n, kinds) for n in ast.walk(tree)), cell.source
         if cell is not tagged[0]:
             assert len(cell.source.splitlines()) <= 8, cell.source
-        assert max(map(len, cell.source.splitlines())) <= 100, cell.source
     assert any(
         isinstance(n, ast.Assert) or getattr(getattr(n, "func", None), "id", "") == "doubt_unless"
         for c in nb.cells
