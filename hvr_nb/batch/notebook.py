@@ -29,7 +29,7 @@ from hvr_nb.store.markers import RunMarker, failure_path, marker_path, write_fai
 from hvr_nb.types import HvrError
 
 LEAST_FREE = 1 << 20  # bytes
-START_TIMEOUT = 300  # seconds; on a busy machine kernels miss papermill's 60
+PATIENCE = 300  # seconds for a kernel's start and its last words; busy ones miss papermill's 60 and 4
 _running: set[int] = set()  # process ids of the kernels that run now
 
 
@@ -108,7 +108,8 @@ def _execute(notebook: Path, out: Path, cwd: Path, params: dict, timeout: float,
         kernel_name="python3",
         language="python",
         progress_bar=False,
-        start_timeout=START_TIMEOUT,
+        start_timeout=PATIENCE,
+        iopub_timeout=PATIENCE,
         execution_timeout=timeout or None,
         coalesce_streams=True,
         store_widget_state=False,

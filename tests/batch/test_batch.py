@@ -137,6 +137,15 @@ def test_failures_never_count_as_success(tmp_path, cell, reason, options):
     assert not (out.parent / "03_x.done.json").exists()
 
 
+def test_a_busy_machine_may_take_its_time(tmp_path, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(papermill, "execute_notebook", lambda *_args, **options: asked.update(options))
+    nb = write_notebook(tmp_path / "00_x.ipynb", "n: int = 1  # n")
+    write_notebook(tmp_path / "out.ipynb", "n: int = 1  # n")
+    run_notebook(nb, tmp_path / "out.ipynb", cwd=tmp_path, params={})
+    assert min(asked["start_timeout"], asked["iopub_timeout"]) >= 300, "seconds, in place of 60 and 4"
+
+
 def test_full_disk_is_said_plainly(tmp_path, monkeypatch):
     def full(*_args, **_options):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -253,8 +262,9 @@ def test_interrupt_leaves_a_resumable_state(tmp_path, notebooks):
         """
 import os, time
 from pathlib import Path
-Path(clip, "pid").write_text(str(os.getpid()))
-time.sleep(300)
+Path(clip, "pid.new").write_text(str(os.getpid()))
+Path(clip, "pid.new").rename(Path(clip, "pid"))
+time.sleep(900)
 """,
     )
     clip, video = tmp_path / "c", video_file(tmp_path / "a.mp4", "5")
@@ -268,15 +278,14 @@ time.sleep(300)
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600  # only ends a hang
     while not (clip / "pid").exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.1)
-    time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
+    assert process.wait(timeout=300) == 130
     assert "interrupted" in process.stderr.read()
     with pytest.raises(ProcessLookupError):  # no orphan kernel
-        for _ in range(100):
+        while time.monotonic() < deadline:
             os.kill(int((clip / "pid").read_text()), 0)
             time.sleep(0.1)
     assert (clip / "runs" / "00_video.done.json").exists()

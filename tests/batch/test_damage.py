@@ -184,11 +184,11 @@ def test_a_second_run_of_a_clip_is_refused(tmp_path, run, notebooks):
     def hold():
         with running(tmp_path / "clip"):
             held.set()
-            done.wait(60)
+            done.wait(600)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait(60)
+    assert held.wait(600)
     with pytest.raises(HvrError, match="is being written by process"):
         run()
     (row,) = run_videos(

@@ -19,6 +19,7 @@ from hvr_nb.batch import NotebookFailed, run_chain
 from hvr_nb.cli.main import main
 from hvr_nb.evaluate.stages import synthetic_video
 from hvr_nb.formats.joints2d.easymocap import write_annots
+from hvr_nb.store.atomic_files import is_running
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import read_json
 from hvr_nb.store.video import write_video
@@ -116,44 +117,58 @@ def test_nothing_is_run_twice_and_a_changed_parameter_runs_what_follows(chain, t
     assert [s.skipped for s in stages] == [True, False, False], "01 was changed, and 02 reads what 01 writes"
 
 
+STOPS = """
+import os, time
+from hvr_nb.learning import loop
+keep = loop.save_checkpoint
+def keep_and_wait(*everything):
+    keep(*everything)
+    with open({path!r} + ".new", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename({path!r} + ".new", {path!r})
+    time.sleep(900)
+loop.save_checkpoint = keep_and_wait
+"""
+
+
+def waited_for(condition) -> bool:
+    """Whether something came true; the deadline only ends a hang."""
+    deadline = time.monotonic() + 600
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
 def test_a_killed_training_goes_on_and_ends_the_same(chain, tmp_path):
+    """A startup file of IPython keeps the training at its first checkpoint until it is killed."""
     folder, video, _ = chain
-    copy = tmp_path / "clip"
+    copy, there = tmp_path / "clip", tmp_path / "process"
     shutil.copytree(folder, copy)
     (copy / "runs" / "05_train.done.json").unlink()
     shutil.rmtree(copy / "avatars")
-    options = [
-        x
-        for k, v in (SMALL["05_train"] | {"checkpoint_every": 40}).items()
-        for x in ("-p", f"05_train.{k}", str(v))
-    ]
-    command = [
-        sys.executable,
-        "-m",
-        "hvr_nb",
-        "run",
-        str(video),
-        "--clip",
-        str(copy),
-        "--from",
-        "05",
-        "--to",
-        "05",
-        *options,
-    ]
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "stops.py").write_text(STOPS.format(path=str(there)))
+    given = SMALL["05_train"] | {"checkpoint_every": 40}
+    options = [x for k, v in given.items() for x in ("-p", f"05_train.{k}", str(v))]
+    command = [sys.executable, "-m", "hvr_nb", "run", str(video), "--clip", str(copy), "--from", "05",
+               "--to", "05", *options]  # fmt: skip
     running = subprocess.Popen(
-        command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=ROOT,
+        env=os.environ | {"IPYTHONDIR": str(tmp_path / "ipython")},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
-    checkpoint = copy / "avatars" / "nvr" / "checkpoint.pt"
-    deadline = time.monotonic() + 240
-    while not checkpoint.exists() and running.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    killed_while_running = running.poll() is None and checkpoint.exists()
+    waited_for(lambda: there.exists() or running.poll() is not None)
+    killed_while_running = running.poll() is None and there.exists()
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-    assert killed_while_running, "the training was over before it could be killed"
+    assert killed_while_running, "the training did not come to its first checkpoint"
+    assert (copy / "avatars" / "nvr" / "checkpoint.pt").exists()
     assert not (copy / "runs" / "05_train.done.json").exists(), "an interrupted stage is not finished"
-    time.sleep(2.0)  # the kernel notices that its parent is gone
+    assert waited_for(lambda: not is_running(int(there.read_text()))), "its kernel sees that nobody waits"
     assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
     for name in ("weights.npz", "body.npz"):
         a, b = (np.load(f / "avatars" / "nvr" / name) for f in (copy, folder))

@@ -2,10 +2,11 @@
 
 import json
 import shutil
+import time
 
 import nbformat
 import pytest
-from browser_tools import player_frames, world_ready
+from browser_tools import PATIENCE, player_frames, world_ready
 from tiny_notebooks import write_notebook
 
 NO_KERNELS = (
@@ -22,8 +23,11 @@ STRIPS = """() => {
 def opened(open_page, address: str, name: str):
     """A notebook opened in Lab, past its question for a kernel."""
     page = open_page(f"{address}/lab/tree/{name}?reset", 1280, 3000)
-    page.wait_for_selector("dialog.jp-Dialog", timeout=40_000)
-    page.keyboard.press("Escape")
+    question = page.locator("dialog.jp-Dialog")
+    question.wait_for()
+    while question.count():  # its first moments may miss a key
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(100)
     return page
 
 
@@ -58,11 +62,11 @@ def test_k3d_lives_in_lab_and_leaves_no_trace_in_the_file(open_page, tmp_path, l
     nbformat.write(content, notebook)
     with lab(tmp_path, HOOK, HVR_NB_LIVE="1") as address:
         page = open_page(f"{address}/lab/tree/live.ipynb?reset", 1280, 1600)
-        page.get_by_text("| Idle").first.wait_for(timeout=60_000)
-        page.get_by_role("menuitem", name="Run", exact=True).click(timeout=60_000)
+        page.get_by_text("| Idle").first.wait_for()
+        page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         canvas = page.locator(".jp-OutputArea-output canvas").first
-        canvas.wait_for(timeout=90_000)
+        canvas.wait_for()
         box = canvas.bounding_box()
         page.mouse.move(box["x"] + 200, box["y"] + 200)
         page.mouse.down()
@@ -71,11 +75,11 @@ def test_k3d_lives_in_lab_and_leaves_no_trace_in_the_file(open_page, tmp_path, l
         page.keyboard.press("Escape")
         page.get_by_role("menuitem", name="File", exact=True).click()
         page.get_by_text("Save Notebook", exact=True).click()
-        for _ in range(100):
+        until = time.monotonic() + PATIENCE
+        while not any(c.get("outputs") for c in nbformat.read(notebook, 4).cells):
+            assert time.monotonic() < until, "it is not saved"
             page.wait_for_timeout(200)
-            kept = nbformat.read(notebook, 4)
-            if any(c.get("outputs") for c in kept.cells):
-                break
+        kept = nbformat.read(notebook, 4)
         outputs = [o for c in kept.cells for o in c.get("outputs", [])]
         assert [set(o.data) for o in outputs] == [{"text/html", "image/png", "text/plain"}]
         assert "widget" not in json.dumps(outputs)

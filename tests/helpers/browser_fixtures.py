@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import nbformat
 import pytest
+from browser_tools import PATIENCE
 from nbformat.sign import NotebookNotary
 from tiny_notebooks import write_notebook
 
@@ -53,6 +54,7 @@ def open_page(chromium):
 
     def opened(url, width=1280, height=900):
         page = chromium.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(1000 * PATIENCE)
         page.faults, page.asked = [], []
         page.on("pageerror", lambda error: page.faults.append(str(error)))
         page.on(
@@ -94,6 +96,7 @@ def shown_notebook(tmp_path_factory):
     out = folder / "shown.ipynb"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("HVR_NB")}
     command = [sys.executable, "-m", "papermill", source, out, "--no-progress-bar", "-k", "python3"]
+    command += ["--start-timeout", str(PATIENCE)]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return out
@@ -118,7 +121,10 @@ def _lab(folder, *options: str, **environment: str):
         everything = os.environ | private | environment
         server = subprocess.Popen([*command, *options], env=everything, stdout=log, stderr=log)
     try:
-        until, address = time.monotonic() + 60, re.compile(r"http://(?:127\.0\.0\.1|localhost):\d+(?=/lab)")
+        until, address = (
+            time.monotonic() + PATIENCE,
+            re.compile(r"http://(?:127\.0\.0\.1|localhost):\d+(?=/lab)"),
+        )
         while not (found := address.search(said.read_text())):
             assert time.monotonic() < until and server.poll() is None, said.read_text()[-2000:]
             time.sleep(0.2)
@@ -126,7 +132,7 @@ def _lab(folder, *options: str, **environment: str):
     finally:
         server.terminate()
         try:
-            server.wait(10)
+            server.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()

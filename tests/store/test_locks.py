@@ -28,7 +28,7 @@ from pathlib import Path
 from hvr_nb.store.locks import running, writing
 with {"running": running, "writing": writing}[sys.argv[2]](Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(900)
 """
 
 
@@ -48,7 +48,7 @@ def test_racing_saves_of_masks_are_never_mixed(tmp_path):
     for saver in savers:
         saver.stdin.write("go\n")
         saver.stdin.flush()
-    assert [saver.wait(60) for saver in savers] == [0, 0, 0]
+    assert [saver.wait(600) for saver in savers] == [0, 0, 0]
     masks = Clip.open(tmp_path).masks
     assert masks.alpha.shape == (T, H, W)
     assert len(np.unique(np.stack([masks.alpha, masks.labels]))) == 1
@@ -82,7 +82,7 @@ def test_a_writer_waits_for_another_and_gives_up_in_the_end(tmp_path, monkeypatc
     finally:
         first.kill()
         first.wait()
-    monkeypatch.setattr(locks, "PATIENCE", 60)
+    monkeypatch.setattr(locks, "PATIENCE", 600)
     second = holder(tmp_path, "writing")
     second.kill()
     with writing(tmp_path), writing(tmp_path):  # and one may hold it twice
