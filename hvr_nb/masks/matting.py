@@ -6,10 +6,30 @@ Forte, "Approximate fast foreground colour estimation" (ICIP 2021).
 
 from __future__ import annotations
 
+import contextlib
+
 import cv2
+import numba
 import numpy as np
 import scipy.sparse as sparse
-from pymatting import cf_laplacian, cg, ichol
+
+
+@contextlib.contextmanager
+def _compiled_when_called():
+    """numba's loops that are imported here are compiled at their first call, not all of them at once.
+
+    pymatting's have written types, so that its first import took half a minute; three of them are used here.
+    """
+    eager = numba.njit
+    numba.njit = lambda types=None, **options: eager(types) if callable(types) else eager(**options)
+    try:
+        yield
+    finally:
+        numba.njit = eager
+
+
+with _compiled_when_called():
+    from pymatting import cf_laplacian, cg, ichol
 
 _FOREGROUND_RADII = (45, 4)  # pixels, radii of the two rounds: colours from far, then from near
 

@@ -6,13 +6,9 @@ import time
 
 import nbformat
 import pytest
-from browser_tools import PATIENCE, player_frames, world_ready
+from browser_tools import NO_KERNELS, PATIENCE, open_without_kernel, player_frames, world_ready
 from tiny_notebooks import write_notebook
 
-NO_KERNELS = (
-    "--KernelSpecManager.ensure_native_kernel=False",
-    "--KernelSpecManager.allowed_kernelspecs=none",
-)
 HOOK = "--ContentsManager.pre_save_hook=hvr_nb.viewing.saving.without_widgets"  # as in the Makefile
 STRIPS = """() => {
   const shown = [...document.querySelectorAll('.jp-OutputArea-output img')];
@@ -20,27 +16,16 @@ STRIPS = """() => {
 }"""
 
 
-def opened(open_page, address: str, name: str):
-    """A notebook opened in Lab, past its question for a kernel."""
-    page = open_page(f"{address}/lab/tree/{name}?reset", 1280, 3000)
-    question = page.locator("dialog.jp-Dialog")
-    question.wait_for()
-    while question.count():  # its first moments may miss a key
-        page.keyboard.press("Escape")
-        page.wait_for_timeout(100)
-    return page
-
-
 def test_a_notebook_opened_again_without_a_kernel_plays(open_page, shown_notebook, lab):
     """First as somebody else's (not trusted: the strip), then as one's own (signed: the player)."""
     folder = shown_notebook.parent
     with lab(folder, *NO_KERNELS) as address:
-        page = opened(open_page, address, shown_notebook.name)
+        page = open_without_kernel(open_page, address, shown_notebook.name)
         page.wait_for_function(STRIPS)  # cells out of sight are not drawn
         assert page.locator(".jp-OutputArea-output iframe").count() == 0
         page.close()
         lab.sign(shown_notebook, folder)
-        page = opened(open_page, address, shown_notebook.name)
+        page = open_without_kernel(open_page, address, shown_notebook.name)
         frames = player_frames(page, 4)
         scene = frames[1]
         world_ready(scene)
@@ -85,7 +70,7 @@ def test_k3d_lives_in_lab_and_leaves_no_trace_in_the_file(open_page, tmp_path, l
         assert "widget" not in json.dumps(outputs)
     shutil.copy(notebook, tmp_path / "again.ipynb")
     with lab(tmp_path, *NO_KERNELS) as address:
-        page = opened(open_page, address, "again.ipynb")
+        page = open_without_kernel(open_page, address, "again.ipynb")
         (frame, *_) = player_frames(page, 1)
         assert world_ready(frame)["up"][1] > 0
         assert "model not found" not in page.inner_text("body")

@@ -56,7 +56,6 @@ def test_training_stops_and_widgets_answer_in_lab(open_page, tmp_path, lab):
     nbformat.write(content, notebook)
     with lab(tmp_path, *NO_WIDGETS, HVR_NB_LIVE="1") as address:
         page = open_page(f"{address}/lab/tree/live.ipynb?reset", 1280, 3200)
-        page.set_default_timeout(300_000)
         run_cell(page, 1)
         run_cell(page, 2)
         picture = page.locator(".jp-OutputArea-output img")

@@ -55,7 +55,6 @@ def test_three_clicks_from_a_film_to_its_result(open_page, lab, workbook):
     write_video(film, np.full((6, 64, 64, 3), 127, np.uint8), fps=10)
     with lab(workbook, *NO_WIDGETS, HVR_NB_LIVE="1") as address:
         page = open_page(f"{address}/lab/tree/workbook/START.ipynb?reset", 1280, 1600)
-        page.set_default_timeout(300_000)
         run_cell(page, 0)  # the first click
         page.get_by_role("button", name="run all notebooks").wait_for()
         page.evaluate(LISTEN)

@@ -43,9 +43,15 @@ def clip(tmp_path_factory):
     return made
 
 
+@pytest.fixture(scope="module")
+def written(clip, tmp_path_factory):
+    return write_zju(clip, tmp_path_factory.mktemp("written") / "root", grids=False)
+
+
 @pytest.fixture
-def root(clip, tmp_path):
-    return write_zju(clip, tmp_path / "root", grids=False)
+def root(written, tmp_path):
+    """A copy of what was written, to be changed."""
+    return shutil.copytree(written, tmp_path / "root")
 
 
 def content(path: Path) -> dict:

@@ -132,7 +132,7 @@ def _lab(folder, *options: str, **environment: str):
     finally:
         server.terminate()
         try:
-            server.wait(PATIENCE)
+            server.wait(10)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()

@@ -42,7 +42,6 @@ def draw_all_cells(folder) -> None:
 def open_without_kernel(open_page, address: str, name: str):
     """A notebook opened in a Lab without kernels, past its question for one."""
     page = open_page(f"{address}/lab/tree/{name}?reset", 1280, 3000)
-    page.set_default_timeout(300_000)
     question = page.locator("dialog.jp-Dialog")
     question.wait_for()
     while question.count():  # its first moments may miss a key
@@ -64,7 +63,7 @@ def saved_cells(page, notebook) -> list:
     page.keyboard.press("Escape")
     page.get_by_role("menuitem", name="File", exact=True).click()
     page.get_by_text("Save Notebook", exact=True).click()
-    until = time.monotonic() + 300
+    until = time.monotonic() + PATIENCE
     while notebook.stat().st_mtime_ns == before:
         assert time.monotonic() < until, f"{notebook} is not saved"
         page.wait_for_timeout(200)

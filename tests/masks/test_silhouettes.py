@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import cv2
+import numba
 import numpy as np
 import pytest
 from PIL import Image
 
+from hvr_nb.masks import matting
 from hvr_nb.masks.crf import combine, grabcut, guided_filter, mean_field
 from hvr_nb.masks.flow import flow, warp_neighbours, weighted_median
 from hvr_nb.masks.labels import LABEL_NAMES, from_atr, import_masks, to_atr, voc_palette, write_label_png
@@ -373,3 +375,16 @@ def test_the_case_cut_at_the_knees_reaches_the_edge(shared_cases, detector):
     masks = segment_person(video.frames, keypoints, quality="quick")
     legs = masks.alpha[:, -3:, 225:325] > 127
     assert (legs.any(1).sum(1) > 60).all()  # both thighs, to the picture's last lines
+
+
+def twice(x):
+    return x + x
+
+
+def test_loops_with_written_types_are_compiled_when_they_are_called():
+    """A first import of pymatting compiled 40 of them, in half a minute."""
+    eager = numba.njit
+    with matting._compiled_when_called():
+        typed, bare = numba.njit("f8(f8)", nogil=True)(twice), numba.njit(twice)
+    assert typed.signatures == bare.signatures == [] and numba.njit is eager
+    assert typed(2.0) == bare(2.0) == 4.0 and typed.targetoptions["nogil"]

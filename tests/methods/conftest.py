@@ -13,6 +13,7 @@ from hvr_nb.evaluate.stages import synthetic_video
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.video import read_video
 from hvr_nb.subject import load_truth
+from hvr_nb.surface import carving
 from hvr_nb.types import Keypoints, Masks
 
 FRAMES, SIZE = 16, 160
@@ -43,6 +44,14 @@ def turning(tmp_path_factory) -> SimpleNamespace:
     clip.save("body", replace(truth.body, model_hash=model.hash))
     clip.save("canonical", make_canonical(clip.body, model))
     return SimpleNamespace(source=source, truth=truth, clip=clip)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def coarse_carving():
+    """Loose clothes are looked for on a coarser grid, a third of the work; the notebooks' tests use the real."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(carving, "CARVE_CELL", 0.022)
+        yield
 
 
 @pytest.fixture(scope="module")
