@@ -48,7 +48,7 @@ def turning(tmp_path_factory) -> SimpleNamespace:
 
 @pytest.fixture(scope="module", autouse=True)
 def coarse_carving():
-    """Loose clothes are looked for on a coarser grid, a third of the work; the notebooks' tests use the real."""
+    """Loose clothes are looked for on a coarser grid, a third of the work; whole chains take theirs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(carving, "CARVE_CELL", 0.022)
         yield

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_notebooks import execute_here
 
 from hvr_nb import methods
 from hvr_nb.batch import run_chain
@@ -294,13 +295,8 @@ def test_every_option_has_a_comment(name):
 def test_a_new_method_goes_through_the_notebooks_the_report_and_the_exports(
     guest, turning, tmp_path, monkeypatch
 ):
-    """05, 06 and 07 know nothing of it; kernels find its folder by a startup file of IPython."""
-    startup = tmp_path / "ipython" / "profile_default" / "startup"
-    startup.mkdir(parents=True)
-    (startup / "guest.py").write_text(
-        f"import hvr_nb.methods\nhvr_nb.methods.__path__.append({str(GUEST)!r})\n"
-    )
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    """05, 06 and 07 know nothing of it."""
+    execute_here(monkeypatch)
     clip = Clip.open(shutil.copytree(turning.clip.folder, tmp_path / "clip"))
     given = {
         "": {"method": guest},
