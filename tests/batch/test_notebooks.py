@@ -37,13 +37,11 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def batch(tmp_path_factory, detector):
-    """One run over two videos: one that shows nobody, and 10 frames of 160 x 160 of the synthetic person."""
+    """One run over two videos: one that shows nobody, and 8 frames of 160 x 160 of the synthetic person."""
     root = tmp_path_factory.mktemp("chain")
     empty = np.full((6, 96, 96, 3), 127, np.uint8) + np.arange(6, dtype=np.uint8)[:, None, None, None]
     write_video(root / "empty.mp4", empty, fps=10)
-    folder = synthetic_video(
-        root / "synthetic", outfit="shorts", motion="rotate", frames=10, size=160, seed=1
-    )
+    folder = synthetic_video(root / "synthetic", outfit="shorts", motion="rotate", frames=8, size=160, seed=1)
     videos = [root / "empty.mp4", folder / "video.mp4"]
     return run_videos(videos, root / "clips", notebooks_dir=NOTEBOOKS, overrides=SMALL, progress=False)
 
@@ -60,7 +58,7 @@ def test_the_whole_chain(chain):
     folder, _, stages = chain
     assert [s.skipped for s in stages] == [False] * 8
     clip = Clip.open(folder)
-    assert len(clip.frames) == len(clip.body) == 10
+    assert len(clip.frames) == len(clip.body) == 8
     numbers = clip.metrics
     assert sorted(numbers) == [
         "00_video",

@@ -38,9 +38,9 @@ DARK = """() => {  // centre and share of what is darker than the ground
   return [x / n / c.width, 1 - y / n / c.height, n / c.width / c.height];
 }"""
 
-FOURTH = """() => ['film', 'avatar'].every(name => {  // frame 4 is decoded and painted, the mirrored one too
+FOURTH = """() => ['film', 'avatar'].every(name => {  // frame 4 is decoded and painted, upside down too
   const c = document.querySelector(`canvas[aria-label=${name}]`);
-  return c.getContext('2d').getImageData(name === 'film' ? 45 : c.width - 46, 40, 1, 1).data[0] > 200;
+  return c.getContext('2d').getImageData(45, name === 'film' ? 40 : c.height - 41, 1, 1).data[0] > 200;
 })"""
 PLAYED = """seconds => new Promise(done => {  // what is shown at each picture of the screen while it plays
   const seen = [], began = performance.now();
