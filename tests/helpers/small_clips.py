@@ -1,10 +1,12 @@
-"""A clip of four tiny frames with every artefact, of random numbers."""
+"""A clip of four tiny frames with every artefact, of random numbers; the first frames of a longer clip."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from hvr_nb.body.model import load_body_model
+from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.geometry.camera import default_camera
 from hvr_nb.store.clip import Clip
 from hvr_nb.types import Body, Joints3D, Keypoints, Masks
@@ -74,3 +76,25 @@ def whole(folder) -> Clip:
     clip.save("lifted", Joints3D(np.ones((T, 2, 3)), np.zeros(T, bool), ("pelvis", "nose")))
     clip.save("body", a_body(), iters=np.int64(3), where=Path("x"))
     return clip
+
+
+def some_frames(clip, folder, count, alpha=None, *, edge=None):
+    """The first frames of a clip as a clip of its own, cut below the row ``edge``."""
+    alpha = clip.masks.alpha[:count] if alpha is None else alpha
+    camera = replace(clip.camera, height=edge or clip.camera.height)
+    out = Clip.create(
+        folder,
+        clip.frames[:count, :edge],
+        fps=clip.fps,
+        names=clip.frame_names[:count],
+        times=clip.times[:count],
+        source=clip.info["source"],
+    )
+    out.save("camera", camera)
+    keypoints = clip.keypoints
+    cut = {n: getattr(keypoints, n)[:count] for n in ("points", "filled", "found", "boxes")}
+    out.save("keypoints", replace(keypoints, **cut))
+    out.save("masks", Masks(alpha=alpha[:, :edge]))
+    out.save("body", replace(clip.body.frame(slice(0, count)), camera=camera))
+    out.save("canonical", make_canonical(out.body, load_body_model()))
+    return out

@@ -1,19 +1,19 @@
 """Neighbouring frames averaged in the big pose: the surface trembles less and stays where it is."""
 
-import shutil
 import zlib
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from small_clips import some_frames
 
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.geometry.nearest import nearest_surface
 from hvr_nb.methods import pamir
 from hvr_nb.methods.pamir.logits import logits_off
 from hvr_nb.metrics.surfaces import surface_flicker
-from hvr_nb.store.clip import Clip
 
+FRAMES = 9
 ERROR = 0.012  # metres, standard deviation of the networks' error in each frame
 
 
@@ -43,7 +43,7 @@ def films(turning, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, together, error in (("alone", 0.0, ERROR), ("together", 2.0, ERROR), ("true", 0.0, 0.0)):
             patch.setattr(pamir, "Prediction", type("Networks", (Nervous,), {"error": error}))
-            clip = Clip.open(shutil.copytree(turning.clip.folder, tmp_path_factory.mktemp(name) / "clip"))
+            clip = some_frames(turning.clip, tmp_path_factory.mktemp(name) / "clip", FRAMES)
             options = pamir.Options(together=together, resolution=72, canonical_cell=0.03, band=0.07)
             out[name] = pamir.reconstruct(clip, options, device="cpu")
     return SimpleNamespace(**out)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from small_clips import some_frames
 
 from hvr_nb import methods
-from hvr_nb.body.model import load_body_model, posed
-from hvr_nb.canonical.big_pose import make_canonical
+from hvr_nb.body.model import posed
 from hvr_nb.drawing.pictures import to_uint8
 from hvr_nb.geometry.camera import project
 from hvr_nb.methods import pamir
@@ -22,7 +22,7 @@ from hvr_nb.methods.pamir.sizes import SMALL
 from hvr_nb.metrics.images import iou
 from hvr_nb.store.arrays import read_npz
 from hvr_nb.store.clip import Clip
-from hvr_nb.types import HvrError, Masks
+from hvr_nb.types import HvrError
 
 QUICK = {"resolution": 64, "canonical_cell": 0.03, "band": 0.06}
 
@@ -32,28 +32,6 @@ def weights(tmp_path_factory):
     """An untrained network: its occupancy is the body's."""
     torch.manual_seed(0)
     return str(save_pamir(tmp_path_factory.mktemp("weights") / "body.npz", PamirNet(SMALL)))
-
-
-def some_frames(clip, folder, count, alpha=None, *, edge=None):
-    """The first frames of a clip as a clip of its own, cut below the row ``edge``."""
-    alpha = clip.masks.alpha[:count] if alpha is None else alpha
-    camera = replace(clip.camera, height=edge or clip.camera.height)
-    out = Clip.create(
-        folder,
-        clip.frames[:count, :edge],
-        fps=clip.fps,
-        names=clip.frame_names[:count],
-        times=clip.times[:count],
-        source=clip.info["source"],
-    )
-    out.save("camera", camera)
-    keypoints = clip.keypoints
-    cut = {n: getattr(keypoints, n)[:count] for n in ("points", "filled", "found", "boxes")}
-    out.save("keypoints", replace(keypoints, **cut))
-    out.save("masks", Masks(alpha=alpha[:, :edge]))
-    out.save("body", replace(clip.body.frame(slice(0, count)), camera=camera))
-    out.save("canonical", make_canonical(out.body, load_body_model()))
-    return out
 
 
 @pytest.fixture(scope="module")
