@@ -10,8 +10,8 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 MODELS := data/models/blazepose/pose_landmark_full.tflite
 ARGS ?=
-# A test file is one worker's; tests/conftest.py says which come first.
-TESTS := $(PY) -m pytest -n logical --maxprocesses 8 --dist loadscope --no-loadscope-reorder
+# tests/conftest.py says which tests are one worker's and which come first.
+TESTS := $(PY) -m pytest -n logical --maxprocesses 8 --dist loadgroup --no-loadscope-reorder
 
 # Jupyter refuses root unless told; in a container there is often nobody else
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)

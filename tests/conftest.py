@@ -14,17 +14,28 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a process a core: more threads would 
 
 import hvr_nb  # noqa: E402, F401  (before torch: it says how waiting threads behave)
 
-# Files that take longest, the longest first. Each is one worker's, so that its fixtures are made once;
-# one that began last would keep a single worker busy at the end.
-LONGEST = ("batch/test_notebooks.py", "methods/nvr/test_nvr.py", "methods/selfrecon/test_selfrecon.py",
-           "fit/test_solve.py", "methods/selfrecon/test_normals.py", "methods/nvr/test_dress.py")  # fmt: skip
+# What takes longest, the longest first: what began last would keep a single worker busy at the end.
+LONGEST = ("batch/test_notebooks.py", "methods/test_contract.py", "methods/nvr/test_nvr.py",
+           "methods/selfrecon/test_selfrecon.py", "browser", "methods/recmv/test_recmv.py",
+           "fit/test_solve.py",
+           "methods/pamir/test_pamir.py", "batch/test_backends.py", "batch/test_batch.py",
+           "methods/pamir/test_coherence.py", "methods/nvr/test_dress.py", "formats/test_zju.py",
+           "scripts/test_train_pamir.py")  # fmt: skip
 
 
+def group_of(item) -> str:
+    """What one worker runs together, so that fixtures are made once: a file, or all that use a browser."""
+    path = item.path.relative_to(Path(__file__).parent)
+    return "browser" if path.parts[0] == "browser" else path.as_posix()
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items):
-    """The longest files first, the others as they come."""
-    tests = Path(__file__).parent
-    order = {tests / name: k for k, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(item.path, len(order)))
+    """The longest groups first, the others as they come."""
+    order = {name: k for k, name in enumerate(LONGEST)}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    items.sort(key=lambda item: order.get(group_of(item), len(order)))
 
 
 @pytest.fixture(scope="session")
