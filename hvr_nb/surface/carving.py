@@ -63,22 +63,26 @@ def loose_volume(canonical: Canonical, skin: Skin, distances: list[np.ndarray], 
         signed distances (X, Y, Z) float32, metres, negative inside loose clothes, with the lower corner of
         the grid and its cell; None where there are no loose clothes.
     """
-    distance, low = body_grid(canonical, CARVE_CELL, margin=WIDE)
-    near = np.flatnonzero((np.abs(distance) < REACH).ravel() & (distance > 0).ravel())
-    points = low + CARVE_CELL * np.stack(np.unravel_index(near, distance.shape), -1)
-    bound = bind(points, canonical)
-    bound = loosened(bound, points, canonical, np.arange(len(points)), np.ones((len(points), 1)))
-    outside, wanted = np.zeros(len(near), np.int32), np.zeros(len(near), np.int32)
-    for vertices, world, mask in zip(skin.vertices, skin.world, distances, strict=True):
-        free = _unexplained(vertices, canonical.faces, camera, mask)
-        pixels, _ = pixels_of(carried(bound, canonical.faces, vertices, world), camera)
-        outside += lookup(mask.astype(np.float32), pixels) > 0.5
-        wanted += lookup(free, pixels) > 0.5
+    free = [
+        _unexplained(vertices, canonical.faces, camera, mask)
+        for vertices, mask in zip(skin.vertices, distances, strict=True)
+    ]
     count = len(distances)
+    if sum(picture.any() for picture in free) < max(2, WANTED * count):
+        return None
+    distance, low = body_grid(canonical, CARVE_CELL, margin=WIDE)
+    near = (np.abs(distance) < REACH) & (distance > 0)
+    sparse_look = np.zeros_like(near)
+    sparse_look[::2, ::2, ::2] = near[::2, ::2, ::2]
+    for cells in (np.flatnonzero(sparse_look), np.flatnonzero(near)):  # an eighth first
+        points = low + CARVE_CELL * np.stack(np.unravel_index(cells, distance.shape), -1)
+        outside, seed = _votes(points, canonical, skin, free, distances, camera)
+        if not seed.any():
+            return None
+    near = cells
     hull, pieces = np.zeros(distance.shape, bool), np.zeros(distance.shape, bool)
     hull.ravel()[near[outside <= OUTSIDE * count]] = True
-    seed = near[(wanted >= max(2, WANTED * count)) & (bound.distance > 0.5 * NEAR)]
-    pieces.ravel()[seed] = hull.ravel()[seed]
+    pieces.ravel()[near[seed]] = True
     pieces = _large(pieces)
     if not pieces.any():
         return None
@@ -87,6 +91,23 @@ def loose_volume(canonical: Canonical, skin: Skin, distances: list[np.ndarray], 
     cloth.ravel()[inside[_enclosed(inside, pieces)]] = True
     solid = ndimage.gaussian_filter(joined(cloth, hull, distance <= 0).astype(np.float32), 1.0)
     return (0.5 - solid) * 3 * CARVE_CELL, low, CARVE_CELL
+
+
+def _votes(points: np.ndarray, canonical: Canonical, skin: Skin, free, distances, camera: Camera):
+    """Of big-pose points (N, 3): in how many frames each lies outside the mask, and which are loose cloth.
+
+    Args:
+        free: T pictures of ``_unexplained``. distances: T ``signed_distance`` pictures of the masks.
+    """
+    bound = bind(points, canonical)
+    bound = loosened(bound, points, canonical, np.arange(len(points)), np.ones((len(points), 1)))
+    outside, wanted = np.zeros(len(points), np.int32), np.zeros(len(points), np.int32)
+    for vertices, world, mask, picture in zip(skin.vertices, skin.world, distances, free, strict=True):
+        pixels, _ = pixels_of(carried(bound, canonical.faces, vertices, world), camera)
+        outside += lookup(mask.astype(np.float32), pixels) > 0.5
+        wanted += lookup(picture, pixels) > 0.5
+    seed = (wanted >= max(2, WANTED * len(free))) & (bound.distance > 0.5 * NEAR)
+    return outside, seed & (outside <= OUTSIDE * len(free))
 
 
 def joined(cloth: np.ndarray, hull: np.ndarray, body: np.ndarray) -> np.ndarray:
