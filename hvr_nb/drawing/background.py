@@ -11,19 +11,20 @@ GROWN = 0.015  # of the larger side: how far the person's pixels reach beyond th
 COARSE = 96  # pixels, larger side of the picture in which the hole is filled
 
 
-def film_background(frames: np.ndarray, masks: Masks) -> np.ndarray:
+def film_background(frames: np.ndarray, masks: Masks, *, which: np.ndarray | None = None) -> np.ndarray:
     """The film with a smooth filling where the person was: what a rendering misses stays visible as missing.
 
     The filling is a weighted mean of the surroundings (normalised convolution, Knutsson and Westin 1993) at
     growing widths; no frame is invented from others, so a moving camera does no harm.
 
     Args:
-        frames: (T, H, W, 3) uint8. masks: of the same frames.
+        frames: (T, H, W, 3) uint8. masks: of the same frames. which: (N,) frames wanted; None: all T.
 
     Returns:
-        (T, H, W, 3) uint8.
+        (N, H, W, 3) uint8.
     """
-    return np.stack([_filled(frame, alpha) for frame, alpha in zip(frames, masks.alpha, strict=True)])
+    which = range(len(frames)) if which is None else which
+    return np.stack([_filled(frames[k], masks.alpha[k]) for k in which])
 
 
 def _filled(frame: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -36,6 +36,10 @@ class Pictures:
         """(T, H, W, 3) uint8 the pictures over a colour or over frames of their size."""
         return over(self.rgb, self.alpha, background)
 
+    def at(self, which: np.ndarray) -> Pictures:
+        """Some of the frames, by their indices (N,)."""
+        return Pictures(self.rgb[which], self.alpha[which], self.depth[which])
+
     def __repr__(self) -> str:
         return f"Pictures({len(self.rgb)} frames {self.rgb.shape[2]}x{self.rgb.shape[1]})"
 

@@ -13,6 +13,8 @@ def test_the_person_is_gone_and_the_rest_stays():
     alpha[:, 30:100, 60:100] = 255
     frames = np.where(alpha[..., None] > 0, np.uint8(255), wall)
     filled = film_background(frames, Masks(alpha, None))
+    some = film_background(frames, Masks(alpha, None), which=np.array([1]))
+    assert np.array_equal(some, filled[1:])
     far = np.s_[:, :20]
     assert filled.shape == frames.shape and (filled[far] == frames[far]).all()
     error = np.abs(filled.astype(int) - wall)
