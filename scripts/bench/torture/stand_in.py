@@ -81,6 +81,7 @@ def execute_in_process(path: Path, out: Path, _cwd: Path, params: dict, *_limits
     """Takes the place of ``hvr_nb.batch.notebook._execute``: the cells run here."""
     names = {name: p.default for name, p in read_parameters(path).items()} | params
     book = nbformat.read(path, 4)
-    for cell in book.cells[1:]:
-        exec(cell.source, names)
+    for cell in book.cells:
+        if cell.cell_type == "code" and "parameters" not in cell.metadata.get("tags", ()):
+            exec(cell.source, names)
     nbformat.write(book, out)
