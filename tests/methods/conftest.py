@@ -10,6 +10,7 @@ import pytest
 from hvr_nb.body.model import load_body_model
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.evaluate.stages import synthetic_video
+from hvr_nb.methods.nvr import dress
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.video import read_video
 from hvr_nb.subject import load_truth
@@ -48,9 +49,10 @@ def turning(tmp_path_factory) -> SimpleNamespace:
 
 @pytest.fixture(scope="module", autouse=True)
 def coarse_carving():
-    """Loose clothes are looked for on a coarser grid, a third of the work; whole chains take theirs."""
+    """Loose clothes are found and sewn on coarser grids, a third of the work; whole chains take theirs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(carving, "CARVE_CELL", 0.022)
+        patch.setattr(dress, "CELL", 0.016)
         yield
 
 
