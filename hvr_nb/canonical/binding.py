@@ -22,6 +22,7 @@ from hvr_nb.types import Canonical
 
 AROUND = 0.08  # metres over which looseness is averaged
 LEAST = 0.2  # averaged looseness that loose cloth reaches somewhere; a crotch, collar or cuff stays below
+HEAD = [12, 15]  # SMPL joints of neck and head
 MIXED = (0.003, 0.2)  # averaged looseness between which the smooth weights take over, on a logarithmic scale
 
 
@@ -94,6 +95,15 @@ def loosened(
     )
 
 
+def on_head(binding: Binding) -> np.ndarray:
+    """(N,) share 0..1 of head and neck in the weights of the nearest skin.
+
+    Hair, hats and what is above them go with the head: far from all skin, smooth weights hold much of the
+    arms, which the big pose stretches out.
+    """
+    return binding.weights[:, HEAD].sum(1)
+
+
 def bind_mesh(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> Binding:
     """Bind a big-pose mesh (V, 3), (F, 3) to the skin; loose cloth and what is near it follow smooth weights.
 
@@ -103,12 +113,25 @@ def bind_mesh(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) -> 
     change would happen within 4 cm and fold the cloth.
     """
     bound = bind(vertices, canonical)
-    share = evened(vertices, looseness(bound.distance), reach=AROUND)
+    loose = looseness(bound.distance) * (1 - on_head(bound))
+    share = evened(vertices, loose, reach=AROUND)
     if share.max() < LEAST:
         return bound
     share = smoothstep(np.log(np.maximum(share, 1e-9)), *np.log(MIXED))
     which = np.flatnonzero(share)
     return loosened(bound, vertices, canonical, which, share[which, None])
+
+
+def some_of(binding: Binding, keep: np.ndarray) -> Binding:
+    """The binding of the points that ``keep`` (N,) bool chooses."""
+    loose = keep[binding.which]
+    names = ("face", "bary", "weights", "offset", "distance")
+    return replace(
+        binding,
+        which=(np.cumsum(keep) - 1)[binding.which[loose]],
+        **{name: getattr(binding, name)[keep] for name in names},
+        **{name: getattr(binding, name)[loose] for name in ("share", "smooth", "rest")},
+    )
 
 
 def just_off(

@@ -11,9 +11,11 @@ from hvr_nb.body.model import BodyModel, check_same_model, load_body_model
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.geometry.camera import resized_images, undistort_images
 from hvr_nb.learning.progress import Progress, Watch
+from hvr_nb.masks.labels import LABEL_NAMES
 from hvr_nb.types import Body, Camera, Canonical, HvrError
 
 SKETCH = 240  # pixels, the larger side of a picture that is drawn while a method works
+CLOTH = ("upper clothes", "dress", "coat", "pants", "skirt", "jumpsuit", "belt")  # labels of clothes
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class TrainingPictures:
     frames: np.ndarray  # (T, H, W, 3) uint8 RGB, free of background where the masks provide it
     alpha: np.ndarray  # (T, H, W) uint8
     camera: Camera  # for this image size, without distortion
+    cloth: np.ndarray | None = None  # (T, H, W) bool, pixels that labels call clothes; None without labels
 
 
 def fitted_body(clip, model_file: str) -> tuple[BodyModel, Body, Canonical]:
@@ -54,7 +57,12 @@ def load_training_pictures(clip, camera: Camera, *, image_scale: float) -> Train
     frames, clean = undistort_images(frames, camera)
     alpha, _ = undistort_images(masks.alpha, camera)
     scaled = clean.scaled(image_scale)
-    return TrainingPictures(resized_images(frames, scaled), resized_images(alpha, scaled), scaled)
+    cloth = None
+    if masks.labels is not None:
+        numbers = [k for k, name in enumerate(LABEL_NAMES[masks.label_set]) if name in CLOTH]
+        worn, _ = undistort_images(np.isin(masks.labels, numbers).astype(np.uint8) * 255, camera)
+        cloth = resized_images(worn, scaled) > 127
+    return TrainingPictures(resized_images(frames, scaled), resized_images(alpha, scaled), scaled, cloth)
 
 
 def trained_frames(body: Body, hold_out: int) -> np.ndarray:

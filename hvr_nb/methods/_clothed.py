@@ -94,7 +94,7 @@ def _film(clip, body: Body, options: ShapeOptions) -> Footage:
     if clip.has("normals"):
         normals = undistort_images(as_picture(clip.normals.vectors), body.camera)[0]
         normals = resized_images(normals, pictures.camera)
-    return footage(pictures.frames, pictures.alpha, pictures.camera, which, normals)
+    return footage(pictures.frames, pictures.alpha, pictures.camera, which, normals, pictures.cloth)
 
 
 def _misfit(body: Body, model, film: Footage) -> float:

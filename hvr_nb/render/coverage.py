@@ -109,7 +109,7 @@ def coverage_map(
         colours = matplotlib.colormaps["viridis"](np.clip(np.nan_to_num(values) / top, 0, 1))[:, :3]
         colours = np.where(coverage.frames[:, None] > 0, colours, UNSEEN / 255)
         sheet = contact_sheet([_picture(mesh, colours, view) for view in views], names, columns=4, tile=side)
-        rows += [sheet, plot_colour_bar(name, top, grey="never filmed", width=sheet.shape[1])]
+        rows += [sheet, plot_colour_bar(name, top, grey="never filmed, a guess", width=sheet.shape[1])]
     return stack(rows)
 
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import trimesh
 
 from hvr_nb.body.model import load_body_model
 from hvr_nb.canonical.big_pose import make_canonical
-from hvr_nb.canonical.binding import bind, bind_mesh, carried, evened, just_off, pose_skin
+from hvr_nb.canonical.binding import bind, bind_mesh, carried, evened, just_off, pose_skin, some_of
 from hvr_nb.canonical.loose_weights import carry_points, looseness, weights_at
 from hvr_nb.geometry.mesh import unique_edges
 from hvr_nb.metrics.surfaces import jacobians
@@ -51,6 +52,11 @@ def test_a_skirt_keeps_a_fifth_of_its_area_while_the_legs_swing(scene):
     nearest, smooth = bind(points, canonical), bind_mesh(points, faces, canonical)
     assert least_jacobian(nearest, points, canonical, skin, faces) < -1, "the nearest skin jumps between legs"
     assert least_jacobian(smooth, points, canonical, skin, faces) > 0.2
+    keep = np.arange(len(points)) % 3 == 0
+    whole, part = (
+        carried(b, canonical.faces, skin.vertices[1], skin.world[1]) for b in (smooth, some_of(smooth, keep))
+    )
+    np.testing.assert_array_equal(part, whole[keep])
 
 
 def test_skin_above_a_skirt_becomes_loose_over_many_centimetres(scene):
@@ -85,6 +91,24 @@ def test_loose_weights_are_weights_and_those_of_the_limb_within_it(scene):
     shins = (joints[[4, 5]] + joints[[7, 8]]) / 2
     weights = weights_at(shins, canonical)
     assert (weights[[0, 1], [4, 5]] > 0.8).all()
+
+
+def test_hair_and_hats_go_with_the_head_alone(scene):
+    canonical, model, body = scene[0], load_body_model(), rotating_motion(2)
+    ball = trimesh.creation.icosphere(subdivisions=3, radius=0.08)
+    top = canonical.vertices[canonical.vertices[:, 1].argmax()]
+    points = (ball.vertices + top + [0, 0.12, -0.1]).astype(np.float32)
+    bound = bind_mesh(points, np.asarray(ball.faces), canonical)
+    poses = np.repeat(body.poses[:1], 3, 0)
+    poses[1, 3 * 16 + 2], poses[1, 3 * 17 + 2] = -1.2, 1.2  # arms down
+    poses[2, 3 * 15 + 1] = 0.5  # the head turned
+    skin = pose_skin(model, body.betas, poses, np.repeat(body.transl[:1], 3, 0))
+    a, b, c = (carried(bound, canonical.faces, skin.vertices[k], skin.world[k]) for k in range(3))
+    assert np.abs(a - b).max() < 0.01, "arms do not move it"
+    assert np.linalg.norm(c - a, axis=1).mean() > 0.03, "the head does"
+    edges = unique_edges(np.asarray(ball.faces))
+    length = [np.linalg.norm(np.diff(x[edges], axis=1)[:, 0], axis=1) for x in (a, c)]
+    np.testing.assert_allclose(length[1], length[0], rtol=0.05)
 
 
 def test_tight_meshes_are_bound_to_the_skin_alone(scene):

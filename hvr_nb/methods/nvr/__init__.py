@@ -19,7 +19,7 @@ from hvr_nb.learning.progress import Watch
 from hvr_nb.methods._clip import fitted_body, load_training_pictures, teller, trained_frames
 from hvr_nb.methods.nvr.avatar import RadianceAvatar, load, pick_device
 from hvr_nb.methods.nvr.data import outline_fit
-from hvr_nb.methods.nvr.dress import Dress, carve_dress
+from hvr_nb.methods.nvr.dress import Dress, carve_dress, is_skirt, silhouettes
 from hvr_nb.methods.nvr.fit import Moving, fold, make_step, pose_rate
 from hvr_nb.methods.nvr.lens import LensCorrection, refocused_lens
 from hvr_nb.methods.nvr.network import AvatarField
@@ -71,8 +71,10 @@ def reconstruct(
 
     margin, misfit = outlines(canonical)
     dress = None
-    if options.cloth or (options.cloth is None and margin > LOOSE):
-        dress = carve_dress(canonical, model, body, pictures.alpha, pictures.camera, which)
+    if options.cloth is not False:
+        seen = silhouettes(model, body, pictures.alpha, pictures.camera, which, pictures.cloth)
+        if options.cloth or margin > LOOSE or is_skirt(canonical, seen):
+            dress = carve_dress(canonical, seen)
     if dress is not None:
         canonical = dress.canonical
         margin = max(WORN, outlines(canonical, dress)[0])

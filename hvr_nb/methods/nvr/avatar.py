@@ -17,7 +17,6 @@ from hvr_nb.body.model import BodyModel, single_pose
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.canonical.binding import Binding, bind, shifted, skin_weights
 from hvr_nb.geometry.mesh import vertex_normals
-from hvr_nb.geometry.raster import rasterize
 from hvr_nb.geometry.rays import pixel_rays, shell
 from hvr_nb.methods._files import read_avatar
 from hvr_nb.methods.nvr import baked, volrend
@@ -68,7 +67,7 @@ class RadianceAvatar:
             antialias: pixels on the outline are the mean of four rays.
         """
         bank = self._bank(pose)
-        whole, bounds, counts, inner = self._bounds(camera, bank, frame)
+        whole, bounds, counts, inner, drawn = self._bounds(camera, bank, frame)
         pixel = np.flatnonzero(counts)
         size = camera.height * camera.width
         rgb, alpha, depth = (np.zeros((size, *c), np.float32) for c in ((3,), (), ()))
@@ -87,6 +86,10 @@ class RadianceAvatar:
         rgb[misled], alpha[misled], depth[misled] = 0, 0, 0
         bounds[misled], counts[misled] = whole[misled], baked.MANY
         paint(misled, 1.0, (0.5, 0.5))
+        # Where the warp tears, as between an arm and the trunk that it passes, the closed mesh is the floor.
+        torn = pixel[inner[pixel] & (alpha[pixel] < 0.9)]
+        rgb[torn] += (1 - alpha[torn])[:, None] * drawn.rgb.reshape(-1, 3)[torn]
+        alpha[torn], depth[torn] = 1, drawn.depth.ravel()[torn]
         shape = (camera.height, camera.width)
         rim = pixel[_rim(alpha.reshape(shape)).ravel()[pixel]] if antialias else pixel[:0]
         middle = depth.copy()  # depth stays that of pixel centres
@@ -161,15 +164,17 @@ class RadianceAvatar:
 
     def _bounds(self, camera: Camera, bank, frame: int | None):
         """Of every pixel: bounds of the shell (H * W, 4) and narrowed bounds (H * W, 4), metres, how many
-        samples these need (H * W,), and whether the baked mesh covers all its neighbours (H * W,)."""
+        samples these need (H * W,), whether the baked mesh covers all its neighbours (H * W,), and the
+        picture of that mesh."""
         whole = shell(bank.vertices[0], self.canonical.faces, camera, margin=self.margin, cut=CUT)
         vertices = baked.posed_vertices(self._at_moment(frame), self.canonical.faces, bank)
-        depth, _, _ = rasterize(vertices, self._mesh.faces, camera)
+        drawn = baked.draw_baked(self._mesh, vertices, camera)
+        depth = np.where(drawn.alpha > 0, drawn.depth, np.inf)
         seen = depth[np.isfinite(depth)]
         pixel_size = float(np.median(seen) / camera.K[0, 0]) if len(seen) else 1.0
         bounds, counts = baked.guided_bounds(whole, depth, pixel_size)
         whole, bounds = (b.reshape(-1, 4).astype(np.float32) for b in (whole, bounds))
-        return whole, bounds, counts.ravel(), ndimage.minimum_filter(np.isfinite(depth), 3).ravel()
+        return whole, bounds, counts.ravel(), ndimage.minimum_filter(np.isfinite(depth), 3).ravel(), drawn
 
     def _at_moment(self, frame: int | None) -> Binding:
         """The baked mesh's vertices with the residual motion of a frame."""

@@ -13,11 +13,12 @@ import numpy as np
 
 from hvr_nb.body.model import BodyModel
 from hvr_nb.canonical.big_pose import surface_fields, vertex_parts
-from hvr_nb.canonical.binding import Binding, bind_mesh, carried, pose_skin, skin_weights
+from hvr_nb.canonical.binding import Binding, Skin, bind_mesh, carried, pose_skin, skin_weights
 from hvr_nb.canonical.loose_weights import blend_joints, carry_back
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.outline_distance import signed_distance
 from hvr_nb.surface.carving import first_template, loose_volume
+from hvr_nb.surface.unexplained import hem_of_skirt, views_of
 from hvr_nb.types import Body, Camera, Canonical
 
 CELL = 0.011  # metres, side of its triangles
@@ -68,17 +69,44 @@ def make_dress(vertices: np.ndarray, faces: np.ndarray, canonical: Canonical) ->
     return Dress(binding, canonical.faces, worn)
 
 
-def carve_dress(
-    canonical: Canonical, model: BodyModel, body: Body, alpha: np.ndarray, camera: Camera, which: np.ndarray
-) -> Dress | None:
-    """The dress that silhouettes show; None where no clothes are loose.
+@dataclass(frozen=True)
+class Silhouettes:
+    """The bare body and the masks of the frames that a dress is looked for in."""
+
+    skin: Skin
+    distances: list[np.ndarray]  # N ``signed_distance`` pictures
+    camera: Camera
+    cloth: np.ndarray | None  # (N, H, W) bool, pixels that labels call clothes; None without labels
+
+
+def silhouettes(
+    model: BodyModel,
+    body: Body,
+    alpha: np.ndarray,
+    camera: Camera,
+    which: np.ndarray,
+    cloth: np.ndarray | None = None,
+) -> Silhouettes:
+    """At most ``LOOKED_AT`` of the frames ``which`` (N,).
 
     Args:
-        body: T frames. alpha: (T, H, W) uint8. camera: for these pictures. which: (N,) frames to look at.
+        body: T frames. alpha: (T, H, W) uint8. camera: for these pictures. cloth: (T, H, W) bool or None.
     """
     some = which[spread_indices(len(which), LOOKED_AT)]
     skin = pose_skin(model, body.betas, body.poses[some], body.transl[some])
-    volume = loose_volume(canonical, skin, [signed_distance(alpha[k]) for k in some], camera)
+    worn = None if cloth is None else cloth[some]
+    return Silhouettes(skin, [signed_distance(alpha[k]) for k in some], camera, worn)
+
+
+def is_skirt(canonical: Canonical, seen: Silhouettes) -> bool:
+    """Whether cloth spans the legs, however near to them it is."""
+    views = views_of(seen.skin.vertices, canonical, seen.camera, seen.distances, seen.cloth)
+    return hem_of_skirt(views, labels=seen.cloth is not None) is not None
+
+
+def carve_dress(canonical: Canonical, seen: Silhouettes) -> Dress | None:
+    """The dress that silhouettes show; None where no clothes are loose."""
+    volume = loose_volume(canonical, seen.skin, seen.distances, seen.camera, seen.cloth)
     if volume is None:
         return None
     return make_dress(*first_template(canonical, volume, CELL, grown=0.0), canonical)

@@ -34,13 +34,13 @@ def finished(fit: Fit, *, layers: bool) -> tuple[ClothedSurface, list[dict]]:
     # Subdivision moves vertices inwards, so it starts from vertices moved outwards by as much.
     vertices = finer @ (2 * fit.vertices - shrunk)
     seen = fit.sightings(vertices, faces)
-    colour, light = colours(seen, faces)
+    colour, light = colours(seen, vertices, faces)
     steps = []
     if layers:
         vertices, seen, drops = fit.layered(vertices, faces, colour, seen, finer)
         steps = [{"depth": d.step.depth, "error": d.step.error, "measured": d.measured} for d in drops]
         if drops:
-            colour, light = colours(seen, faces)
+            colour, light = colours(seen, vertices, faces)
     made = ClothedSurface(
         vertices.astype(np.float32),
         faces.astype(np.int32),

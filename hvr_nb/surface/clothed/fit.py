@@ -15,12 +15,12 @@ from hvr_nb.canonical.binding import Skin, bind_mesh, carried, pose_skin, skin_w
 from hvr_nb.canonical.loose_weights import blend_joints
 from hvr_nb.drawing.pictures import to_uint8
 from hvr_nb.geometry.functions import robust_weight, spread_indices
-from hvr_nb.geometry.mesh import neighbour_mean, vertex_normals
+from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.nearest import on_surface
 from hvr_nb.geometry.outline_distance import lookup, pixels_of, signed_distance
 from hvr_nb.geometry.raster import interpolate, rasterize
 from hvr_nb.metrics.images import iou, psnr
-from hvr_nb.surface.albedo import Sightings, albedo_and_light, filled, sighting
+from hvr_nb.surface.albedo import Sightings, albedo_and_light, sighting
 from hvr_nb.surface.carving import first_template, loose_volume
 from hvr_nb.surface.clothed import layers
 from hvr_nb.surface.clothed import pose as pose_step
@@ -28,6 +28,7 @@ from hvr_nb.surface.clothed.motion import bumps, heights, middles
 from hvr_nb.surface.clothed.options import ShapeOptions
 from hvr_nb.surface.clothed.parallax import find_step
 from hvr_nb.surface.clothed.picture import draw_surface, lit
+from hvr_nb.surface.completion import completed
 from hvr_nb.surface.displace import consensus, relaxed, unfolded
 from hvr_nb.surface.light import lobes
 from hvr_nb.surface.normal_maps import detailed, directions
@@ -54,6 +55,7 @@ class Footage:
     camera: Camera
     which: np.ndarray  # (N,) their numbers in the clip
     normals: np.ndarray | None = None  # (N, H, W, 3) uint8 of ``normal_maps.as_picture``
+    cloth: np.ndarray | None = None  # (N, H, W) bool, pixels that labels call clothes
 
 
 def footage(
@@ -62,11 +64,13 @@ def footage(
     camera: Camera,
     which: np.ndarray,
     normals: np.ndarray | None = None,
+    cloth: np.ndarray | None = None,
 ) -> Footage:
     """The frames ``which`` (N,) of frames and, where there are any, normals, both (T, H, W, 3) uint8.
 
     Args:
         alpha: (T, H, W) uint8. camera: for these pictures, without distortion.
+        cloth: (T, H, W) bool, pixels that labels call clothes, where there are labels.
     """
     return Footage(
         frames[which],
@@ -75,6 +79,7 @@ def footage(
         camera,
         which,
         None if normals is None else normals[which],
+        None if cloth is None else cloth[which],
     )
 
 
@@ -107,7 +112,8 @@ class Fit:
         cell = self.options.cell
         if k == 0:
             mine = Skin(*(x[self.film.which] for x in (skin.vertices, skin.joints, skin.world)))
-            loose = loose_volume(self.canonical, mine, self.film.distances, self.film.camera)
+            film = self.film
+            loose = loose_volume(self.canonical, mine, film.distances, film.camera, film.cloth)
             self.vertices, self.faces = first_template(self.canonical, loose, COARSER * cell)
         elif k == FINE_FROM:
             self.vertices, self.faces = remeshed(self.vertices, self.faces, cell)
@@ -289,8 +295,8 @@ class Fit:
 
     def _figures(self, skin: Skin) -> dict[str, float]:
         some = spread_indices(len(self.film.which), LOOKED_AT)
-        colour, light = colours(self._sightings(skin, self.vertices, self.faces, some), self.faces)
-        self.shown = colour, light
+        seen = self._sightings(skin, self.vertices, self.faces, some)
+        self.shown = colour, light = colours(seen, self.vertices, self.faces)
         overlap, quality = [], []
         for k, (x, normal) in zip(
             some, self.posed(skin, self.vertices, self.faces, self.film.which[some]), strict=True
@@ -304,7 +310,7 @@ class Fit:
         return {"iou": float(np.mean(overlap)), "psnr_body": float(np.mean(quality))}
 
 
-def colours(seen: Sightings, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Albedo (V, 3), 0..1, of a mesh (F, 3), gaps filled, and light (LAMPS,)."""
+def colours(seen: Sightings, vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Albedo (V, 3), 0..1, of a big-pose mesh (V, 3), (F, 3), gaps completed, and light (LAMPS,)."""
     colour, light = albedo_and_light(seen)
-    return filled(colour, neighbour_mean(faces, len(colour))), light
+    return completed(colour, seen.weight.sum(0), vertices, faces), light

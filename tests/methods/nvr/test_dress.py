@@ -8,7 +8,7 @@ import pytest
 from hvr_nb.body.model import load_body_model
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.geometry.mesh import unique_edges, vertex_normals
-from hvr_nb.methods.nvr.dress import carve_dress
+from hvr_nb.methods.nvr.dress import carve_dress, is_skirt, silhouettes
 from hvr_nb.methods.nvr.warp import pose_bank, warp_rays
 from hvr_nb.subject import load_truth, write_synthetic
 from hvr_nb.surface.carving import joined
@@ -21,7 +21,9 @@ def worn(tmp_path_factory):
     write_synthetic(folder, outfit="skirt", frames=8, size=128, hidden_views=0)
     model, truth = load_body_model(), load_truth(folder)
     canonical = make_canonical(truth.body, model)
-    dress = carve_dress(canonical, model, truth.body, truth.alpha, truth.camera, np.arange(8))
+    seen = silhouettes(model, truth.body, truth.alpha, truth.camera, np.arange(8))
+    assert is_skirt(canonical, seen)
+    dress = carve_dress(canonical, seen)
     return model, truth, canonical, dress
 
 
@@ -61,10 +63,8 @@ def test_points_on_the_posed_dress_come_back_to_their_place(worn):
 def test_no_dress_where_silhouettes_hold_nothing_loose(worn):
     model, truth, canonical, _ = worn
     bare = (np.arange(128)[:, None] < 0) | np.zeros((8, 128, 128), bool)
-    assert (
-        carve_dress(canonical, model, truth.body, (255 * bare).astype(np.uint8), truth.camera, np.arange(8))
-        is None
-    )
+    seen = silhouettes(model, truth.body, (255 * bare).astype(np.uint8), truth.camera, np.arange(8))
+    assert not is_skirt(canonical, seen) and carve_dress(canonical, seen) is None
 
 
 def test_cloth_body_and_hull_become_one_solid():

@@ -245,6 +245,17 @@ def test_a_mesh_that_misleads_leaves_no_holes(avatar, clip):
     assert inside.sum() > 50 and (misled.alpha[inside] > 0.9).mean() > 0.98
 
 
+def test_where_the_field_tears_the_baked_mesh_is_seen(avatar, clip, monkeypatch):
+    monkeypatch.setattr(type(avatar), "_trace", lambda *_: (0, 0, 0))  # rays that meet nothing
+    torn = avatar.render(clip.camera, avatar.body.frame(0), antialias=False)
+    mesh = avatar.render_fast(clip.camera, avatar.body.frame(0))
+    inside = ndimage.minimum_filter(mesh.alpha > 0.5, 3)
+    assert inside.sum() > 50
+    for one, other in ((torn.alpha, mesh.alpha), (torn.rgb, mesh.rgb), (torn.depth, mesh.depth)):
+        np.testing.assert_allclose(one[inside], other[inside], atol=1e-6)
+    assert not torn.alpha[mesh.alpha < 0.5].any()
+
+
 def test_a_skirt_is_found_and_the_field_hangs_on_it(tmp_path, model, colours, avatar):
     clip = make_clip(tmp_path / "doll", model, colours, skirt=True)
     made = train(clip, iters=60)

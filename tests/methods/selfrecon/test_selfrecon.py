@@ -18,7 +18,7 @@ from hvr_nb.drawing.pictures import to_uint8
 from hvr_nb.export.avatar import export_avatar
 from hvr_nb.formats.models.skinned_mesh import read_skinned_glb
 from hvr_nb.geometry.camera import default_camera
-from hvr_nb.geometry.mesh import face_normals, unique_edges
+from hvr_nb.geometry.mesh import face_normals, unique_edges, vertex_normals
 from hvr_nb.geometry.outline_distance import FARTHEST, lookup, signed_distance
 from hvr_nb.methods import selfrecon
 from hvr_nb.methods.selfrecon.avatar import MeshAvatar
@@ -35,6 +35,7 @@ from hvr_nb.surface.displace import consensus, unfolded
 from hvr_nb.surface.light import lobes
 from hvr_nb.surface.remesh import remeshed, subdivision
 from hvr_nb.surface.rim import Rim, find_rim, shared_edges
+from hvr_nb.surface.unexplained import hem_of_skirt, views_of
 from hvr_nb.types import HvrError, Mesh
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
@@ -346,6 +347,11 @@ def test_a_skirt_is_carved_and_shorts_are_not(model, truth, tmp_path):
         skin = pose_skin(model, scene.body.betas, scene.body.poses, scene.body.transl)
         volume = carving.loose_volume(canonical, skin, film.distances, scene.camera)
         assert (volume is not None) == there
+        cloth = np.isin(scene.labels, [4, 5, 6, 7])  # ATR: upper clothes, skirt, pants, dress
+        for wider in (0.0, 0.02):  # metres; estimated bodies widen to fill what is worn
+            bodies = [v + wider * vertex_normals(v, canonical.faces) for v in skin.vertices]
+            views = views_of(bodies, canonical, scene.camera, film.distances, cloth)
+            assert (hem_of_skirt(views, labels=True) is not None) == there
 
 
 def test_outer_faces_leave_out_what_is_inside():
