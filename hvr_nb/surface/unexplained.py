@@ -26,7 +26,7 @@ HALF = 0.5  # station below which a skirt ends, for masks without labels; seats 
 
 
 @dataclass(frozen=True)
-class View:
+class MaskView:
     """One frame: what its mask holds beside the silhouette of the body."""
 
     off: np.ndarray  # (H, W) float32, metres off the body's silhouette inside the mask; 0 elsewhere
@@ -51,7 +51,7 @@ def view_of(
     camera: Camera,
     mask: np.ndarray,
     cloth: np.ndarray | None,
-) -> View:
+) -> MaskView:
     """Compare the body in one frame with its mask.
 
     Args:
@@ -74,7 +74,7 @@ def view_of(
     number = np.round(station[seen] * (len(STATIONS) - 1) / 2).astype(int)
     count = np.bincount(number, minlength=len(STATIONS))
     dressed = count if cloth is None else np.bincount(number, cloth[seen], len(STATIONS))
-    return View(off, slack, gaps, np.stack([count, dressed], 1))
+    return MaskView(off, slack, gaps, np.stack([count, dressed], 1))
 
 
 def views_of(
@@ -83,7 +83,7 @@ def views_of(
     camera: Camera,
     distances: list[np.ndarray],
     cloth: np.ndarray | None,
-) -> list[View]:
+) -> list[MaskView]:
     """``view_of`` of T frames: posed (T, V, 3), distances (T,), cloth (T, H, W) or None."""
     legs, labels = leg_places(canonical), [None] * len(distances) if cloth is None else cloth
     return [
@@ -114,7 +114,7 @@ def _gaps(side, station, inside, metres: float) -> np.ndarray:
     return gaps[size >= NARROW]
 
 
-def hem_of_skirt(views: list[View], *, labels: bool) -> float | None:
+def hem_of_skirt(views: list[MaskView], *, labels: bool) -> float | None:
     """The station at which cloth that spans both legs ends; None where each leg has its own.
 
     Legs of trousers part above their hem and show the background between them, a skirt does so in no view.

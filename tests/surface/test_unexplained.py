@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from hvr_nb.surface.unexplained import STATIONS, View, _gaps, hem_of_skirt
+from hvr_nb.surface.unexplained import STATIONS, MaskView, _gaps, hem_of_skirt
 
 
 def view(gaps, cloth=()):
     """One frame with ``gaps`` (station, width, filled) and the stations whose pixels are cloth."""
     seen = np.stack([np.full(len(STATIONS), 10), np.isin(STATIONS.round(1), np.round(cloth, 1)) * 10], 1)
-    return View(np.zeros((1, 1)), 0.5, np.array(gaps, float).reshape(-1, 3), seen)
+    return MaskView(np.zeros((1, 1)), 0.5, np.array(gaps, float).reshape(-1, 3), seen)
 
 
 def legs(filled):
