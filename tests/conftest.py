@@ -29,12 +29,14 @@ def group_of(item) -> str:
     return "browser" if path.parts[0] == "browser" else path.as_posix()
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
+def pytest_itemcollected(item):
+    """Say which group a test belongs to, before pytest-xdist reads it."""
+    item.add_marker(pytest.mark.xdist_group(group_of(item)))
+
+
 def pytest_collection_modifyitems(items):
     """The longest groups first, the others as they come."""
     order = {name: k for k, name in enumerate(LONGEST)}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
     items.sort(key=lambda item: order.get(group_of(item), len(order)))
 
 

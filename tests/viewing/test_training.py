@@ -27,10 +27,12 @@ class Shown:
 
 @pytest.fixture
 def shown(monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs may ignore it
     shown = Shown()
     monkeypatch.setattr("IPython.display.display", shown.display)
     monkeypatch.setattr(training, "is_live", lambda: True)
-    return shown
+    yield shown
+    signal.signal(signal.SIGINT, before)
 
 
 class Clock:
