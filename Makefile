@@ -11,7 +11,7 @@ export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 MODELS := data/models/blazepose/pose_landmark_full.tflite
 ARGS ?=
 # tests/conftest.py says which tests are one worker's and which come first.
-TESTS := $(PY) -m pytest -n logical --maxprocesses 8 --dist loadgroup --no-loadscope-reorder
+TESTS := $(PY) -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 # Jupyter refuses root unless told; in a container there is often nobody else
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)

@@ -23,21 +23,15 @@ LONGEST = ("batch/test_notebooks.py", "methods/test_contract.py", "methods/nvr/t
            "scripts/test_train_pamir.py")  # fmt: skip
 
 
-def group_of(item) -> str:
-    """What one worker runs together, so that fixtures are made once: a file, or all that use a browser."""
-    path = item.path.relative_to(Path(__file__).parent)
-    return "browser" if path.parts[0] == "browser" else path.as_posix()
-
-
-def pytest_itemcollected(item):
-    """Say which group a test belongs to, before pytest-xdist reads it."""
-    item.add_marker(pytest.mark.xdist_group(group_of(item)))
-
-
 def pytest_collection_modifyitems(items):
-    """The longest groups first, the others as they come."""
+    """The longest files first, the others as they come; a file is one worker's (``--dist loadfile``)."""
     order = {name: k for k, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(group_of(item), len(order)))
+
+    def place(item) -> int:
+        path = item.path.relative_to(Path(__file__).parent)
+        return order.get("browser" if path.parts[0] == "browser" else path.as_posix(), len(order))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
