@@ -7,10 +7,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from browser_fixtures import chromium, lab, open_page, shown_notebook  # noqa: F401
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a process a core: more threads would only wait for each other
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything that imports hvr_nb, which reads it
+
+from browser_fixtures import chromium, lab, open_page, shown_notebook  # noqa: E402, F401
 
 import hvr_nb  # noqa: E402, F401  (before torch: it says how waiting threads behave)
 

@@ -55,6 +55,15 @@ def test_every_blas_of_numpy_and_scipy_is_held():
     assert found and {count for count, _ in found} == {"1"}, out
 
 
+def test_a_worker_of_the_tests_keeps_to_its_core():
+    """conftest says so before anything reads it: with several threads each, workers wait for each other."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("only with workers")
+    import numba
+
+    assert torch.get_num_threads() == numba.config.NUMBA_NUM_THREADS == int(os.environ["OMP_NUM_THREADS"])
+
+
 def test_compiled_loops_keep_to_the_threads_that_were_asked_for():
     """numba's loops share torch's OpenMP: with more threads than it, they would change torch's sums."""
     code = """

@@ -18,6 +18,7 @@ from hvr_nb.canonical.harmonic import extend
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.nearest import nearest_surface, on_surface
+from hvr_nb.threads import one_thread
 from hvr_nb.types import Body, Canonical
 
 # SMPL joints of each part, in the order of ``types.PART_NAMES`` (docs/body.md, 9)
@@ -38,7 +39,7 @@ def make_canonical(body: Body, model: BodyModel, *, spacing: float = 0.025, marg
         HvrError: the body was fitted with another model file.
     """
     check_fitted_with(model, body)
-    with torch.no_grad():
+    with torch.no_grad(), one_thread():  # the same bits whatever the number of threads
         rest, joints = model.shaped(torch.as_tensor(body.betas, dtype=torch.float32))
         turned, placed = skinning.forward_kinematics(skinning.big_pose_rotations(), joints, model.parents)
         A_big = skinning.rest_relative(turned, placed, joints)[0]

@@ -53,6 +53,18 @@ def frame(body, model):
     return vertices[0].numpy(), transforms[0].numpy()
 
 
+def test_the_same_bits_with_one_thread_and_with_two(body, model):
+    before, made = torch.get_num_threads(), []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            made.append(make_canonical(body, model))
+    finally:
+        torch.set_num_threads(before)
+    for name in ("rest_joints", "vertices", "A_big", "field_weights", "field_distance"):
+        assert np.array_equal(*(getattr(one, name) for one in made)), name
+
+
 def test_zero_pose_gives_identity(model):
     _, _, transforms = model.pose(torch.zeros(10), torch.zeros(1, 72), torch.zeros(1, 3))
     expected = torch.eye(3, 4).expand(24, 3, 4)
