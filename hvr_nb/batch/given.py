@@ -62,5 +62,8 @@ def check_cells(cells: Sequence[str], folder: Path) -> None:
 
 def _literals(source: str) -> dict[str, object]:
     """name -> value of the plain assignments of a cell."""
-    return {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(source).body
-            if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name)}  # fmt: skip
+    return {
+        line.targets[0].id: ast.literal_eval(line.value)
+        for line in ast.parse(source).body
+        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name)
+    }

@@ -136,9 +136,11 @@ def fitting(notebook: str, parameter: Parameter, value: object) -> object:
                 f"{notebook}: parameter {parameter.name!r} is {number}; it must be a finite number"
             )
         if isinstance(number, int | float) and not parameter.least <= number <= parameter.most:
-            words = f"{parameter.least:g} or more" if parameter.most == math.inf else (
-                f"{parameter.least:g} to {parameter.most:.10g}"
-            )  # fmt: skip
+            words = (
+                f"{parameter.least:g} or more"
+                if parameter.most == math.inf
+                else (f"{parameter.least:g} to {parameter.most:.10g}")
+            )
             raise HvrError(f"{notebook}: parameter {parameter.name!r} is {number}; it must be {words}")
     return value
 

@@ -31,10 +31,16 @@ H36M_SMPL = (-1, 2, 5, 8, 1, 4, 7, 6, 12, -1, -1, 16, 18, 20, 17, 19, 21)
 
 # group of limbs -> the COCO joints that an edge of the picture or an obstacle hides together
 LIMB_GROUPS = {
-    "left_arm": (7, 9), "right_arm": (8, 10), "arms": (7, 8, 9, 10), "left_leg": (13, 15),
-    "right_leg": (14, 16), "legs": (13, 14, 15, 16), "head": (0, 1, 2, 3, 4),
-    "left_side": (5, 7, 9, 11, 13, 15), "right_side": (6, 8, 10, 12, 14, 16),
-}  # fmt: skip
+    "left_arm": (7, 9),
+    "right_arm": (8, 10),
+    "arms": (7, 8, 9, 10),
+    "left_leg": (13, 15),
+    "right_leg": (14, 16),
+    "legs": (13, 14, 15, 16),
+    "head": (0, 1, 2, 3, 4),
+    "left_side": (5, 7, 9, 11, 13, 15),
+    "right_side": (6, 8, 10, 12, 14, 16),
+}
 
 
 def h36m_points(coco: np.ndarray) -> np.ndarray:

@@ -131,10 +131,15 @@ _ROWS = {
 QUANTITIES = {name: Quantity(*row) for name, row in _ROWS.items()}
 # a name that begins so is the same quantity in other circumstances, without its limits
 PREFIXES = {
-    "heldout_": "held-out frames", "novel_": "unseen cameras", "train_": "training frames",
-    "true_": "with the true body", "lift_": "lifted skeleton", "detector_": "detector's skeleton",
-    "plain_": "fitted without the lift", "lifted_": "fitted with the lift",
-}  # fmt: skip
+    "heldout_": "held-out frames",
+    "novel_": "unseen cameras",
+    "train_": "training frames",
+    "true_": "with the true body",
+    "lift_": "lifted skeleton",
+    "detector_": "detector's skeleton",
+    "plain_": "fitted without the lift",
+    "lifted_": "fitted with the lift",
+}
 # decimals by unit
 _DECIMALS = {"%": 1, "% of height": 2, "px": 1, "mm": 1, "dB": 1, "IoU": 3, "SSIM": 3, "0..1": 3, "s": 1,
              "\N{DEGREE SIGN}": 1}  # fmt: skip
@@ -161,8 +166,9 @@ def quantity(name: str) -> Quantity:
 def judged(name: str, value: object) -> Judged:
     """A measured value, written with its unit and judged by the table; (T,) values are not judged."""
     one = quantity(name)
-    return Judged(name, one.label, value, written(value, one.unit), one.unit, one.meaning,
-                  _verdict(one, value), one.why)  # fmt: skip
+    return Judged(
+        name, one.label, value, written(value, one.unit), one.unit, one.meaning, _verdict(one, value), one.why
+    )
 
 
 def judged_table(numbers: Mapping[str, object]) -> list[Judged]:

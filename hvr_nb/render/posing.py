@@ -14,9 +14,15 @@ from hvr_nb.types import Body
 
 # (body_pose joint, axis, amplitude in radians, cycles): joints 1..23 of SMPL, axis-angle.
 _WAVE = (
-    (16, 2, 0.5, 1.0), (17, 2, -0.5, 1.0), (18, 1, -0.5, 2.0), (19, 1, 0.5, 2.0),
-    (1, 0, -0.35, 1.0), (4, 0, 0.45, 1.0), (2, 0, 0.2, 1.0), (3, 1, 0.25, 1.0),
-)  # fmt: skip
+    (16, 2, 0.5, 1.0),
+    (17, 2, -0.5, 1.0),
+    (18, 1, -0.5, 2.0),
+    (19, 1, 0.5, 2.0),
+    (1, 0, -0.35, 1.0),
+    (4, 0, 0.45, 1.0),
+    (2, 0, 0.2, 1.0),
+    (3, 1, 0.25, 1.0),
+)
 
 
 def novel_poses(body: Body, motion_file: str | Path = "", *, frames: int, fps: float, up: str = "") -> Body:

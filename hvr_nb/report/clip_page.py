@@ -20,10 +20,15 @@ from hvr_nb.viewing.saved import strip
 from hvr_nb.viewing.views import side_by_side
 
 STAGE_TITLES = {
-    "00_video": "Video", "01_keypoints": "Joints in the picture", "02_masks": "Silhouette and parsing",
-    "03_body": "Body", "04_canonical": "Big pose", "05_train": "Training the avatar",
-    "06_render": "Rendered quality", "07_visualize": "Look",
-}  # fmt: skip
+    "00_video": "Video",
+    "01_keypoints": "Joints in the picture",
+    "02_masks": "Silhouette and parsing",
+    "03_body": "Body",
+    "04_canonical": "Big pose",
+    "05_train": "Training the avatar",
+    "06_render": "Rendered quality",
+    "07_visualize": "Look",
+}
 LIBRARIES = ("numpy", "scipy", "torch", "opencv-python", "scikit-image", "smplx", "ai-edge-litert")
 
 

@@ -83,9 +83,14 @@ def write_clips_page(folder: str | Path, *, failed: Mapping[str, str] | None = N
     rows = with_outliers(sorted(rows, key=lambda row: (ORDER.index(row.status), row.name)))
     title = "1 clip" if len(rows) == 1 else f"{len(rows)} clips"
     text = fill_template(
-        "clips.html", title=title, rows=rows, columns=[judged(c, np.nan) for c in COLUMNS],
-        statuses=[s for s in ORDER if any(row.status == s for row in rows)], jpeg=jpeg_data, table=TABLE,
-    )  # fmt: skip
+        "clips.html",
+        title=title,
+        rows=rows,
+        columns=[judged(c, np.nan) for c in COLUMNS],
+        statuses=[s for s in ORDER if any(row.status == s for row in rows)],
+        jpeg=jpeg_data,
+        table=TABLE,
+    )
     for path, content in ((page, text), (table, csv_text(rows))):
         with atomic(path) as partial:
             partial.write_text(content, encoding="utf-8")

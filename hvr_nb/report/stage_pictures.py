@@ -45,8 +45,9 @@ def stage_curves(clip: Clip, stage: str, series: Mapping[str, object], method: s
     history = getattr(_avatar(clip, method), "history", {}) if stage == "05_train" else {}
     if {"seconds", "psnr_body"} <= set(history):
         along = "seconds of training"
-        found.append(Curve("training frames, body pixels", history["psnr_body"], history["seconds"], "dB",
-                           along=along))  # fmt: skip
+        found.append(
+            Curve("training frames, body pixels", history["psnr_body"], history["seconds"], "dB", along=along)
+        )
     return found
 
 

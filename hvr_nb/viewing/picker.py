@@ -76,9 +76,13 @@ def picker_box(tracks: Tracks, frames: np.ndarray, pick: PersonPick):
     picked()
     tracked = f"repeat({CELLS}, minmax(0, 1fr))"
     whole = widgets.Layout(
-        width=f"{width}px", height=f"{height}px", grid_template_columns=tracked, grid_template_rows=tracked,
-        grid_gap="0", overflow="hidden",
-    )  # fmt: skip
+        width=f"{width}px",
+        height=f"{height}px",
+        grid_template_columns=tracked,
+        grid_template_rows=tracked,
+        grid_gap="0",
+        overflow="hidden",
+    )
     grid = widgets.GridBox([film, *buttons.values()], layout=whole)
     return widgets.VBox([grid, row, said])
 

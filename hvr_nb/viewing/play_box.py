@@ -115,7 +115,13 @@ class PlayBox:
 
 def _slider(name: str, most: float, step: float, value: float, *, unit: str = "") -> widgets.FloatSlider:
     return widgets.FloatSlider(
-        float(value), min=-max(most, abs(value)), max=max(most, abs(value)), step=step, description=name,
-        readout_format=".0f" if unit else ".1f", continuous_update=True,
-        layout=widgets.Layout(width="280px"), style={"description_width": "60px"},
-    )  # fmt: skip
+        float(value),
+        min=-max(most, abs(value)),
+        max=max(most, abs(value)),
+        step=step,
+        description=name,
+        readout_format=".0f" if unit else ".1f",
+        continuous_update=True,
+        layout=widgets.Layout(width="280px"),
+        style={"description_width": "60px"},
+    )

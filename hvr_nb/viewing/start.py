@@ -41,8 +41,13 @@ class StartPanel:
             description="or its path", placeholder="/films/me.mp4", layout=wide, style=style
         )
         self.upload = widgets.FileUpload(accept="video/*", description="upload a film")
-        self.method = widgets.Dropdown(options=list(methods), value="nvr" if "nvr" in methods else methods[0],
-                                       description="method", layout=wide, style=style)  # fmt: skip
+        self.method = widgets.Dropdown(
+            options=list(methods),
+            value="nvr" if "nvr" in methods else methods[0],
+            description="method",
+            layout=wide,
+            style=style,
+        )
         whole = widgets.Layout(width="auto", min_width="120px")  # the default cuts words off
         self.look = widgets.Button(description="look at it first", icon="search", layout=whole)
         self.run = widgets.Button(

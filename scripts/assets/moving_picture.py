@@ -21,7 +21,7 @@ from hvr_nb.drawing.pictures import (
     resized,
     window,
     write_text,
-)  # fmt: skip
+)
 from hvr_nb.drawing.shading import body_overlay
 from hvr_nb.geometry.camera import project
 from hvr_nb.render.pictures import load_pictures
@@ -93,9 +93,15 @@ def write_moving(parts: Parts, path: Path) -> None:
     for quality in (72, 60, 48, 36):
         with atomic(path) as partial:
             images[0].save(
-                partial, "WEBP", save_all=True, append_images=images[1:], duration=round(1000 / FPS), loop=0,
-                quality=quality, method=6,
-            )  # fmt: skip
+                partial,
+                "WEBP",
+                save_all=True,
+                append_images=images[1:],
+                duration=round(1000 / FPS),
+                loop=0,
+                quality=quality,
+                method=6,
+            )
         if path.stat().st_size <= MOST:
             return
     raise HvrError(f"{path} is larger than {MOST} bytes; make HEIGHT or FPS smaller")

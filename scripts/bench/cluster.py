@@ -65,13 +65,16 @@ note = Path(clip, "{name}")
 note.write_text(note.read_text() + "x" if note.exists() else "x")
 """
 FIRST = COUNT.format(name="first")
-SECOND = COUNT.format(name="second") + """
+SECOND = (
+    COUNT.format(name="second")
+    + """
 import os
 import time
 assert os.environ["OMP_NUM_THREADS"] == os.environ["SLURM_CPUS_PER_TASK"]
 if Path(clip).name == "v3" and note.read_text() == "x":
     time.sleep(600)  # until it is preempted
-"""  # fmt: skip
+"""
+)
 
 
 @contextlib.contextmanager
@@ -95,8 +98,13 @@ def slurm_here(top: Path) -> Iterator[None]:
     config = top / "slurm.conf"
     config.write_text(CONFIG.format(host=host, top=top, ports=PORTS, cpus=os.cpu_count()))
     os.environ["SLURM_CONF"] = str(config)
-    files = {"key-file": key, "socket": top / "munge.sock", "pid-file": top / "munge.pid",
-             "log-file": top / "munge.log", "seed-file": top / "munge.seed"}  # fmt: skip
+    files = {
+        "key-file": key,
+        "socket": top / "munge.sock",
+        "pid-file": top / "munge.pid",
+        "log-file": top / "munge.log",
+        "seed-file": top / "munge.seed",
+    }
     subprocess.run(["munged", "--force", *[f"--{k}={v}" for k, v in files.items()]], check=True)
     try:
         for daemon in ("slurmctld", "slurmd"):

@@ -49,8 +49,15 @@ VIDEOS = {  # name -> (path under videos/, parameters of 00_video)
 COLUMNS = ("found_pct", "iou_mean", "skin_iou", "knee_deg", "cross_view_iou", "cross_view_avatar_iou",
            "render_iou", "heldout_psnr", "heldout_body_psnr", "mpjpe_mm", "pampjpe_mm", "doubts",
            "seconds")  # fmt: skip
-MEANS = ("cross_view_iou", "cross_view_avatar_iou", "render_iou", "iou_mean", "skin_iou", "knee_deg",
-         "heldout_body_psnr")  # fmt: skip  # of the last line, over the clips that have them
+MEANS = (
+    "cross_view_iou",
+    "cross_view_avatar_iou",
+    "render_iou",
+    "iou_mean",
+    "skin_iou",
+    "knee_deg",
+    "heldout_body_psnr",
+)  # of the last line, over the clips that have them
 # TRC marker -> SMPL joint
 MARKERS = {"RHip": 2, "RKnee": 5, "RAnkle": 8, "LHip": 1, "LKnee": 4, "LAnkle": 7, "RShoulder": 17,
            "RElbow": 19, "RWrist": 21, "LShoulder": 16, "LElbow": 18, "LWrist": 20}  # fmt: skip

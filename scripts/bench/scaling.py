@@ -106,8 +106,14 @@ def simulate(times: np.ndarray, nodes: int, cluster: Cluster, rng: np.random.Gen
     return Outcome(last / 3600, useful / (nodes * last), lost / (useful + lost), done)
 
 
-def table(measured: np.ndarray, cluster: Cluster, *, nodes: Sequence[int] = NODES,
-          videos: Sequence[int] = VIDEOS, seed: int = 0) -> str:  # fmt: skip
+def table(
+    measured: np.ndarray,
+    cluster: Cluster,
+    *,
+    nodes: Sequence[int] = NODES,
+    videos: Sequence[int] = VIDEOS,
+    seed: int = 0,
+) -> str:
     """A table in Markdown, a row a number of videos: hours (share of the nodes' time that counted).
 
     Args:

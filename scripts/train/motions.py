@@ -44,8 +44,15 @@ KINDS = {
     "walking": ("walk", "sneak"),
 }  # fmt: skip
 # subjects whose clips have no description
-SUBJECTS = {"01": "climbing", "02": "walking", "05": "dance", "06": "ball games", "07": "walking",
-            "08": "walking", "94": "dance"}  # fmt: skip
+SUBJECTS = {
+    "01": "climbing",
+    "02": "walking",
+    "05": "dance",
+    "06": "ball games",
+    "07": "walking",
+    "08": "walking",
+    "94": "dance",
+}
 
 
 @dataclass(frozen=True)

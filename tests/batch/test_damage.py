@@ -23,13 +23,20 @@ from hvr_nb.types import HvrError
 from scripts.bench.torture.stand_in import STAND_IN, write_stand_in
 
 DAMAGES = {
-    "frames/a.png": "00_video", "frames/manifest.json": "00_video", "camera.npz": "00_video",
-    "metrics/00_video.json": "00_video", "masks/alpha/b.png": "02_masks", "masks/labels/a.png": "02_masks",
-    "metrics/02_masks.json": "02_masks", "avatars/doll/weights.npz": "05_train",
-    "avatars/doll/options.json": "05_train", "metrics/05_train.json": "05_train",
+    "frames/a.png": "00_video",
+    "frames/manifest.json": "00_video",
+    "camera.npz": "00_video",
+    "metrics/00_video.json": "00_video",
+    "masks/alpha/b.png": "02_masks",
+    "masks/labels/a.png": "02_masks",
+    "metrics/02_masks.json": "02_masks",
+    "avatars/doll/weights.npz": "05_train",
+    "avatars/doll/options.json": "05_train",
+    "metrics/05_train.json": "05_train",
     "avatars/doll/made_from.json": "05_train",
-    "renders/doll/frames/rgb/a.png": "06_render", "renders/doll/frames.mp4": "06_render",
-}  # fmt: skip
+    "renders/doll/frames/rgb/a.png": "06_render",
+    "renders/doll/frames.mp4": "06_render",
+}
 
 
 @pytest.fixture

@@ -141,8 +141,15 @@ def test_lines_of_many_writers_are_whole_and_broken_ones_passed_over(tmp_path):
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     with open(tmp_path / EVENTS, "ab") as file:
-        for rubbish in (b"[" * 100_000, b"\xff\xfe", b"3", b'{"event": 3}', b'{"event": "x", "batch": "y"}',
-                        b'{"event": "ended", "batch": "b", "time": 1e999}', b'{"time": 1, "ev'):  # fmt: skip
+        for rubbish in (
+            b"[" * 100_000,
+            b"\xff\xfe",
+            b"3",
+            b'{"event": 3}',
+            b'{"event": "x", "batch": "y"}',
+            b'{"event": "ended", "batch": "b", "time": 1e999}',
+            b'{"time": 1, "ev',
+        ):
             file.write(rubbish + b"\n" * (not rubbish.endswith(b"ev")))
     log.add("over")
     events, place = read_events(tmp_path)

@@ -54,8 +54,13 @@ def test_the_default_clip_is_not_written_from_another_folder(tmp_path):
 def test_the_words_of_a_comment_are_the_choices(tmp_path):
     notebook = write_notebook(tmp_path / "02_x.ipynb", CELL)
     found = {name: one.choices for name, one in read_parameters(notebook).items()}
-    assert found == {"clip": (), "quality": ("quick", "best"), "device": ("cpu", "cuda", "auto"),
-                     "method": (), "iters": ()}  # fmt: skip
+    assert found == {
+        "clip": (),
+        "quality": ("quick", "best"),
+        "device": ("cpu", "cuda", "auto"),
+        "method": (),
+        "iters": (),
+    }
     assert check_parameters(notebook, {"quality": "quick"}) == {"quality": "quick"}
     with pytest.raises(HvrError, match="02_x: parameter 'quality' cannot be 'bets'"):
         check_parameters(notebook, {"quality": "bets"})
@@ -75,12 +80,18 @@ def test_the_numbers_of_a_comment_are_the_limits(tmp_path):
 
 
 WRONG = {
-    "05_train": {"rays": -5, "checkpoint_every": -1, "seed": 2**64, "iters": -1, "image_scale": 1.5,
-                 "device": "gpu"},
+    "05_train": {
+        "rays": -5,
+        "checkpoint_every": -1,
+        "seed": 2**64,
+        "iters": -1,
+        "image_scale": 1.5,
+        "device": "gpu",
+    },
     "06_render": {"views": 0, "motion_frames": 0, "mesh_resolution": 5000},
     "07_visualize": {"player_side": 0, "gallery": -1},
     "00_video": {"stride": 0, "fps": -1.0, "frames": 0, "size": 10**9, "seed": -1},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("book", "name"), [(book, name) for book in WRONG for name in WRONG[book]])

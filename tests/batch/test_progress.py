@@ -43,5 +43,7 @@ def test_videos_that_are_missing_or_empty_are_named(tmp_path):
     assert said.endswith("x cannot be looked at (File name too long)") and len(said) < 300
     found = missing_videos([tmp_path / name for name in names])
     assert [text.split("/")[-1] for text in found] == [
-        "empty.mp4 is empty", "folder is an empty folder", "gone.mp4 does not exist"
-    ]  # fmt: skip
+        "empty.mp4 is empty",
+        "folder is an empty folder",
+        "gone.mp4 does not exist",
+    ]

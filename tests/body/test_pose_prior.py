@@ -86,11 +86,15 @@ def test_straight_legs_are_likelier_than_a_crouch():
 
     def legs(bend):
         return turns_of(
-            left_knee=(bend, 0, 0), right_knee=(bend, 0, 0),
-            left_hip=(-bend / 2, 0, 0), right_hip=(-bend / 2, 0, 0),
-            left_ankle=(-bend / 2, 0, 0), right_ankle=(-bend / 2, 0, 0),
-            left_shoulder=(0, 0, -1.2), right_shoulder=(0, 0, 1.2),
-        )  # fmt: skip
+            left_knee=(bend, 0, 0),
+            right_knee=(bend, 0, 0),
+            left_hip=(-bend / 2, 0, 0),
+            right_hip=(-bend / 2, 0, 0),
+            left_ankle=(-bend / 2, 0, 0),
+            right_ankle=(-bend / 2, 0, 0),
+            left_shoulder=(0, 0, -1.2),
+            right_shoulder=(0, 0, 1.2),
+        )
 
     straight, *bent = (energy_of(legs(np.radians(bend))) for bend in (2, 10, 20, 35))
     assert straight < min(bent) - 5
@@ -101,9 +105,13 @@ def test_in_walking_arms_swing_against_the_legs():
 
     def stride(arms):
         return turns_of(
-            left_hip=(-0.5, 0, 0), right_hip=(0.3, 0, 0), right_knee=(0.2, 0, 0), left_knee=(0.1, 0, 0),
-            left_shoulder=(0, 0.3 * arms, -1.2), right_shoulder=(0, 0.3 * arms, 1.2),
-        )  # fmt: skip
+            left_hip=(-0.5, 0, 0),
+            right_hip=(0.3, 0, 0),
+            right_knee=(0.2, 0, 0),
+            left_knee=(0.1, 0, 0),
+            left_shoulder=(0, 0.3 * arms, -1.2),
+            right_shoulder=(0, 0.3 * arms, 1.2),
+        )
 
     # left leg forwards; a positive turn about y carries the left arm backwards and the right one forwards
     assert energy_of(stride(1.0)) < energy_of(stride(-1.0)) - 0.5

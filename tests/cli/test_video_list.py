@@ -45,9 +45,13 @@ def test_a_list_gives_every_video_its_clip_and_parameters(tmp_path, notebooks, m
         p.relative_to(tmp_path / "clips").as_posix(): p.read_text() for p in tmp_path.glob("clips/*/[ab]")
     }
     assert kept == {
-        "anna/a": "3", "anna/b": "2.5 [0.1, 2] True", "b/a": "7", "b/b": "1.0 [] False",
-        "carl/a": "5", "carl/b": "2.0 [1] False",
-    }  # fmt: skip
+        "anna/a": "3",
+        "anna/b": "2.5 [0.1, 2] True",
+        "b/a": "7",
+        "b/b": "1.0 [] False",
+        "carl/a": "5",
+        "carl/b": "2.0 [1] False",
+    }
 
 
 ROWS = {
@@ -95,7 +99,7 @@ TEXTS = {
         '[[video]]\npath = "films/a.mp4"\nclip = 3': "row 1: '3' cannot be the name of a clip",
         "[[video": "cannot be read as a list of videos",
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name in TEXTS for text in TEXTS[name]])

@@ -74,9 +74,16 @@ def test_the_start_uses_what_3d_there_is(monkeypatch, steps, world, bones, solid
     if solid:
         iters, weights, *_ = steps[0]
         assert iters == 7 and weights == TermWeights(
-            reproject=0.0, depth=1.0, across=1.0, bone_depth=1.0, bone_across=0.0 if world else 1.0,
-            prior=0.1, cap=30.0, stature=1e6, betas=1e6,
-        )  # fmt: skip
+            reproject=0.0,
+            depth=1.0,
+            across=1.0,
+            bone_depth=1.0,
+            bone_across=0.0 if world else 1.0,
+            prior=0.1,
+            cap=30.0,
+            stature=1e6,
+            betas=1e6,
+        )
 
 
 @pytest.mark.parametrize("world, lift, spread", [(None, 0.5, 0.1), (1, 0.0, 0.04)])
@@ -183,9 +190,16 @@ def test_silhouettes_come_last(monkeypatch, model, steps, masks, focal, taken, s
         iters, weights, edges, _, state = steps[0]
         assert (iters, edges, state.log_bones) == (20, True, 0.0)
         assert weights == TermWeights(
-            silhouette=550.0, focal=30.0 if focal else 0.0, sigma_depth=0.07, bone_depth=4.0, sigma_bone=0.03,
-            hold=0.5, skeleton=1.0, one_pose=20.0, still=(0, 3) if taken else (),
-        )  # fmt: skip
+            silhouette=550.0,
+            focal=30.0 if focal else 0.0,
+            sigma_depth=0.07,
+            bone_depth=4.0,
+            sigma_bone=0.03,
+            hold=0.5,
+            skeleton=1.0,
+            one_pose=20.0,
+            still=(0, 3) if taken else (),
+        )
 
 
 class Bars(Bar):
@@ -213,7 +227,7 @@ def test_steps_are_damped_until_the_energy_falls(monkeypatch):
             dampings.append(damping)
             return np.zeros((1, FRAME)), np.full(SHARED, 1.0)
 
-    costs = iter([9.0, 10.0, 9.0, 8.0,   8.0, *[8.5] * 6,   8.0, 7.0,   7.0, 6.0])  # fmt: skip
+    costs = iter([9.0, 10.0, 9.0, 8.0, 8.0, *[8.5] * 6, 8.0, 7.0, 7.0, 6.0])
     monkeypatch.setattr(solve, "Normal", Known)
     monkeypatch.setattr(solve, "total", lambda *args: next(costs))
     monkeypatch.setattr(solve, "pose_state", lambda *args: Given(pose=Given(joints=np.zeros((1, 24, 3)))))
@@ -251,10 +265,14 @@ def test_the_report_measures_what_was_seen_and_found(model):
     pose = np.zeros((n, 69))
     pose[:, 0] = -0.5  # the left leg forward
     body = Body(
-        betas=np.zeros(10), global_orient=np.tile([0.0, 1.2, 0.0], (n, 1)), body_pose=pose,
-        transl=np.array([0.0, 0.2, -3.0]) + np.arange(n)[:, None] ** 2 * [0.001, 0, 0], camera=camera,
-        valid=np.array([True, True, True, False]), model_hash=model.hash,
-    )  # fmt: skip
+        betas=np.zeros(10),
+        global_orient=np.tile([0.0, 1.2, 0.0], (n, 1)),
+        body_pose=pose,
+        transl=np.array([0.0, 0.2, -3.0]) + np.arange(n)[:, None] ** 2 * [0.001, 0, 0],
+        camera=camera,
+        valid=np.array([True, True, True, False]),
+        model_hash=model.hash,
+    )
     drawn = project(
         place_landmarks(table, rig_of(model), pose_body(rig_of(model), body), body.betas).points, camera
     )

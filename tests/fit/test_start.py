@@ -16,8 +16,11 @@ CAMERA = replace(default_camera(200, 100, 100.0), R=np.eye(3), t=np.zeros(3))
 
 
 def table(names, sigma):
-    return Given(names=tuple(names), sigma=np.array(sigma, float),
-                 rows=lambda *some: [list(names).index(n) for n in some])  # fmt: skip
+    return Given(
+        names=tuple(names),
+        sigma=np.array(sigma, float),
+        rows=lambda *some: [list(names).index(n) for n in some],
+    )
 
 
 def evidence(names, *, rays, conf, world=None, sigma=None, frames=None):

@@ -206,8 +206,9 @@ def bent(**degrees):
 
 
 def test_bends_are_angles():
-    rows = np.array([[LIMB_NAMES.index(f"{s}_{p}") for p in HINGES[h : h + 3]]
-                     for h in (0, 3) for s in ("left", "right")])  # fmt: skip
+    rows = np.array(
+        [[LIMB_NAMES.index(f"{s}_{p}") for p in HINGES[h : h + 3]] for h in (0, 3) for s in ("left", "right")]
+    )
     found = np.degrees(bends.bends(bent(left_knee=30, right_knee=90, left_elbow=150), rows))
     np.testing.assert_allclose(found, [[30, 90, 150, 0]], atol=1e-6)
 

@@ -94,9 +94,14 @@ def wham(folder, model, body, other, monkeypatch):
     out = collections.defaultdict(dict)
     for number, (poses, transl) in enumerate(two(model, body, other, lambda p, t: (p, t))):
         out[np.int64(number + 3)] |= {
-            "pose": poses, "pose_world": poses, "trans": transl, "trans_world": transl,
-            "betas": np.zeros((T, 10)), "verts": np.zeros((T, 4, 3), np.float32), "frame_ids": np.arange(T),
-        }  # fmt: skip
+            "pose": poses,
+            "pose_world": poses,
+            "trans": transl,
+            "trans_world": transl,
+            "betas": np.zeros((T, 10)),
+            "verts": np.zeros((T, 4, 3), np.float32),
+            "frame_ids": np.arange(T),
+        }
     return joblib_file(folder / "wham_output.pkl", out, monkeypatch)
 
 
@@ -109,10 +114,15 @@ def phalp(folder, model, body, other, monkeypatch):
             for R, _ in people
         ]
         frames[f"out/{t:06d}.jpg"] = {
-            "time": t, "tid": [4, 9, 11], "tracked_time": [0, 0, 2], "smpl": [*smpl, smpl[0]],
-            "camera": [people[0][1][t], people[1][1][t], people[0][1][t]], "size": [np.array([H, W])] * 3,
-            "mask": [{"size": [H, W], "counts": "abc"}], "extra_data": [None],
-        }  # fmt: skip
+            "time": t,
+            "tid": [4, 9, 11],
+            "tracked_time": [0, 0, 2],
+            "smpl": [*smpl, smpl[0]],
+            "camera": [people[0][1][t], people[1][1][t], people[0][1][t]],
+            "size": [np.array([H, W])] * 3,
+            "mask": [{"size": [H, W], "counts": "abc"}],
+            "extra_data": [None],
+        }
     return joblib_file(folder / "demo.pkl", frames, monkeypatch, compress=True)
 
 
@@ -123,8 +133,10 @@ def vibe(folder, model, body, other, monkeypatch, pare=False):
         out[number] = {
             "pred_cam": np.zeros((T, 3)),
             "orig_cam": np.stack([sx, sx * W / H, transl[:, 0], transl[:, 1]], 1),
-            "pose": matrices(poses) if pare else poses, "betas": np.zeros((T, 10)), "frame_ids": np.arange(T),
-        }  # fmt: skip
+            "pose": matrices(poses) if pare else poses,
+            "betas": np.zeros((T, 10)),
+            "frame_ids": np.arange(T),
+        }
     return joblib_file(folder / "vibe_output.pkl", out, monkeypatch)
 
 
@@ -176,10 +188,11 @@ def romp(folder, model, body, other, monkeypatch):
         f"{t:08d}.png": {
             "smpl_thetas": np.stack([p[t] for p, _ in people][:: 1 if t % 2 else -1]),
             "cam_trans": np.stack([x[t] for _, x in people][:: 1 if t % 2 else -1]),
-            "smpl_betas": np.zeros((2, 10)), "track_ids": np.array([5, 8][:: 1 if t % 2 else -1]),
+            "smpl_betas": np.zeros((2, 10)),
+            "track_ids": np.array([5, 8][:: 1 if t % 2 else -1]),
         }
         for t in range(T)
-    }  # fmt: skip
+    }
     np.savez(folder / "video_results.npz", results=results)
     return folder / "video_results.npz"
 

@@ -23,9 +23,13 @@ def waves(*shape, step=0.7) -> np.ndarray:
 
 def a_body(count=5) -> Body:
     return Body(
-        np.zeros(10), 0.2 * waves(count, 3), 0.1 * waves(count, 69), waves(count, 3) - [0, 0, 4],
-        default_camera(64, 48), np.ones(count, bool),
-    )  # fmt: skip
+        np.zeros(10),
+        0.2 * waves(count, 3),
+        0.1 * waves(count, 69),
+        waves(count, 3) - [0, 0, 4],
+        default_camera(64, 48),
+        np.ones(count, bool),
+    )
 
 
 def found_person(**camera) -> people.FoundPerson:

@@ -137,10 +137,15 @@ def test_shares_of_a_picture_are_no_pixels():
 @pytest.mark.parametrize(
     "film, jump, refused",
     [
-        (400, 2.0, True), (400, 0.5, True), (400, 1.5, False), (218, 1.09, False), (222, 1.11, True),
-        (400, 2.09, True), (400, 2.11, False),
+        (400, 2.0, True),
+        (400, 0.5, True),
+        (400, 1.5, False),
+        (218, 1.09, False),
+        (222, 1.11, True),
+        (400, 2.09, True),
+        (400, 2.11, False),
     ],
-)  # fmt: skip
+)
 def test_joints_that_jump_between_two_sizes(film, jump, refused):
     people = [[person()], [], [person(jump), person(0.1, 3)]]
     if refused:

@@ -169,10 +169,13 @@ def test_units_of_markers(tmp_path, unit, scale):
 def test_a_buffer_is_aligned_and_its_arrays_come_back(tmp_path):
     buffer = glb_file.GlbBuffer()
     arrays = [
-        np.arange(5, dtype=np.uint8), np.arange(6, dtype=np.uint16).reshape(3, 2),
-        waves(2, 3).astype(np.float32), np.arange(4, dtype=np.uint32), waves(2, 4, 4).astype(np.float32),
+        np.arange(5, dtype=np.uint8),
+        np.arange(6, dtype=np.uint16).reshape(3, 2),
+        waves(2, 3).astype(np.float32),
+        np.arange(4, dtype=np.uint32),
+        waves(2, 4, 4).astype(np.float32),
         np.zeros((3, 4), np.uint8),
-    ]  # fmt: skip
+    ]
     numbers = [
         buffer.numbers(array, target=(0, 34962)[k % 2], bounds=k == 2) for k, array in enumerate(arrays)
     ]

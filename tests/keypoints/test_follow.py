@@ -228,8 +228,11 @@ def test_joints_with_and_without_the_heavy_network(person, detector, monkeypatch
     frames, full, heavy = len(person.frames), blazepose.FULL, blazepose.HEAVY
     count = {key: asked.count(key) for key in set(asked)}
     assert count == {
-        (full, True): 3 * frames, (full, False): frames, (heavy, True): frames, (heavy, False): frames
-    }  # fmt: skip
+        (full, True): 3 * frames,
+        (full, False): frames,
+        (heavy, True): frames,
+        (heavy, False): frames,
+    }
 
 
 def test_slow_video_is_not_filtered(person, detector):

@@ -313,9 +313,15 @@ def upright() -> np.ndarray:
     """Human3.6M joints of a stick figure: legs of 0.4 + 0.5, a trunk of 0.3 + 0.2, a head of 0.1."""
     joints = np.zeros((1, 17, 3))
     for child, (bone, direction) in {
-        1: (0.1, -1), 4: (0.1, 1), 11: (0.2, 1), 14: (0.2, -1), 12: (0.3, 1), 15: (0.3, -1), 13: (0.25, 1),
+        1: (0.1, -1),
+        4: (0.1, 1),
+        11: (0.2, 1),
+        14: (0.2, -1),
+        12: (0.3, 1),
+        15: (0.3, -1),
+        13: (0.25, 1),
         16: (0.25, -1),
-    }.items():  # fmt: skip
+    }.items():
         joints[0, child] = joints[0, H36M17_PARENTS[child]] + [bone * direction, 0, 0]
     for child, bone in {2: -0.4, 3: -0.5, 5: -0.4, 6: -0.5, 7: 0.3, 8: 0.2, 9: 0.05, 10: 0.05}.items():
         joints[0, child] = joints[0, H36M17_PARENTS[child]] + [0, bone, 0]

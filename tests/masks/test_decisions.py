@@ -119,9 +119,10 @@ def test_bare_skin_before_the_trunk_is_an_arm_rather_than_a_chest():
     kinds = list(parsing._PRIOR)
     torso, forearm = (
         (np.array(parsing._PRIOR[kind])[:, SKIN] @ [1 - 3.5 / 6, 3.5 / 6] + 0.002)
-        / (np.array(parsing._PRIOR[kind]).sum(1) @ [1 - 3.5 / 6, 3.5 / 6] + 0.01) + 1e-3
+        / (np.array(parsing._PRIOR[kind]).sum(1) @ [1 - 3.5 / 6, 3.5 / 6] + 0.01)
+        + 1e-3
         for kind in ("torso", "forearm")
-    )  # fmt: skip
+    )
     assert kinds.index("torso") == 2
     even = forearm / (forearm + 0.2 * torso)
     assert set(skin_everywhere(even + 0.002).ravel()) == {10}

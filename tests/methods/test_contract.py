@@ -308,8 +308,11 @@ def test_a_new_method_goes_through_the_notebooks_the_report_and_the_exports(
     numbers, renders = clip.metrics["06_render"], clip.folder / "renders" / guest
     assert numbers["heldout_body_psnr"] > 10 and numbers["held_out_frames"] == 4 and numbers["seen_pct"] > 50
     assert {p.name for p in renders.iterdir() if p.is_file()} == {
-        "frames.mp4", "turntable.mp4", "novel_poses.mp4", "coverage.png",
-    }, "it gives no mesh"  # fmt: skip
+        "frames.mp4",
+        "turntable.mp4",
+        "novel_poses.mp4",
+        "coverage.png",
+    }, "it gives no mesh"
     report = (clip.folder / "report.html").read_text()
     assert "painted" in report and methods.WORDS["surface"] in report
     avatar = clip.avatar(guest)

@@ -35,10 +35,15 @@ def test_every_limit_has_a_reason_and_good_is_not_beyond_bad():
 
 @pytest.mark.parametrize(
     ("notebook", "parameter", "name", "factor"),
-    [("01_keypoints", "min_found", "found_pct", 100), ("02_masks", "min_cover", "cover_pct", 100),
-     ("03_body", "min_iou", "iou_mean", 1), ("04_canonical", "max_error_mm", "mean_mm", 1),
-     ("05_train", "min_psnr", "train_psnr_body", 1), ("06_render", "min_psnr", "heldout_psnr_body", 1)],
-)  # fmt: skip
+    [
+        ("01_keypoints", "min_found", "found_pct", 100),
+        ("02_masks", "min_cover", "cover_pct", 100),
+        ("03_body", "min_iou", "iou_mean", 1),
+        ("04_canonical", "max_error_mm", "mean_mm", 1),
+        ("05_train", "min_psnr", "train_psnr_body", 1),
+        ("06_render", "min_psnr", "heldout_psnr_body", 1),
+    ],
+)
 def test_bad_is_where_the_notebook_doubts(notebook, parameter, name, factor):
     default = read_parameters(NOTEBOOKS / f"{notebook}.ipynb")[parameter].default
     assert QUANTITIES[name].bad == pytest.approx(factor * default)

@@ -220,11 +220,23 @@ def test_scans_in_the_layout_of_the_original(tmp_path, view, capsys):
     points = rng.uniform(view.clothed.min(0), view.clothed.max(0), (4000, 3))
     inside = view.person.inside(points, view.clothed, view.bare)
     sets = {name: points[inside == name.endswith("inside")] for name in SETS}
-    parameters = {"betas": np.zeros(10), "global_orient": np.zeros(3), "body_pose": np.zeros(72),
-                  "global_body_translation": np.zeros(3), "body_scale": np.array([0.45])}  # fmt: skip
+    parameters = {
+        "betas": np.zeros(10),
+        "global_orient": np.zeros(3),
+        "body_pose": np.zeros(72),
+        "global_body_translation": np.zeros(3),
+        "body_scale": np.array([0.45]),
+    }
     picture = view.picture, np.full((64, 64), 255, np.uint8)
-    write_pamir_item(tmp_path, "scan", mesh=Mesh(view.clothed, view.person.faces), pictures={90: picture},
-                     points=sets, body=Mesh(view.bare, model.faces), parameters=parameters)  # fmt: skip
+    write_pamir_item(
+        tmp_path,
+        "scan",
+        mesh=Mesh(view.clothed, view.person.faces),
+        pictures={90: picture},
+        points=sets,
+        body=Mesh(view.bare, model.faces),
+        parameters=parameters,
+    )
     (tmp_path / "data_list.txt").write_text("scan\nnot_there\n")
     options = {"seed": 0, "side": 32, "volume": 16}
     assert scans.make_scan_shards(tmp_path / "shards", tmp_path, model, **options) == 1

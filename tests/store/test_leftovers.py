@@ -76,8 +76,12 @@ def test_only_abandoned_files_of_our_own_are_swept(tmp_path):
     kept = [
         f".x.{here}-{mine}-0.partial.json",  # is being written
         f".x.0badcafe-{theirs}-0.partial.json",  # another machine's, an hour old
-        ".notes", ".x.partial.json", "x.1.partial.json", f".x.{theirs}.json", ".x.abc-1-0.partial.json",
-    ]  # fmt: skip
+        ".notes",
+        ".x.partial.json",
+        "x.1.partial.json",
+        f".x.{theirs}.json",
+        ".x.abc-1-0.partial.json",
+    ]
     swept = [
         f".x.{here}-{theirs}-0.partial.json",
         f".x.{theirs}.partial.json",

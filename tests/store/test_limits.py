@@ -466,9 +466,13 @@ def test_rows_or_columns_of_a_sparse_matrix(kind, pointer, index):
 
     assert made().tolist() == [[0, 0, 0], [0, 5, 7]]
     for wrong in (
-        {"indptr": pointer[:-1]}, {"indptr": [*pointer, 2]}, {"indptr": [*pointer[:-1], 3]}, {"indices": [1]},
-        {"indptr": [0, 3, 2, 2][: len(pointer)]}, {"indices": [-1, 1]},
-    ):  # fmt: skip
+        {"indptr": pointer[:-1]},
+        {"indptr": [*pointer, 2]},
+        {"indptr": [*pointer[:-1], 3]},
+        {"indices": [1]},
+        {"indptr": [0, 3, 2, 2][: len(pointer)]},
+        {"indices": [-1, 1]},
+    ):
         with pytest.raises(ValueError, match="whose index is broken"):
             made(**wrong)
 
@@ -566,8 +570,10 @@ def test_pictures_of_a_folder_have_times_by_their_number(tmp_path):
     info = {"warnings": []}
     found = list(picture_folder.picture_film(tmp_path, range(1, 6, 2), 10.0, info))
     assert [(name, time, int(image[0, 0, 0])) for name, time, image in found] == [
-        ("1", 0.1, 10), ("3", 0.3, 30), ("5", 0.5, 50),
-    ]  # fmt: skip
+        ("1", 0.1, 10),
+        ("3", 0.3, 30),
+        ("5", 0.5, 50),
+    ]
     assert info["frames"] == 6 and info["fps"] == 10.0 and info["pictures"] is True and not info["warnings"]
     assert info["bytes"] == sum(p.stat().st_size for p in tmp_path.glob("[0-9].png"))
 
@@ -594,10 +600,17 @@ def test_a_lower_quality_is_a_smaller_film(tmp_path):
 @pytest.mark.parametrize(
     "recorded, taken",
     [
-        ("26", 26), (26, 26), (0, 0), (-1, 0), (4999.9, 4999.9), (5000, 0), ("wide", 0), (None, 0),
+        ("26", 26),
+        (26, 26),
+        (0, 0),
+        (-1, 0),
+        (4999.9, 4999.9),
+        (5000, 0),
+        ("wide", 0),
+        (None, 0),
         (float("nan"), 0),
     ],
-)  # fmt: skip
+)
 def test_only_possible_lenses_are_believed(tmp_path, monkeypatch, recorded, taken):
     monkeypatch.setattr(video, "_film_focal35", lambda path: recorded)
     found = video.focal_from_metadata(tmp_path / "a.mp4", width=30, height=40)

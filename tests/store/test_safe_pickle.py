@@ -72,8 +72,11 @@ def test_a_chumpy_model_comes_back_exactly(tmp_path, chumpy, protocol):
         "J_regressor": regressor,
         "f": np.arange(6, dtype=np.uint32).reshape(2, 3),
         "weights": np.asfortranarray(x.astype(">f4")),
-        "bs_type": "lrotmin", "count": np.float64(2.5), "flag": True, "names": ["a", "b"],
-    }  # fmt: skip
+        "bs_type": "lrotmin",
+        "count": np.float64(2.5),
+        "flag": True,
+        "names": ["a", "b"],
+    }
     got = read_smpl_pickle(put(tmp_path, pickle.dumps(content, protocol=protocol)))
     np.testing.assert_array_equal(got["v_template"], x)
     np.testing.assert_array_equal(got["shapedirs"], x.ravel()[[0, 4, 8, 12]].reshape(2, 2))

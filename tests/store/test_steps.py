@@ -102,9 +102,16 @@ def test_the_demuxer_stops_behind_too_much_damage(monkeypatch):
     assert info["dropped"] == 4 and len(read) == 4
 
 
-@pytest.mark.parametrize("shape, largest, size", [((40, 60), 30, (20, 30)), ((60, 40), 30, (30, 20)),
-                                                  ((40, 60), 60, (40, 60)), ((40, 60), 0, (40, 60)),
-                                                  ((1, 60), 30, (1, 30))])  # fmt: skip
+@pytest.mark.parametrize(
+    "shape, largest, size",
+    [
+        ((40, 60), 30, (20, 30)),
+        ((60, 40), 30, (30, 20)),
+        ((40, 60), 60, (40, 60)),
+        ((40, 60), 0, (40, 60)),
+        ((1, 60), 30, (1, 30)),
+    ],
+)
 def test_pictures_are_shrunk_to_the_largest_side(shape, largest, size):
     picture = np.full((*shape, 3), 77, np.uint8)
     found = video._shrink(picture, largest)

@@ -19,8 +19,11 @@ def with_value(value, where, number):
 
 BODY, CAMERA, POINTS = a_body(), a_camera(), some_keypoints()
 BROKEN = [
-    ("camera", replace(CAMERA, K=with_value(CAMERA.K, (0, 0), np.inf)),
-     "K holds numbers that are not finite"),
+    (
+        "camera",
+        replace(CAMERA, K=with_value(CAMERA.K, (0, 0), np.inf)),
+        "K holds numbers that are not finite",
+    ),
     ("camera", replace(CAMERA, K=with_value(CAMERA.K, (0, 0), -5.0)), "focal lengths"),
     ("camera", replace(CAMERA, K=np.eye(4)), "K has shape"),
     ("camera", replace(CAMERA, dist=np.full(5, np.nan)), "dist holds numbers"),
@@ -39,7 +42,7 @@ BROKEN = [
     ("joints3d", Joints3D(np.zeros((T, 23, 3)), np.ones(T, bool)), "24 names for 23 joints"),
     ("normals", Normals(np.zeros((T, H, W + 1, 3), np.int8)), "vectors has shape"),
     ("normals", Normals(np.zeros((T, H, W, 3), np.int16)), "vectors is of type int16, not int8"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("artefact", "value", "message"), BROKEN, ids=[row[2] for row in BROKEN])
@@ -80,14 +83,20 @@ def test_an_artefact_of_another_kind_is_not_saved(tmp_path):
 def a_canonical(**changed) -> Canonical:
     rng, v, grid = np.random.default_rng(0), 5, (2, 3, 4)
     values = {
-        "rest_vertices": rng.normal(size=(v, 3)), "rest_joints": np.zeros((24, 3)),
+        "rest_vertices": rng.normal(size=(v, 3)),
+        "rest_joints": np.zeros((24, 3)),
         "vertices": rng.normal(size=(v, 3)),
-        "A_big": np.zeros((24, 3, 4)), "weights": np.full((v, 24), 1 / 24),
+        "A_big": np.zeros((24, 3, 4)),
+        "weights": np.full((v, 24), 1 / 24),
         "faces": np.array([[0, 1, 2], [2, 3, 4]]),
-        "parts": np.zeros(v, np.uint8), "bounds": np.array([[0.0] * 3, [1.0] * 3]), "origin": np.zeros(3),
-        "spacing": 0.025, "field_weights": np.full((*grid, 24), 1 / 24), "field_distance": np.zeros(grid),
+        "parts": np.zeros(v, np.uint8),
+        "bounds": np.array([[0.0] * 3, [1.0] * 3]),
+        "origin": np.zeros(3),
+        "spacing": 0.025,
+        "field_weights": np.full((*grid, 24), 1 / 24),
+        "field_distance": np.zeros(grid),
         "parents": np.array([-1, *range(23)]),
-    }  # fmt: skip
+    }
     return Canonical(**(values | changed))
 
 
@@ -118,12 +127,15 @@ def test_a_body_of_one_part_is_no_contradiction():
     check_value(replace(one, parts=np.zeros_like(one.parts), part_names=("body",)))
 
 
-@pytest.mark.parametrize("change, message", [
-    ({"parents": np.array([0, *range(23)])}, "tree"),
-    ({"parents": np.array([-1, 1, *range(1, 23)])}, "tree"),  # its own parent
-    ({"parents": np.array([-1, 0, -1, *range(2, 23)])}, "tree"),  # a second root
-    ({"parts": np.ones(5, np.uint8), "part_names": ("body",)}, "parts point at names"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"parents": np.array([0, *range(23)])}, "tree"),
+        ({"parents": np.array([-1, 1, *range(1, 23)])}, "tree"),  # its own parent
+        ({"parents": np.array([-1, 0, -1, *range(2, 23)])}, "tree"),  # a second root
+        ({"parts": np.ones(5, np.uint8), "part_names": ("body",)}, "parts point at names"),
+    ],
+)
 def test_trees_and_parts_at_their_limits(change, message):
     with pytest.raises(ValueError, match=message):
         check_value(a_canonical(**change))

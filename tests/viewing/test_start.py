@@ -27,9 +27,12 @@ def panel(tmp_path, monkeypatch):
     write_notebook(tmp_path / "notebooks" / "00_video.ipynb", given, report)
     write_notebook(tmp_path / "notebooks" / "01_keypoints.ipynb", 'clip: str = "x"  # folder', "pass")
     return StartPanel(
-        films=tmp_path / "films", clips=tmp_path / "clips", notebooks=tmp_path / "notebooks",
-        methods=["nvr", "selfrecon"], judge=lambda frames, fps: f"{len(frames)} frames at {fps:g} fps",
-    )  # fmt: skip
+        films=tmp_path / "films",
+        clips=tmp_path / "clips",
+        notebooks=tmp_path / "notebooks",
+        methods=["nvr", "selfrecon"],
+        judge=lambda frames, fps: f"{len(frames)} frames at {fps:g} fps",
+    )
 
 
 def test_a_picked_film_is_run_and_its_pages_are_shown(panel, tmp_path):

@@ -93,8 +93,15 @@ def _clip_files(folder: Path, frames: np.ndarray) -> list[Target]:
                 getattr(fresh, artefact)
         repr((fresh.metrics, fresh.doubts, fresh.times, fresh.fps))
 
-    names = ["clip.json", "frames/manifest.json", "frames/b.png", "camera.npz", "keypoints.npz",
-             "masks/manifest.json", "masks/alpha/a.png"]  # fmt: skip
+    names = [
+        "clip.json",
+        "frames/manifest.json",
+        "frames/b.png",
+        "camera.npz",
+        "keypoints.npz",
+        "masks/manifest.json",
+        "masks/alpha/a.png",
+    ]
     found = [Target(f"clip {name}", top / name, whole) for name in names]
     metrics = top / "metrics" / "03_body.json"
     found.append(Target("clip metrics", metrics, lambda: write_clips_page(top.parent)))
@@ -110,8 +117,14 @@ def _foreign(folder: Path, rng: np.random.Generator) -> list[Target]:
     names = [f"{k:06d}" for k in range(FRAMES)]
     first = sorted(openpose.iterdir())[0]
     amass = folder / "motion.npz"
-    np.savez(amass, poses=np.zeros((4, 156)), trans=np.zeros((4, 3)), betas=np.zeros(16), gender="neutral",
-             mocap_framerate=30.0)  # fmt: skip
+    np.savez(
+        amass,
+        poses=np.zeros((4, 156)),
+        trans=np.zeros((4, 3)),
+        betas=np.zeros(16),
+        gender="neutral",
+        mocap_framerate=30.0,
+    )
     values = folder / "values.pkl"
     values.write_bytes(pickle.dumps({"a": rng.random(9), "b": ["x", {"c": (1, 2.5)}]}, protocol=2))
     glb = folder / "mesh.glb"
@@ -155,11 +168,13 @@ def _lists(folder: Path) -> list[Target]:
     toml.write_text(f'[[video]]\npath = "{film}"\nclip = "one"\nstride = 2\n')
     events = folder / "batch" / "events.jsonl"
     events.parent.mkdir()
-    lines = [{"event": "batch", "stages": ["00_video"], "process": 1, "machine": "m"},
-             {"event": "queued", "clip": "a", "video": "/a.mp4", "given": {"": {"stride": 2}}},
-             {"event": "began", "clip": "a", "process": 1, "machine": "m"},
-             {"event": "stage", "clip": "a", "stage": "00_video", "seconds": 1.0, "skipped": False},
-             {"event": "ended", "clip": "a", "status": "failed", "seconds": 2.0, "error": "why"}]  # fmt: skip
+    lines = [
+        {"event": "batch", "stages": ["00_video"], "process": 1, "machine": "m"},
+        {"event": "queued", "clip": "a", "video": "/a.mp4", "given": {"": {"stride": 2}}},
+        {"event": "began", "clip": "a", "process": 1, "machine": "m"},
+        {"event": "stage", "clip": "a", "stage": "00_video", "seconds": 1.0, "skipped": False},
+        {"event": "ended", "clip": "a", "status": "failed", "seconds": 2.0, "error": "why"},
+    ]
     events.write_text("".join(json.dumps({"time": 1.0, "batch": "b", **line}) + "\n" for line in lines))
     book = folder / "05_train.ipynb"
     book.write_bytes((NOTEBOOKS / "05_train.ipynb").read_bytes())

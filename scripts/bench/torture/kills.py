@@ -39,9 +39,15 @@ class Chain:
         self.right = state_of(folder / "undisturbed" / "clip")
 
     def run(
-        self, clip: Path, *, kill_at: int = 0, delay: float = 0.0, count: bool = False,
-        before: Callable[[], object] = int, memory: int = 0,
-    ) -> Ending:  # fmt: skip
+        self,
+        clip: Path,
+        *,
+        kill_at: int = 0,
+        delay: float = 0.0,
+        count: bool = False,
+        before: Callable[[], object] = int,
+        memory: int = 0,
+    ) -> Ending:
         """One run of the chain in a child process.
 
         Args:

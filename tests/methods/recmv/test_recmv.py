@@ -136,8 +136,15 @@ def test_lines_of_a_recmv_folder_are_the_films(clip, tmp_path):
     frames = {5: {"upper_bottom": line, "left_pant": line + 10}, 9: {"neck": line}, 2: {"bottom_curve": line}}
     write_lines(mine.folder, "mask2fl", frames, size=(160, 160))
     found = drawn_lines(mine, film.which, camera, film.camera)
-    borders = [("shirt", "hem"), ("trousers", "waist"), ("skirt", "waist"), ("trousers", "left_ankle"),
-               ("dress", "hem"), ("tube", "hem"), ("skirt", "hem")]  # fmt: skip
+    borders = [
+        ("shirt", "hem"),
+        ("trousers", "waist"),
+        ("skirt", "waist"),
+        ("trousers", "left_ankle"),
+        ("dress", "hem"),
+        ("tube", "hem"),
+        ("skirt", "hem"),
+    ]
     assert set(found) == set(borders)
     assert set(found["shirt", "hem"]) == {0, 1} and set(found["trousers", "waist"]) == {1}
     np.testing.assert_allclose(found["trousers", "left_ankle"][1], (line + 10) / 2)
