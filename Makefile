@@ -73,11 +73,11 @@ bench-surface: env models  ## the clothed mesh against the true one, synthetic s
 	$(PY) -m scripts.bench.surface $(ARGS)
 bench-garments: env models  ## garments against the true ones, synthetic subjects (slow)
 	$(PY) -m scripts.bench.garments $(ARGS)
-bench-cluster:     ## ten tiny videos through SLURM on this machine, one preempted (Debian's slurmctld, slurmd, munge)
+bench-cluster: env models ## ten tiny videos through SLURM on this machine, one preempted (Debian's slurmctld, slurmd, munge)
 	$(PY) -m scripts.bench.cluster $(ARGS)
 bench-long-clips: env  ## memory and time of notebooks 00 to 04 by the length of a clip:  make bench-long-clips VIDEO=path
 	$(PY) -m scripts.bench.long_clips "$(VIDEO)" $(ARGS)
-bench-scaling:     ## hours for 10 to 100,000 videos on 1 to 1,000 nodes: the tables of docs/scaling.md
+bench-scaling: env ## hours for 10 to 100,000 videos on 1 to 1,000 nodes: the tables of docs/scaling.md
 	$(PY) -m scripts.bench.scaling $(ARGS)
 torture: env       ## kills, full disks and bad files:  make torture [N=20]  (a second or two each)
 	$(PY) -m scripts.bench.torture $(or $(N),20) $(ARGS)
