@@ -14,11 +14,12 @@ import nbformat
 import numpy as np
 import pytest
 from browser_tools import NO_KERNELS, draw_all_cells, open_without_kernel, player_frames, saved_cells
+from tiny_notebooks import execute_here
 
-from hvr_nb.batch import NotebookFailed, run_chain
-from hvr_nb.cli.main import main
+from hvr_nb.batch import run_chain, run_videos
 from hvr_nb.evaluate.stages import synthetic_video
 from hvr_nb.formats.joints2d.easymocap import write_annots
+from hvr_nb.store.atomic_files import is_running
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import read_json
 from hvr_nb.store.video import write_video
@@ -35,15 +36,24 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def chain(tmp_path_factory, detector):
-    """A finished run of all eight notebooks on 10 frames of 160 x 160."""
+def batch(tmp_path_factory, detector):
+    """One run over two videos: one that shows nobody, and 10 frames of 160 x 160 of the synthetic person."""
     root = tmp_path_factory.mktemp("chain")
+    empty = np.full((6, 96, 96, 3), 127, np.uint8) + np.arange(6, dtype=np.uint8)[:, None, None, None]
+    write_video(root / "empty.mp4", empty, fps=10)
     folder = synthetic_video(
         root / "synthetic", outfit="shorts", motion="rotate", frames=10, size=160, seed=1
     )
-    clip = root / "clip"
-    stages = run_chain(folder / "video.mp4", clip, notebooks_dir=NOTEBOOKS, overrides=SMALL)
-    return clip, folder / "video.mp4", stages
+    videos = [root / "empty.mp4", folder / "video.mp4"]
+    return run_videos(videos, root / "clips", notebooks_dir=NOTEBOOKS, overrides=SMALL, progress=False)
+
+
+@pytest.fixture(scope="module")
+def chain(batch):
+    """A finished run of all eight notebooks: clip, video, stages."""
+    done = batch[1]
+    assert not done.error, done
+    return done.clip, Path(done.video), done.stages
 
 
 def test_the_whole_chain(chain):
@@ -103,7 +113,7 @@ def test_the_solutions_of_all_exercises_run(chain, tmp_path):
     assert [s.skipped for s in stages] == [False] * 8
 
 
-def test_nothing_is_run_twice_and_a_changed_parameter_runs_what_follows(chain, tmp_path):
+def test_nothing_is_run_twice_and_a_changed_parameter_runs_what_follows(chain, tmp_path, monkeypatch):
     folder, video, _ = chain
     again = run_chain(video, folder, notebooks_dir=NOTEBOOKS, overrides=SMALL)
     assert all(s.skipped for s in again)
@@ -111,22 +121,46 @@ def test_nothing_is_run_twice_and_a_changed_parameter_runs_what_follows(chain, t
     shutil.copytree(folder, copy)
     moved = replace(clip.keypoints, points=clip.keypoints.points + [1, 0, 0])
     joints = write_annots(tmp_path, moved, names=clip.frame_names, size=clip.size)
+    execute_here(monkeypatch)
     changed = SMALL | {"01_keypoints": {"keypoints_from": str(joints)}}
     stages = run_chain(video, copy, notebooks_dir=NOTEBOOKS, overrides=changed, to_stage="02")
     assert [s.skipped for s in stages] == [True, False, False], "01 was changed, and 02 reads what 01 writes"
 
 
+STOPS = """
+import os, time
+from hvr_nb.learning import loop
+keep = loop.save_checkpoint
+def keep_and_wait(*everything):
+    keep(*everything)
+    with open({path!r} + ".new", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename({path!r} + ".new", {path!r})
+    time.sleep(900)
+loop.save_checkpoint = keep_and_wait
+"""
+
+
+def waited_for(condition) -> bool:
+    """Whether something came true; the deadline only ends a hang."""
+    deadline = time.monotonic() + 600
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
 def test_a_killed_training_goes_on_and_ends_the_same(chain, tmp_path):
+    """A startup file of IPython keeps the training at its first checkpoint until it is killed."""
     folder, video, _ = chain
-    copy = tmp_path / "clip"
+    copy, there = tmp_path / "clip", tmp_path / "process"
     shutil.copytree(folder, copy)
     (copy / "runs" / "05_train.done.json").unlink()
     shutil.rmtree(copy / "avatars")
-    options = [
-        x
-        for k, v in (SMALL["05_train"] | {"checkpoint_every": 40}).items()
-        for x in ("-p", f"05_train.{k}", str(v))
-    ]
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "stops.py").write_text(STOPS.format(path=str(there)))
+    given = SMALL["05_train"] | {"checkpoint_every": 40}
+    options = [x for k, v in given.items() for x in ("-p", f"05_train.{k}", str(v))]
     command = [
         sys.executable,
         "-m",
@@ -142,18 +176,21 @@ def test_a_killed_training_goes_on_and_ends_the_same(chain, tmp_path):
         *options,
     ]
     running = subprocess.Popen(
-        command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=ROOT,
+        env=os.environ | {"IPYTHONDIR": str(tmp_path / "ipython")},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
-    checkpoint = copy / "avatars" / "nvr" / "checkpoint.pt"
-    deadline = time.monotonic() + 240
-    while not checkpoint.exists() and running.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    killed_while_running = running.poll() is None and checkpoint.exists()
+    waited_for(lambda: there.exists() or running.poll() is not None)
+    killed_while_running = running.poll() is None and there.exists()
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-    assert killed_while_running, "the training was over before it could be killed"
+    assert killed_while_running, "the training did not come to its first checkpoint"
+    assert (copy / "avatars" / "nvr" / "checkpoint.pt").exists()
     assert not (copy / "runs" / "05_train.done.json").exists(), "an interrupted stage is not finished"
-    time.sleep(2.0)  # the kernel notices that its parent is gone
+    assert waited_for(lambda: not is_running(int(there.read_text()))), "its kernel sees that nobody waits"
     assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
     for name in ("weights.npz", "body.npz"):
         a, b = (np.load(f / "avatars" / "nvr" / name) for f in (copy, folder))
@@ -164,26 +201,10 @@ def test_a_killed_training_goes_on_and_ends_the_same(chain, tmp_path):
     assert mine["history"]["loss"] == theirs["history"]["loss"] and mine["history"]["step"][-1] == 160
 
 
-def test_a_video_without_a_person_fails_clearly_and_the_rest_goes_on(tmp_path, detector, capsys):
-    empty = np.full((6, 96, 96, 3), 127, np.uint8) + np.arange(6, dtype=np.uint8)[:, None, None, None]
-    write_video(tmp_path / "empty.mp4", empty, fps=10)
-    folder = synthetic_video(tmp_path / "s", outfit="skirt", motion="walk", frames=4, size=128, seed=2)
-    code = main(
-        [
-            "batch",
-            str(tmp_path / "empty.mp4"),
-            str(folder / "video.mp4"),
-            "--clips",
-            str(tmp_path / "clips"),
-            "--to",
-            "01",
-        ]
-    )
-    out = capsys.readouterr().out
-    assert code == 1
-    rows = [line for line in out.splitlines() if "failed" in line]
-    assert len(rows) == 1 and "01_keypoints" in rows[0] and "no person found" in rows[0]
-    assert (tmp_path / "clips" / "video" / "keypoints.npz").exists()
+def test_a_video_without_a_person_fails_clearly_and_the_rest_goes_on(batch):
+    empty, person = batch
+    assert empty.status == "failed" and empty.notebook == "01_keypoints" and "no person found" in empty.error
+    assert not person.error and len(person.stages) == 8
 
 
 def test_unknown_and_mistyped_parameters_are_refused_before_anything_runs(tmp_path):
@@ -199,12 +220,13 @@ def test_unknown_and_mistyped_parameters_are_refused_before_anything_runs(tmp_pa
     assert not (tmp_path / "clip").exists()
 
 
-def test_a_damaged_artefact_is_named_with_the_notebook_to_run(chain, tmp_path):
+def test_a_damaged_artefact_is_named_with_the_notebook_to_run(chain, tmp_path, monkeypatch):
     folder, video, _ = chain
     copy = tmp_path / "clip"
     shutil.copytree(folder, copy)
     (copy / "canonical.npz").write_bytes((copy / "canonical.npz").read_bytes()[:200])
-    with pytest.raises(NotebookFailed, match="04_canonical"):
+    execute_here(monkeypatch)
+    with pytest.raises(HvrError, match="04_canonical"):
         run_chain(video, copy, notebooks_dir=NOTEBOOKS, overrides=SMALL, from_stage="05", to_stage="05")
     healed = run_chain(video, copy, notebooks_dir=NOTEBOOKS, overrides=SMALL, to_stage="04")
     assert [s.skipped for s in healed] == [True, True, True, True, False]
