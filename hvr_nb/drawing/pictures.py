@@ -336,5 +336,8 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
 
 def over(rgb: np.ndarray, alpha: np.ndarray, background: np.ndarray | float = 255.0) -> np.ndarray:
     """Pictures over black (..., H, W, 3) with alpha (..., H, W) uint8, composited over ``background``."""
+    if rgb.ndim > 3:  # one at a time: the whole film as floats would take eight times its memory
+        behind = np.broadcast_to(background, rgb.shape)
+        return np.stack([over(*each) for each in zip(rgb, alpha, behind, strict=True)])
     shade = np.asarray(background, np.float32) * (1.0 - alpha[..., None].astype(np.float32) / 255.0)
     return np.clip(rgb + shade + 0.5, 0, 255).astype(np.uint8)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hvr_nb.body.model import BodyModel, load_body_model
-from hvr_nb.drawing.pictures import contact_sheet, over
+from hvr_nb.drawing.pictures import contact_sheet
 from hvr_nb.drawing.shading import body_from_sides
 from hvr_nb.geometry.functions import spread_indices
 from hvr_nb.metrics.quantities import quantity
@@ -95,14 +95,14 @@ def _pairs(clip: Clip, method: str) -> dict[str, np.ndarray]:
     avatar, folder = _avatar(clip, method), clip.folder / "renders" / method / "frames"
     if avatar is None or not (folder / "manifest.json").exists():
         return {}
-    made = load_pictures(folder, clip.frame_names)
     held = np.asarray(avatar.held_out if len(avatar.held_out) else range(len(clip)), int)
     shown = held[spread_indices(len(held), MOST_PAIRS)]
-    drawn = over(made.rgb[shown], made.alpha[shown])
+    names = [clip.frame_names[i] for i in shown]
+    drawn = load_pictures(folder, names).on()
     pairs = [np.concatenate([clip.frames[i], image], axis=1) for i, image in zip(shown, drawn, strict=True)]
     kind = "frames kept out of training" if len(avatar.held_out) else "frames"
-    names = [f"frame {clip.frame_names[i]}" for i in shown]
-    return {f"{kind}: filmed, avatar": contact_sheet(pairs, names, columns=2, tile=260)}
+    titles = [f"frame {name}" for name in names]
+    return {f"{kind}: filmed, avatar": contact_sheet(pairs, titles, columns=2, tile=260)}
 
 
 def _render_pictures(folder: Path) -> dict[str, np.ndarray]:
@@ -111,9 +111,8 @@ def _render_pictures(folder: Path) -> dict[str, np.ndarray]:
     for name, caption in (("turntable", "turntable"), ("novel_poses", "poses never filmed")):
         if (folder / name / "manifest.json").exists():
             made = load_pictures(folder / name)
-            images = over(made.rgb, made.alpha)
-            shown = spread_indices(len(images), 8)
-            found[caption] = contact_sheet([images[i] for i in shown], tile=200)
+            shown = made.at(spread_indices(len(made.rgb), 8))
+            found[caption] = contact_sheet(list(shown.on()), tile=200)
     if (folder / "coverage.png").exists():
         found["surface that was filmed"] = read_image(folder / "coverage.png", remedy="run 06_render again")
     return found

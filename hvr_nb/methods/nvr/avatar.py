@@ -36,6 +36,7 @@ from hvr_nb.types import Body, Camera, Canonical, HvrError, Mesh, Render
 
 CHUNK = 196608  # samples evaluated at once
 SCHEMA = 2
+SOFT = 2  # softnesses of the surface that a pixel may span: below it, one ray through it says as much as four
 OFFSETS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))  # of four rays in a pixel
 
 
@@ -64,7 +65,7 @@ class RadianceAvatar:
             camera: any camera; distortion is ignored.
             pose: a Body of one frame, or (poses (72,), transl (3,)).
             frame: frame of the clip whose wrinkles and light to show; None shows the mean of all frames.
-            antialias: pixels on the outline are the mean of four rays.
+            antialias: pixels on the outline are the mean of four rays, unless the surface is softer.
         """
         bank = self._bank(pose)
         whole, bounds, counts, inner, drawn = self._bounds(camera, bank, frame)
@@ -91,7 +92,8 @@ class RadianceAvatar:
         rgb[torn] += (1 - alpha[torn])[:, None] * drawn.rgb.reshape(-1, 3)[torn]
         alpha[torn], depth[torn] = 1, drawn.depth.ravel()[torn]
         shape = (camera.height, camera.width)
-        rim = pixel[_rim(alpha.reshape(shape)).ravel()[pixel]] if antialias else pixel[:0]
+        coarse = antialias and baked.pixel_size(drawn, camera) > SOFT * float(self.field.beta)
+        rim = pixel[_rim(alpha.reshape(shape)).ravel()[pixel]] if coarse else pixel[:0]
         middle = depth.copy()  # depth stays that of pixel centres
         rgb[rim], alpha[rim] = 0, 0
         for offset in OFFSETS:
@@ -170,9 +172,7 @@ class RadianceAvatar:
         vertices = baked.posed_vertices(self._at_moment(frame), self.canonical.faces, bank)
         drawn = baked.draw_baked(self._mesh, vertices, camera)
         depth = np.where(drawn.alpha > 0, drawn.depth, np.inf)
-        seen = depth[np.isfinite(depth)]
-        pixel_size = float(np.median(seen) / camera.K[0, 0]) if len(seen) else 1.0
-        bounds, counts = baked.guided_bounds(whole, depth, pixel_size)
+        bounds, counts = baked.guided_bounds(whole, depth, baked.pixel_size(drawn, camera))
         whole, bounds = (b.reshape(-1, 4).astype(np.float32) for b in (whole, bounds))
         return whole, bounds, counts.ravel(), ndimage.minimum_filter(np.isfinite(depth), 3).ravel(), drawn
 

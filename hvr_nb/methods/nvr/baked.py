@@ -17,7 +17,7 @@ RESOLUTION = 256  # marching-cubes cells along the longest side: 7.5 mm for an a
 REACH = 0.01  # metres before and behind the mesh between which the surface lies
 BESIDE = 0.012  # metres beside the mesh that rays still look at
 OUTLINE = (12, 0.1)  # samples of rays beside the mesh's outline, and metres of depth that they serve for
-MIDDLE = (8, 0.035)  # the same for rays that meet the mesh
+MIDDLE = (6, 0.035)  # the same for rays that meet the mesh
 DEEP = 0.2  # metres: of a deeper range only this much is sampled, half of it at either end
 MANY = 24  # samples of rays with two stretches, or across the whole shell
 
@@ -33,6 +33,12 @@ def draw_baked(mesh: Mesh, vertices: np.ndarray, camera: Camera) -> Render:
     hit = face_id >= 0
     rgb = interpolate(mesh.colors.astype(np.float32) / 255, mesh.faces, face_id, bary)
     return Render(rgb, hit.astype(np.float32), np.where(hit, depth, 0).astype(np.float32))
+
+
+def pixel_size(drawn: Render, camera: Camera) -> float:
+    """Metres that a pixel spans at the person in a picture of the mesh; 1 where it shows nobody."""
+    seen = drawn.depth[drawn.alpha > 0]
+    return float(np.median(seen) / camera.K[0, 0]) if len(seen) else 1.0
 
 
 def guided_bounds(bounds: np.ndarray, depth: np.ndarray, pixel_size: float) -> tuple[np.ndarray, np.ndarray]:
