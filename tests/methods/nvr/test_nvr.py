@@ -14,6 +14,7 @@ from hvr_nb.geometry.raster import interpolate, rasterize
 from hvr_nb.methods import nvr
 from hvr_nb.methods._clip import trained_frames
 from hvr_nb.methods.nvr import baked
+from hvr_nb.methods.nvr.avatar import OFFSETS
 from hvr_nb.methods.nvr.fit import pose_rate
 from hvr_nb.methods.nvr.lens import LensCorrection, refocused_lens
 from hvr_nb.methods.nvr.network import AvatarField, FieldOptions
@@ -233,6 +234,20 @@ def test_guided_by_the_mesh_looks_like_the_whole_shell(avatar, clip, monkeypatch
     fast = avatar.render_fast(clip.camera, avatar.body.frame(0))
     assert iou(fast.alpha > 0.5, inside) > 0.9
     assert body_psnr(avatar, fast, clip.frames[0], clip.masks.alpha[0]) > 14
+
+
+def test_a_soft_surface_needs_no_rays_beside_the_middle(avatar, clip, monkeypatch):
+    offsets, trace = [], type(avatar)._trace
+    monkeypatch.setattr(type(avatar), "_trace", lambda self, *a: offsets.append(a[2]) or trace(self, *a))
+    far, zoom = clip.camera, 12
+    K, (at,) = far.K.copy(), project(avatar.body.frame(0).transl, far)
+    K[:2, :2] *= zoom
+    K[:2, 2] = np.array([far.width, far.height]) / 2 - zoom * (at - far.K[:2, 2])
+    near = replace(far, K=K)  # the waist fills the picture
+    for camera, wanted in ((far, {(0.5, 0.5), *OFFSETS}), (near, {(0.5, 0.5)})):
+        offsets.clear()
+        assert avatar.render(camera, avatar.body.frame(0)).alpha.max() > 0.9
+        assert set(offsets) == wanted
 
 
 def test_a_mesh_that_misleads_leaves_no_holes(avatar, clip):
