@@ -10,8 +10,9 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 MODELS := data/models/blazepose/pose_landmark_full.tflite
 ARGS ?=
-# tests/conftest.py says which tests are one worker's and which come first.
-TESTS := $(PY) -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+# One worker more than cores, as some tests wait for programs; tests/conftest.py says which come first.
+WORKERS = $(shell $(PY) -c "import os; print(min(8, os.cpu_count() + 1))")
+TESTS = $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Jupyter refuses root unless told; in a container there is often nobody else
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -24,7 +25,7 @@ env: .venv/.ready  ## build .venv with the pinned packages
 models: $(MODELS)  ## fetch the detector's model files (7 MB; with npm installed 28 MB more; Apache-2.0)
 demo: env models   ## the whole chain on the synthetic subject, with a report and measured quality
 	$(PY) -m hvr_nb demo $(ARGS)
-test: env models   ## run the tests, one process a core
+test: env models   ## run the tests on all cores
 	$(TESTS) -m "not slow" $(ARGS)
 test-all: env models  ## the same and the slow, full-size checks
 	$(TESTS) $(ARGS)

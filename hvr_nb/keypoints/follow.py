@@ -8,6 +8,7 @@ time, plain and mirrored. How far they differ gives the confidence.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from tqdm import tqdm
@@ -168,7 +169,7 @@ def _one_pass(
         pose = follow_pose(frames[t], roi, mirrored=mirrored, network=network)
         if pose.score < MIN_SCORE or not near(pose.next_roi, track.poses[t].next_roi):
             pose = find_pose(frames[t], track.poses[t].roi, mirrored=mirrored, network=network)
-        poses.append(pose)
+        poses.append(replace(pose, mask=None))  # a quarter of a megabyte each
         roi = pose.next_roi if near(pose.next_roi, track.poses[t].next_roi) else track.poses[t].next_roi
         bar.update()
     return poses
