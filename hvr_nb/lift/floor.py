@@ -14,10 +14,8 @@ from hvr_nb.types import Camera
 STILL = 0.3  # m/s, largest speed of a standing foot, measured in the picture
 ROLLING = 0.5  # m/s, the same measured in 3D, which has more noise
 LOW = 0.12  # metres by which a standing foot may be above the lowest foot
-WINDOW, WIDE_WINDOW = (
-    0.07,
-    0.2,
-)  # seconds over which positions of a foot are averaged, in the picture and in 3D
+WINDOW = 0.07  # seconds over which positions of a foot are averaged in the picture
+WIDE_WINDOW = 0.2  # the same in 3D
 SHORTEST = 0.1  # seconds, shortest contact
 ROLL, PITCH = np.tan(np.radians([2.0, 8.0]))  # standard deviations of a held camera from level
 _ROUGH = 0.03  # metres, usual distance of a standing foot's joint from the plane

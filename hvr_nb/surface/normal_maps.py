@@ -20,10 +20,8 @@ from hvr_nb.types import Camera
 
 SLOPE, PLACE = 0.15, 0.01  # usual errors of the maps, radians, and of the surface from outlines, metres
 BEND = 0.02  # weight of the curvature of the displacement, where no map shows the surface
-OUTLINE, OFTEN = (
-    0.002,
-    4.0,
-)  # metres, usual error of an outline; number of outlines beyond which more add nothing
+OUTLINE = 0.002  # metres, usual error of an outline
+OFTEN = 4.0  # number of outlines beyond which more add nothing
 OTHER = 0.5  # cosine; directions farther off belong to another surface or to the outline
 LEAST = 0.3  # summed weight of observations from which a direction counts in full
 FARTHEST = 0.015  # metres, largest displacement of a vertex

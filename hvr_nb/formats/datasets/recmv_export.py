@@ -28,10 +28,8 @@ from hvr_nb.store.files import write_json
 from hvr_nb.types import HvrError
 
 HIPS, SHOULDERS = 15.0, 55.0  # degrees about z, of REC-MV's canonical pose
-CUBE, LARGER = (
-    256,
-    1.1,
-)  # nodes along a side of the cube of weights, and its side in longest sides of the body
+CUBE = 256  # nodes along a side of the cube of weights
+LARGER = 1.1  # its side, in longest sides of the body
 
 
 def write_recmv(

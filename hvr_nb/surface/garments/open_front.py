@@ -23,10 +23,8 @@ from hvr_nb.surface.garments.votes import ENOUGH, KINDS, Votes
 from hvr_nb.types import Camera
 
 UPPER, COAT = KINDS.index("upper"), KINDS.index("coat")
-COLOURS, OFTEN = (
-    6,
-    0.2,
-)  # groups of colours; least share of a jacket's colour on sleeves and back, of that in front
+COLOURS = 6  # groups of colours
+OFTEN = 0.2  # least share of a jacket's colour on sleeves and back, of that in front
 PRINT = 0.03  # metres
 NEAR = 0.04  # metres from the border of the two within which pixels are told by their colour
 SHOWN = 4  # groups of colours of each in one frame
