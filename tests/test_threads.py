@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from hvr_nb import threads
+from hvr_nb.types import HvrError
 
 
 def blas() -> dict[str, int]:
@@ -36,6 +38,24 @@ def test_threads_are_held_and_given_back(two_threads):
     with pytest.raises(RuntimeError), threads.one_thread():
         raise RuntimeError
     assert blas() == before and torch.get_num_threads() == 2
+
+
+def test_frames_come_in_order_whoever_is_done_first(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    both, began = threading.Barrier(2), []
+
+    def work(frame):
+        began.append(frame)
+        if frame < 2:
+            both.wait(60)  # one thread alone would wait for ever
+        if frame == 7:
+            raise HvrError("frame 7")
+
+    assert list(threads.over_frames(work, range(6))) == list(range(6))
+    began.clear()
+    with pytest.raises(HvrError, match="frame 7"):
+        list(threads.over_frames(work, range(6, 1000)))
+    assert len(began) < 900, "what has not begun is left alone"
 
 
 def test_every_blas_of_numpy_and_scipy_is_held():

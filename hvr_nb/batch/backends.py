@@ -8,16 +8,15 @@ An executor has ``submit`` and its jobs have ``result``, as in ``concurrent.futu
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hvr_nb.threads import allotted_threads
 from hvr_nb.types import HvrError
 
 # words of --slurm that submitit knows by another name; all others are handed to sbatch as they are
 _SUBMITIT = {"partition", "time", "mem", "gres", "qos", "account", "comment", "constraint", "exclude"}
 _CAP = "array_parallelism"  # jobs of one array that run at a time
-ALLOTTED = "SLURM_CPUS_PER_TASK"
 INSTALL = "run: pip install 'hvr_nb[cluster]'"
 
 
@@ -40,20 +39,6 @@ class Job:
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, *arguments)
-
-
-def allotted_threads(workers: int = 1) -> int:
-    """Threads for one of ``workers`` jobs of this machine.
-
-    They are what ``OMP_NUM_THREADS`` says; else the cores that SLURM allotted, or those of the machine,
-    shared out.
-    """
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    if said.isdigit() and int(said):
-        return int(said)
-    allotted = os.environ.get(ALLOTTED, "")
-    cores = int(allotted) if allotted.isdigit() else len(os.sched_getaffinity(0))
-    return max(1, cores // max(1, workers))
 
 
 @contextlib.contextmanager

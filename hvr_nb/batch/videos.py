@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hvr_nb.batch.backends import ALLOTTED, Job, allotted_threads, submit_all
+from hvr_nb.batch.backends import Job, submit_all
 from hvr_nb.batch.chain import StageRun, chain_parameters, find_notebooks, run_chain, stages_between
 from hvr_nb.batch.events import EventLog, following, here
 from hvr_nb.batch.notebook import NotebookFailed, stop_running_kernels
 from hvr_nb.batch.progress import TotalProgress
 from hvr_nb.batch.status import aligned
 from hvr_nb.store.measured import read_doubts
+from hvr_nb.threads import ALLOTTED, allotted_threads
 from hvr_nb.types import HvrError
 
 

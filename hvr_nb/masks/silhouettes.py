@@ -20,6 +20,7 @@ from hvr_nb.masks.flow import REACH, warp_neighbours, weighted_median
 from hvr_nb.masks.labels import import_masks, write_label_png
 from hvr_nb.masks.matting import closed_form_alpha, edge_band, foreground_colours
 from hvr_nb.store.film_arrays import film_array
+from hvr_nb.threads import over_frames
 from hvr_nb.types import HvrError, Keypoints, Masks
 
 __all__ = ["import_masks", "person_region", "refine_silhouettes", "segment_person", "write_label_png"]
@@ -82,25 +83,28 @@ def refine_silhouettes(
         raise HvrError(f'quality is "{quality}"; use "best" or "quick"')
     side, size, background = _SIDE[quality], body_size(keypoints), find_background(frames, raw)
     first = film_array(raw.shape)
+    alpha = first if quality == "quick" else film_array(raw.shape)
+    foreground = film_array(frames.shape)
     boxes: dict[int, tuple[slice, slice]] = {}
-    for t in tqdm(range(len(frames)), desc="silhouettes", unit="frame"):
-        if not keypoints.found[t]:
-            continue
+
+    def refine(t: int) -> None:
         region = person_region(keypoints.points[t], raw.shape[1:], size=size[t])
         box = _crop(raw[t], region, margin=0.08 * size[t])
         if box is not None:
             boxes[t] = box
             region[_seeds(keypoints.points[t], raw.shape[1:], size=size[t]) > 0] = 3
             first[t][box] = _refine(frames, raw, t, box, region[box], side, background)
-    if quality == "quick":
-        alpha = first
-    else:
-        alpha = film_array(raw.shape)
-        for t, box in tqdm(boxes.items(), desc="steady edges", unit="frame"):
+
+    def finish(t: int) -> None:
+        box = boxes[t]
+        if quality != "quick":
             alpha[t][box] = _settle(frames, first, t, box, side)
-    foreground = film_array(frames.shape)
-    for t, box in boxes.items():
         foreground[t][box] = foreground_colours(frames[t][box], alpha[t][box])
+
+    found = np.flatnonzero(keypoints.found).tolist()
+    for step, work, which in (("silhouettes", refine, found), ("steady edges", finish, boxes)):
+        for _ in tqdm(over_frames(work, sorted(which)), total=len(which), desc=step, unit="frame"):
+            pass
     return Masks(alpha, foreground=foreground, source=f"blazepose, refined ({quality})")
 
 

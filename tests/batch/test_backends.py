@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from tiny_notebooks import video_file, write_notebook
 
-from hvr_nb.batch.backends import Job, allotted_threads, dask_executor, slurm_executor, submit_all
+from hvr_nb.batch.backends import Job, dask_executor, slurm_executor, submit_all
 from hvr_nb.batch.status import batch_state
 from hvr_nb.cli.main import main
+from hvr_nb.threads import allotted_threads
 from hvr_nb.types import HvrError
 
 
@@ -45,8 +46,9 @@ def test_a_dask_worker_that_is_killed_loses_nothing(tmp_path, monkeypatch):
     assert (tmp_path / "once").exists()
 
 
-# submitit waits 15 s for the result of a job that has ended without one
-SLOW = [pytest.param((0, 1, 3), marks=pytest.mark.slow), pytest.param((0, 2), marks=pytest.mark.slow)]
+# submitit waits 15 s for the result of a job that has ended without one. The limit of time is for all jobs, and
+# on a busy machine three seconds are too few for any: the job that is too slow is alone.
+SLOW = [pytest.param((0, 1, 3), marks=pytest.mark.slow), pytest.param((2,), marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("numbers", [(0, 3), *SLOW], ids=["whole", "killed", "too slow"])
