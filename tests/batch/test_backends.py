@@ -46,7 +46,7 @@ def test_a_dask_worker_that_is_killed_loses_nothing(tmp_path, monkeypatch):
     assert (tmp_path / "once").exists()
 
 
-# submitit waits 15 s for the result of a job that has ended without one. The limit of time is for all jobs, and
+# submitit waits 15 s for the result of a job that has ended without one. A limit of time is for all jobs, and
 # on a busy machine three seconds are too few for any: the job that is too slow is alone.
 SLOW = [pytest.param((0, 1, 3), marks=pytest.mark.slow), pytest.param((2,), marks=pytest.mark.slow)]
 
