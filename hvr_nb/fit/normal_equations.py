@@ -43,16 +43,16 @@ class Normal:
             self.common[:s, :s] += np.tensordot(ws, shared, ((0, 1), (0, 1)))
             self.common_gradient[:s] += np.einsum("nms,nm->s", ws, r)
 
-    def add_quadratic(self, J: np.ndarray, g: np.ndarray, P: np.ndarray) -> None:
-        """Add an energy of M values of each frame that a small step e of them changes by 2 g e + e P e.
+    def add_quadratic(self, J: np.ndarray, g: np.ndarray, P: np.ndarray, *, at: slice = slice(None)) -> None:
+        """Add an energy of M values of each frame ``at`` that a small step e changes by 2 g e + e P e.
 
         Args:
             J: (N, M, d) derivatives of the values with respect to the first d unknowns. g: (N, M).
             P: (N, M, M).
         """
         turned, d = np.swapaxes(J, 1, 2), J.shape[2]
-        self.bands[0][:, :d, :d] += turned @ P @ J
-        self.gradient[:, :d] += (turned @ g[..., None])[..., 0]
+        self.bands[0][at, :d, :d] += turned @ P @ J
+        self.gradient[at, :d] += (turned @ g[..., None])[..., 0]
 
     def add_difference(
         self,
@@ -96,14 +96,14 @@ class Normal:
         """
         n, d = self.gradient.shape
         size = n * d
-        lower = np.zeros((3 * d, size))
+        lower = np.zeros((3 * d, size), order="F")  # as LAPACK takes it, without a copy
         for k in range(min(n, 3)):
             i, j = np.triu_indices(d) if k == 0 else np.indices((d, d)).reshape(2, -1)
             lower[k * d + j - i, np.arange(n - k)[:, None] * d + i] = self.bands[k][: n - k, i, j]
         lower[0] *= 1 + damping
         lower[0] += 1e-6
         right = np.concatenate([-self.gradient.reshape(size, 1), -self.cross.reshape(size, -1)], 1)
-        x = solveh_banded(lower, right, lower=True, check_finite=False)
+        x = solveh_banded(lower, right, overwrite_ab=True, lower=True, check_finite=False)
         border = self.cross.reshape(size, -1)
         schur = self.common + border.T @ x[:, 1:]
         schur = schur + np.diag(damping * np.diag(self.common) + 1e-9)

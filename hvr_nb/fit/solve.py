@@ -309,8 +309,8 @@ def fit_report(body: Body, keypoints: Keypoints, masks: Masks | None, model: Bod
     exchanged = (used[:, legs].any(1)) & (other[:, legs].mean(1) < 0.5 * miss[:, legs].mean(1))
     overlap = np.full(len(body), np.nan)
     if masks is not None:
-        pairs = zip(outlines.body_silhouettes(body, model), masks.alpha, strict=True)
-        overlap = np.array([iou(mine, alpha) for mine, alpha in pairs])
+        for t, alpha in enumerate(masks.alpha):
+            overlap[t] = iou(outlines.body_silhouettes(body.frame(t), model)[0], alpha)
     at = body.valid if body.valid.any() else slice(None)
     return {
         "reprojection_px": float(np.median(px)) if len(px) else float("nan"),

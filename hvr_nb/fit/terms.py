@@ -30,6 +30,7 @@ SIGMA_ACCELERATION = 6.0  # m / s^2
 SIGMA_TURN = 60.0  # rad / s^2
 SIGMA_HOLD = 0.4  # rad / s; a joint that rotates much faster really moves, a slower one is held still
 SIGMA_SKELETON = 0.01  # metres, each coordinate of a bone of the rest pose
+SOME = 128  # frames whose matrices of the pose prior are in memory at one time
 DEPTH_STIFFNESS = 2.0  # accelerations along the viewing direction are smaller by this factor
 
 
@@ -114,8 +115,16 @@ def with_shift(turn: np.ndarray) -> np.ndarray:
     return np.concatenate([turn, shift], -1)
 
 
-def add(normal: Normal, J: np.ndarray, r: np.ndarray, w: np.ndarray, shared: dict | None = None) -> None:
-    """Add residuals to the normal equations.
+def add(
+    normal: Normal,
+    J: np.ndarray,
+    r: np.ndarray,
+    w: np.ndarray,
+    shared: dict | None = None,
+    *,
+    at: slice = slice(None),
+) -> None:
+    """Add residuals of the N frames ``at`` to the normal equations.
 
     Args:
         J: (N, ..., D) derivatives; columns after D are zero. r: (N, ...). w: (N, ...) weights.
@@ -130,7 +139,7 @@ def add(normal: Normal, J: np.ndarray, r: np.ndarray, w: np.ndarray, shared: dic
         border = np.zeros((n, m, max(column + slope.shape[-1] for column, slope in slopes.items())))
         for column, slope in slopes.items():
             border[..., column : column + slope.shape[-1]] = slope
-    normal.add(full, r.reshape(n, m), w.reshape(n, m), border)
+    normal.add(full, r.reshape(n, m), w.reshape(n, m), border, at)
 
 
 def image_rows(x: np.ndarray, depth: np.ndarray, R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -278,13 +287,18 @@ def holding(posed: Posed, evidence: Evidence, weights: TermWeights, normal: Norm
 
 def plausibility(posed: Posed, prior: PosePrior, weights: TermWeights, normal: Normal | None) -> float:
     """Pose prior and joint limits."""
-    rotations = posed.state.rotations
-    energy, gradient, matrix = prior.rate(prior.values(rotations))
-    r, J = limits(rotations)
-    if normal is not None:
-        normal.add_quadratic(prior.slopes(rotations), weights.prior * gradient, weights.prior * matrix)
-        add(normal, J, r, np.ones(r.shape))
-    return float(weights.prior * energy.sum() + (r**2).sum())
+    cost = 0.0
+    for start in range(0, len(posed.state.rotations), SOME):  # matrices of all frames would fill the memory
+        at = slice(start, start + SOME)
+        rotations = posed.state.rotations[at]
+        energy, gradient, matrix = prior.rate(prior.values(rotations))
+        r, J = limits(rotations)
+        cost += weights.prior * energy.sum() + (r**2).sum()
+        if normal is not None:
+            slopes = prior.slopes(rotations)
+            normal.add_quadratic(slopes, weights.prior * gradient, weights.prior * matrix, at=at)
+            add(normal, J, r, np.ones(r.shape), at=at)
+    return float(cost)
 
 
 def shared_priors(

@@ -144,15 +144,16 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray | float:
     Returns:
         a float for (H, W), (T,) for (T, H, W).
     """
+    if np.shape(a) != np.shape(b):
+        raise HvrError(f"cannot compare silhouettes of shapes {np.shape(a)} and {np.shape(b)}")
+    if np.ndim(a) > 2:
+        return np.array([iou(*pair) for pair in zip(a, b, strict=True)])
     a, b = (
         m if m.dtype == bool else m > (127 if m.dtype == np.uint8 else 0.5)
         for m in (np.asarray(a), np.asarray(b))
     )
-    if a.shape != b.shape:
-        raise HvrError(f"cannot compare silhouettes of shapes {a.shape} and {b.shape}")
-    both, either = (a & b).sum((-2, -1)), (a | b).sum((-2, -1))
-    value = np.where(either > 0, both / np.maximum(either, 1), 1.0)
-    return float(value) if value.ndim == 0 else value
+    either = (a | b).sum()
+    return float((a & b).sum() / either) if either else 1.0
 
 
 def joint_pair(pred: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--motions", nargs="+", default=["rotate", "walk"])
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--size", type=int, default=512)
-    parser.add_argument("--iters", type=int, default=4000)
+    parser.add_argument("--iters", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--study", choices=("chain", "truth", "both"), default="both")
     args = parser.parse_args()

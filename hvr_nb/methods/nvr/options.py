@@ -11,7 +11,7 @@ from hvr_nb.methods.nvr.network import FieldOptions
 class Options:
     """Options of ``reconstruct``: the first block for everybody, the second for experiments."""
 
-    iters: int = 4000  # training steps
+    iters: int = 2500  # training steps
     rays: int = 1024  # a step, over all its frames
     image_scale: float = 1.0  # train on frames resized by this, above 0 and at most 1
     hold_out: int = 0  # every n-th frame is kept out of training, to measure on; 0: none
