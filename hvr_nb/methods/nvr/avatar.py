@@ -226,8 +226,10 @@ class RadianceAvatar:
         height[index], rgb[index], known[index] = over[: live.count], colour[: live.count], True
         weights = volrend.crossing_weights(height.view(z.shape), self.field.beta, known.view(z.shape))
         depth = volrend.expected_depth(weights, torch.as_tensor(z, device=device))
-        picture = volrend.composite(weights, rgb.view(*z.shape, 3)).clamp(0, 1)
-        return picture.cpu().numpy(), weights.sum(-1).cpu().numpy(), depth.cpu().numpy()
+        opacity = weights.sum(-1)
+        picture = volrend.composite(weights, rgb.view(*z.shape, 3)).clamp(min=0)
+        picture = picture.minimum(opacity[:, None])  # light may be brighter than white
+        return picture.cpu().numpy(), opacity.cpu().numpy(), depth.cpu().numpy()
 
     def mesh(self, frame: int | None = None, *, resolution: int | None = None) -> Mesh:
         """The surface as a coloured mesh: in the big pose, or posed as in a frame of the clip.

@@ -250,6 +250,18 @@ def test_a_soft_surface_needs_no_rays_beside_the_middle(avatar, clip, monkeypatc
         assert set(offsets) == wanted
 
 
+def test_a_light_brighter_than_white_stays_within_the_outline(avatar, clip, monkeypatch):
+    plain = type(avatar.field).forward
+
+    def bright(*given):
+        over, colour = plain(*given)
+        return over, colour + 0.8
+
+    monkeypatch.setattr(type(avatar.field), "forward", bright)
+    picture = avatar.render(clip.camera, avatar.body.frame(0), frame=0)
+    assert picture.rgb.max() > 0.99 and (picture.rgb <= picture.alpha[..., None] + 1e-5).all()
+
+
 def test_a_mesh_that_misleads_leaves_no_holes(avatar, clip):
     whole = avatar.render(clip.camera, avatar.body.frame(0), frame=0, antialias=False)
     wrong = replace(avatar)  # its own cache
