@@ -11,8 +11,8 @@ from tqdm import tqdm
 from hvr_nb.batch.chain import StageRun
 
 # seconds of each notebook on the demo (docs/benchmarks.md): how the work is spread, not how long it takes
-SHARES = {"00_video": 5, "01_keypoints": 6, "02_masks": 25, "03_body": 17, "04_canonical": 8,
-          "05_train": 175, "06_render": 87, "07_visualize": 16}  # fmt: skip
+SHARES = {"00_video": 8, "01_keypoints": 12, "02_masks": 30, "03_body": 40, "04_canonical": 8,
+          "05_train": 107, "06_render": 76, "07_visualize": 27}  # fmt: skip
 USUAL = 10  # of a notebook that is not in the table
 
 
