@@ -12,7 +12,7 @@ import numpy as np
 
 from hvr_nb import __version__, methods
 from hvr_nb.report.pages import Headline, Section, write_report
-from hvr_nb.report.stage_pictures import stage_curves, stage_pictures, worst_frame
+from hvr_nb.report.stage_pictures import finished_avatar, stage_curves, stage_pictures, worst_frame
 from hvr_nb.store.clip import Clip
 from hvr_nb.store.files import results
 from hvr_nb.store.markers import read_marker
@@ -62,7 +62,8 @@ def clip_report(
         else {},
         links=_links(clip.folder, method, path.parent),
     )
-    stages = [_stage(clip, stage, numbers, method) for stage, numbers in clip.metrics.items()]
+    avatar = finished_avatar(clip, method)
+    stages = [_stage(clip, stage, numbers, method, avatar) for stage, numbers in clip.metrics.items()]
     return write_report(
         path,
         [*([opening] if opening.pictures or opening.links else []), *stages, *_provenance(clip)],
@@ -82,7 +83,7 @@ def _headline(clip: Clip, pictures: Mapping[str, np.ndarray]) -> Headline:
     return Headline(numbers, doubts, text, strip(side_by_side(shown)) if shown else None)
 
 
-def _stage(clip: Clip, stage: str, numbers: Mapping[str, object], method: str) -> Section:
+def _stage(clip: Clip, stage: str, numbers: Mapping[str, object], method: str, avatar) -> Section:
     count = len(clip)
     texts = {k.replace("_", " "): v for k, v in numbers.items() if isinstance(v, str) and v}
     scalars = {k: v for k, v in numbers.items() if np.ndim(v) == 0 and not isinstance(v, str)}
@@ -91,8 +92,8 @@ def _stage(clip: Clip, stage: str, numbers: Mapping[str, object], method: str) -
         f"{stage[:2]}  {STAGE_TITLES.get(stage, stage)}",
         facts=texts | (_given(method) if stage == "05_train" and method else {}),
         numbers=scalars,
-        curves=stage_curves(clip, stage, series, method),
-        pictures=stage_pictures(clip, stage, method),
+        curves=stage_curves(clip, stage, series, avatar),
+        pictures=stage_pictures(clip, stage, avatar, clip.folder / "renders" / method),
     )
 
 

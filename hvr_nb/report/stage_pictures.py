@@ -11,6 +11,7 @@ from hvr_nb.body.model import BodyModel, load_body_model
 from hvr_nb.drawing.pictures import contact_sheet
 from hvr_nb.drawing.shading import body_from_sides
 from hvr_nb.geometry.functions import spread_indices
+from hvr_nb.methods import Avatar
 from hvr_nb.metrics.quantities import quantity
 from hvr_nb.render.pictures import load_pictures
 from hvr_nb.report.curves import Curve
@@ -35,14 +36,22 @@ def worst_frame(clip: Clip) -> tuple[int, str]:
     )
 
 
-def stage_curves(clip: Clip, stage: str, series: Mapping[str, object], method: str) -> list[Curve]:
-    """The (T,) series of a stage over the clip's seconds; of 05 the training's course."""
+def finished_avatar(clip: Clip, method: str) -> Avatar | None:
+    """The avatar of a method, or None where there is none to read."""
+    try:
+        return clip.avatar(method) if method else None
+    except HvrError:
+        return None
+
+
+def stage_curves(clip: Clip, stage: str, series: Mapping[str, object], avatar: Avatar | None) -> list[Curve]:
+    """The (T,) series of a stage over the clip's seconds; of 05 the course of the avatar's training."""
     worst = worst_frame(clip)[0]
     found = [
         Curve(quantity(name).label, values, clip.times, quantity(name).unit, worst if name == "iou" else -1)
         for name, values in series.items()
     ]
-    history = getattr(_avatar(clip, method), "history", {}) if stage == "05_train" else {}
+    history = avatar.history if avatar is not None and stage == "05_train" else {}
     if {"seconds", "psnr_body"} <= set(history):
         along = "seconds of training"
         found.append(
@@ -51,13 +60,17 @@ def stage_curves(clip: Clip, stage: str, series: Mapping[str, object], method: s
     return found
 
 
-def stage_pictures(clip: Clip, stage: str, method: str) -> dict[str, np.ndarray]:
-    """caption -> (H, W, 3) uint8 picture of what the stage made."""
+def stage_pictures(clip: Clip, stage: str, avatar: Avatar | None, renders: Path) -> dict[str, np.ndarray]:
+    """caption -> (H, W, 3) uint8 picture of what the stage made.
+
+    Args:
+        avatar: the one that is shown, if any. renders: folder of its pictures.
+    """
     if stage == "01_keypoints" and clip.has("keypoints"):
         return {"joints over the frames": strip(as_view(clip.keypoints, over=clip.frames))}
     if stage == "02_masks" and clip.has("masks"):
         return {"silhouettes over the frames": strip(as_view(clip.masks, over=clip.frames))}
-    if stage == "03_body" and (model := _model(clip, method)) is not None:
+    if stage == "03_body" and (model := _model(clip, avatar)) is not None:
         view = as_view(clip.body, over=clip.frames, model=model)
         return {
             "the body over the frames": strip(view),
@@ -65,35 +78,26 @@ def stage_pictures(clip: Clip, stage: str, method: str) -> dict[str, np.ndarray]
         }
     if stage == "04_canonical" and clip.has("canonical"):
         return {"the big pose, coloured by parts": strip(as_view(clip.canonical))}
-    if stage == "05_train" and method:
-        return _pairs(clip, method)
-    if stage == "06_render" and method:
-        return _render_pictures(clip.folder / "renders" / method)
+    if stage == "05_train" and avatar is not None:
+        return _pairs(clip, avatar, renders / "frames")
+    if stage == "06_render":
+        return _render_pictures(renders)
     return {}
 
 
-def _avatar(clip: Clip, method: str):
-    """The avatar of a method, or None where there is none to read."""
-    try:
-        return clip.avatar(method) if method else None
-    except HvrError:
-        return None
-
-
-def _model(clip: Clip, method: str) -> BodyModel | None:
+def _model(clip: Clip, avatar: Avatar | None) -> BodyModel | None:
     """The body model that the clip's body was fitted with, or None where it is not at hand."""
     if not clip.has("body"):
         return None
     model = load_body_model()
     if clip.body.model_hash != model.hash:
-        model = getattr(_avatar(clip, method), "model", None)
+        model = None if avatar is None else avatar.model
     return model if model is not None and clip.body.model_hash == model.hash else None
 
 
-def _pairs(clip: Clip, method: str) -> dict[str, np.ndarray]:
-    """Frames kept out of training beside the avatar in their pose, where both were rendered."""
-    avatar, folder = _avatar(clip, method), clip.folder / "renders" / method / "frames"
-    if avatar is None or not (folder / "manifest.json").exists():
+def _pairs(clip: Clip, avatar: Avatar, folder: Path) -> dict[str, np.ndarray]:
+    """Frames kept out of training beside the avatar in their pose, where they were rendered."""
+    if not (folder / "manifest.json").exists():
         return {}
     held = np.asarray(avatar.held_out if len(avatar.held_out) else range(len(clip)), int)
     shown = held[spread_indices(len(held), MOST_PAIRS)]
