@@ -31,18 +31,26 @@ def plot_series(
 
 
 def plot_confidence(keypoints: Keypoints, *, width: int = 1200, height: int = 320) -> np.ndarray:
-    """(height, width, 3) uint8: confidence of every joint and frame; interpolated ones are crossed out."""
-    points, filled = keypoints.points, keypoints.filled
+    """(height, width, 3) uint8: confidence of every joint and frame; interpolated ones are crossed out.
+
+    Joints that no frame has, such as BlazePose's small toes, have no row and are named below.
+    """
+    confidence, names = keypoints.points[..., 2], [n.replace("_", " ") for n in BODY25_NAMES]
+    measured = (confidence > 0).any(0) | ~(confidence > 0).any()
+    rows = np.flatnonzero(measured)
     figure, (axes,) = _figure(width, height)
     shown = axes.imshow(
-        points[..., 2].T, aspect="auto", cmap="viridis", vmin=0, vmax=1, interpolation="nearest"
+        confidence[:, rows].T, aspect="auto", cmap="viridis", vmin=0, vmax=1, interpolation="nearest"
     )
-    frame, joint = np.nonzero(filled)
-    axes.plot(frame, joint, "x", color="red", markersize=3, markeredgewidth=0.7)
+    frame, row = np.nonzero(keypoints.filled[:, rows])
+    axes.plot(frame, row, "x", color="red", markersize=3, markeredgewidth=0.7)
     missing = np.flatnonzero(~keypoints.found)
-    axes.vlines(missing, -0.5, len(BODY25_NAMES) - 0.5, color="black", linewidth=0.5, alpha=0.4)
-    axes.set_yticks(range(len(BODY25_NAMES)), [n.replace("_", " ") for n in BODY25_NAMES], fontsize=6)
-    axes.set_xlabel("frame (red cross: interpolated, not measured)", fontsize=8)
+    axes.vlines(missing, -0.5, len(rows) - 0.5, color="black", linewidth=0.5, alpha=0.4)
+    axes.set_yticks(range(len(rows)), [names[k] for k in rows], fontsize=6)
+    never = ", ".join(names[k] for k in np.flatnonzero(~measured))
+    axes.set_xlabel(
+        "frame (red cross: interpolated)" + (f"; never measured: {never}" if never else ""), fontsize=8
+    )
     axes.set_title("confidence of each joint", fontsize=10, loc="left", fontweight="bold")
     figure.colorbar(shown, ax=axes, pad=0.01)
     return _pixels(figure)

@@ -156,6 +156,19 @@ def test_draw_joints():
     assert (skeletons.draw_joints(joints, 2)[6:20, 6:90, 0] > 150).all(), "an unobserved frame says so in red"
 
 
+def test_joints_that_are_never_measured_have_no_row(monkeypatch):
+    points = np.ones((5, 25, 3))
+    points[:, [20, 23], 2] = 0  # BlazePose has no small toes
+    points[:4, 7, 2] = 0
+    monkeypatch.setattr(plots, "_pixels", lambda figure: figure)
+    for some, count in ((points, 23), (np.zeros_like(points), 25)):
+        keypoints = Keypoints(some, np.zeros((5, 25), bool), np.ones(5, bool), np.zeros((5, 4)))
+        axes = plots.plot_confidence(keypoints).axes[0]
+        names = [label.get_text() for label in axes.get_yticklabels()]
+        assert len(names) == axes.images[0].get_array().shape[0] == count
+        assert ("left small toe" in axes.get_xlabel()) == ("left small toe" not in names)
+
+
 def test_plots_have_the_size_asked_for():
     keypoints = Keypoints(np.ones((5, 25, 3)), np.zeros((5, 25), bool), np.ones(5, bool), np.zeros((5, 4)))
     assert plots.plot_confidence(keypoints, width=600, height=200).shape == (200, 600, 3)
