@@ -1,5 +1,6 @@
 """What tests in a browser wait for."""
 
+import contextlib
 import time
 
 import nbformat
@@ -59,13 +60,15 @@ def run_cell(page, number: int) -> None:
 
 def saved_cells(page, notebook) -> list:
     """The cells of a notebook's file, once Lab has written it because it was told to."""
-    before = notebook.stat().st_mtime_ns
+    before, cells = notebook.stat().st_mtime_ns, None
     page.keyboard.press("Escape")
     page.get_by_role("menuitem", name="File", exact=True).click()
     page.get_by_text("Save Notebook", exact=True).click()
     until = time.monotonic() + PATIENCE
-    while notebook.stat().st_mtime_ns == before:
+    while cells is None:
         assert time.monotonic() < until, f"{notebook} is not saved"
         page.wait_for_timeout(200)
-    page.wait_for_timeout(300)
-    return nbformat.read(notebook, 4).cells
+        if notebook.stat().st_mtime_ns != before:
+            with contextlib.suppress(nbformat.reader.NotJSONError):  # Lab is still writing
+                cells = nbformat.read(notebook, 4).cells
+    return cells

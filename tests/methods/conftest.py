@@ -12,6 +12,7 @@ from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.evaluate.stages import synthetic_video
 from hvr_nb.methods.nvr import dress
 from hvr_nb.store.clip import Clip
+from hvr_nb.store.digests import file_digest
 from hvr_nb.store.video import read_video
 from hvr_nb.subject import load_truth
 from hvr_nb.surface import carving
@@ -28,14 +29,19 @@ def turning(tmp_path_factory) -> SimpleNamespace:
     """
     root, model = tmp_path_factory.mktemp("turning"), load_body_model()
     source = synthetic_video(root, outfit="shorts", motion="rotate", frames=FRAMES, size=SIZE, seed=1)
-    truth, video = load_truth(source), read_video(source / "video.mp4")
+    film = (source / "video.mp4").resolve()
+    truth, video = load_truth(source), read_video(film)
     clip = Clip.create(
         root / "clip",
         video.frames,
         fps=video.fps,
         names=video.names,
         times=video.times,
-        source={"path": str((source / "video.mp4").resolve()), "synthetic": True},
+        source={
+            "path": str((source / "video.mp4").resolve()),
+            "synthetic": True,
+            "sha256": file_digest(source / "video.mp4"),
+        },
     )
     clip.save("camera", truth.body.camera)
     points = np.concatenate([truth.points25, np.ones((FRAMES, 25, 1))], -1)

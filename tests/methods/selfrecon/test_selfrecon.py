@@ -15,6 +15,7 @@ from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.canonical.big_pose import make_canonical
 from hvr_nb.canonical.binding import bind, carried, pose_skin
 from hvr_nb.drawing.pictures import to_uint8
+from hvr_nb.evaluate.stages import keep_truth
 from hvr_nb.export.avatar import export_avatar
 from hvr_nb.formats.models.skinned_mesh import read_skinned_glb
 from hvr_nb.geometry.camera import default_camera
@@ -158,7 +159,8 @@ def test_bad_options_are_refused(clip, tmp_path):
 
 
 @pytest.mark.slow  # 05 to 07 with a small method: tests/methods/test_contract.py
-def test_the_notebooks_know_it(clip):
+def test_the_notebooks_know_it(clip, turning):
+    assert keep_truth(clip, turning.source / "video.mp4")
     given = {
         "05_train": {"method": "selfrecon", "hold_out": 4, "image_scale": 0.5},
         "": {"method": "selfrecon"},
