@@ -225,7 +225,10 @@ def main() -> None:
         for seed in args.seeds:
             for outfit in args.outfits:
                 size = {"frames": args.frames, "size": args.size, "seed": seed}
-                kept = KEPT / f"{outfit}_{args.frames}f_{args.size}px_seed{seed}_{study}.json"
+                kept = (
+                    KEPT
+                    / f"{outfit}_{args.frames}f_{args.size}px_{1000 * args.cell:g}mm_seed{seed}_{study}.json"
+                )
                 if not kept.is_file() or args.again:
                     source = synthetic_video(ROOT / "data/synthetic", outfit=outfit, motion="rotate", **size)
                     pictures = KEPT / kept.stem

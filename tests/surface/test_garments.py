@@ -162,17 +162,19 @@ def test_what_cannot_be_is_said(person):
     with pytest.warns(UserWarning, match="'lower' is seen in only 3 of 60 frames"):
         pieces = _seen_in_three(person)
     assert [p.name for p in pieces] == ["shirt"]
+    with pytest.raises(HvrError, match="'lower' is seen in only 3 of 60 frames; use a longer clip, or"):
+        _seen_in_three(person, names=["trousers"])
     assert garment_names(" shirt, trousers ") == ("shirt", "trousers") and garment_names("") == ()
     with pytest.raises(HvrError, match="'sock'; known are shirt"):
         garment_names("shirt,sock")
     assert {name for names in CUTS.values() for name in names} == set(CURVES)
 
 
-def _seen_in_three(person):
+def _seen_in_three(person, names=()):
     vertices, _, graph, ends = person
     votes = votes_of(vertices, {"lower": trousers_of(vertices), "upper": shirt_of(vertices)})
     votes.frames[KINDS.index("lower")] = 3
-    return find_garments(votes, np.full(len(vertices), 0.02**2), graph, ends)
+    return find_garments(votes, np.full(len(vertices), 0.02**2), graph, ends, names=names)
 
 
 def test_labels_of_every_set_have_a_kind():

@@ -17,7 +17,7 @@ from hvr_nb.methods.recmv.options import Options
 from hvr_nb.surface.clothed.finish import ClothedSurface
 from hvr_nb.surface.clothed.fit import Fit, Footage
 from hvr_nb.surface.garments.borders import GarmentBorder, find_borders, fitted_borders
-from hvr_nb.surface.garments.kinds import Piece, find_garments
+from hvr_nb.surface.garments.kinds import Piece, find_garments, label_field
 from hvr_nb.surface.garments.open_front import coats_apart
 from hvr_nb.surface.garments.settle import settled_labels
 from hvr_nb.surface.garments.topology import ENDS, MeshGraph
@@ -168,9 +168,7 @@ def _sheets(
         for p in pieces
     ]
     for name in ("hair", "shoes"):
-        k = KINDS.index(name)
-        field = votes.share[:, k] - np.delete(votes.share, k, 1).max(1)
-        sheet = closed_sheet(name, finer @ field, vertices, faces, albedo, graph, area)
+        sheet = closed_sheet(name, finer @ label_field(votes, name), vertices, faces, albedo, graph, area)
         sheets += [sheet] if sheet else []
     return sheets
 

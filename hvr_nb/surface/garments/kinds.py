@@ -102,14 +102,15 @@ def find_garments(
     fields = {kind: label_field(votes, kind) for kind in CUTS}
     size = {kind: float(area[field > 0].sum()) for kind, field in fields.items()}
     there = [kind for kind in CUTS if size[kind] > LEAST]
-    for kind in [kind for kind in there if votes.frames[KINDS.index(kind)] < FEW]:
-        count = votes.frames[KINDS.index(kind)]
-        warnings.warn(
-            f"cloth labelled {kind!r} is seen in only {count} of {votes.of} frames and is left out; use a "
-            "longer clip",
-            stacklevel=2,
+    rare = [kind for kind in there if votes.frames[KINDS.index(kind)] < FEW]
+    there = [kind for kind in there if kind not in rare]
+    for kind in rare:
+        seen = (
+            f"cloth labelled {kind!r} is seen in only {votes.frames[KINDS.index(kind)]} of {votes.of} frames"
         )
-        there.remove(kind)
+        if set(names) & set(CUTS[kind]):
+            raise HvrError(f"{seen}; use a longer clip, or leave it out of garments")
+        warnings.warn(f"{seen} and is left out; use a longer clip", stacklevel=2)
     wanted = _assigned(names, there, size) if names else {kind: CUTS[kind] for kind in there}
     if not wanted:
         raise HvrError(
@@ -137,7 +138,7 @@ def _assigned(names: Sequence[str], there: list[str], size: dict[str, float]) ->
         if not fitting:
             raise HvrError(
                 f"garments names a {name}, but no cloth that could be one is labelled (there is "
-                f"{', '.join(there)}); correct garments, or the labels of 02_masks"
+                f"{', '.join(there) or 'none'}); correct garments, or the labels of 02_masks"
             )
         if not free:
             raise HvrError(
