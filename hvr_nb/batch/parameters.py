@@ -10,11 +10,16 @@ import difflib
 import json
 import math
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hvr_nb.types import HvrError
+
+# Python 3.11 counts the depth of ast.parse for all threads together: two at once may end in SystemError
+# (python/cpython issue 106905).
+_PARSING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,9 @@ def declared(notebook: str, source: str) -> dict[str, Parameter]:
         HvrError: the cell is not plain literals.
     """
     try:
-        found = [_parameter(line, source) for line in ast.parse(source).body]
+        with _PARSING:
+            lines = ast.parse(source).body
+        found = [_parameter(line, source) for line in lines]
     except (SyntaxError, ValueError) as error:
         raise HvrError(f"{notebook}: the parameters cell must be plain literals ({error})") from error
     return {parameter.name: parameter for parameter in found}

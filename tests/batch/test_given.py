@@ -1,10 +1,14 @@
 """Values of a notebook that runs by hand or by plain papermill: names, types, words, and the clip."""
 
+import gc
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from tiny_notebooks import write_notebook
 
 from hvr_nb.batch.given import check_cells
-from hvr_nb.batch.parameters import check_parameters, read_parameters
+from hvr_nb.batch.parameters import check_parameters, declared, read_parameters
 from hvr_nb.store.places import CLIPS, NOTEBOOKS
 from hvr_nb.types import HvrError
 
@@ -98,3 +102,22 @@ WRONG = {
 def test_numbers_that_make_no_sense_are_refused_before_anything_runs(book, name):
     with pytest.raises(HvrError, match=f"{book}: parameter '{name}' "):
         check_parameters(NOTEBOOKS / f"{book}.ipynb", {name: WRONG[book][name]})
+
+
+def test_several_threads_read_parameters_at_once():
+    """Python 3.11's parser raises SystemError where threads change while it works."""
+    source = "\n".join(f"a{k}: int = {k}  # a number" for k in range(60))
+    threshold = gc.get_threshold()
+
+    def elsewhere(*_):
+        time.sleep(0)
+
+    gc.callbacks.append(elsewhere)
+    gc.set_threshold(50)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda _: declared("00_video", source), range(400)))
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(elsewhere)
+    assert all(len(parameters) == 60 for parameters in found)
