@@ -166,7 +166,8 @@ def from_text(notebook: str | Path, key: str, text: str) -> object:
     if parameter.kind == "bool" and text.lower() in words:
         return words[text.lower()]
     try:
-        value = ast.literal_eval(text)
+        with _PARSING:
+            value = ast.literal_eval(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         value = text
     return fitting(name, parameter, value)
