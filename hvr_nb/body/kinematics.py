@@ -141,8 +141,10 @@ def turn_slopes_along(
     Args:
         pose: of a single frame. parts: (P, 24, 3). mass: (P, 24). direction: (P, 3).
     """
-    lever = np.cross(_arms(rig, pose, parts[None], mass)[0], direction[:, None])
-    return np.matmul(lever.swapaxes(0, 1), pose.turned[0]).swapaxes(0, 1).reshape(len(direction), 72)
+    arms = np.tensordot(rig.below, parts, (0, 1))  # (24, P, 3): a joint after the other is faster
+    arms -= (mass @ rig.below).T[..., None] * pose.joints[0][:, None]
+    lever = np.cross(arms, direction)
+    return np.matmul(lever, pose.turned[0]).swapaxes(0, 1).reshape(len(direction), 72)
 
 
 def _arms(rig: Rig, pose: PosedRig, parts: np.ndarray, mass: np.ndarray) -> np.ndarray:

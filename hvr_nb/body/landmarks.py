@@ -8,6 +8,8 @@ table of BlazePose; BODY_25 is defined by joints and vertices of the body model.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,8 +55,13 @@ class PlacedLandmarks:
     """Landmarks of N posed bodies and their derivatives with respect to rotations and shape."""
 
     points: np.ndarray  # (N, L, 3) world, metres
-    d_turn: np.ndarray  # (N, L, 3, 72)
     d_betas: np.ndarray  # (N, L, 3, 10)
+    turning: Callable[[], np.ndarray]  # gives ``d_turn``
+
+    @functools.cached_property
+    def d_turn(self) -> np.ndarray:
+        """(N, L, 3, 72) derivatives with respect to the rotations: large, so made when first asked for."""
+        return self.turning()
 
 
 def place_landmarks(table: LandmarkTable, rig: Rig, pose: PosedRig, betas: np.ndarray) -> PlacedLandmarks:
@@ -65,7 +72,8 @@ def place_landmarks(table: LandmarkTable, rig: Rig, pose: PosedRig, betas: np.nd
     parts = table.weights[None, :, :, None] * pose.joints[:, None] + size * local
     d_betas = np.tensordot(pose.d_betas, table.weights, (1, 1)).transpose(0, 3, 1, 2)
     d_betas = d_betas + local.sum(2)[..., None] * d_size
-    return PlacedLandmarks(parts.sum(2), turn_slopes(rig, pose, parts, table.weights), d_betas)
+    turning = functools.partial(turn_slopes, rig, pose, parts, table.weights)
+    return PlacedLandmarks(parts.sum(2), d_betas, turning)
 
 
 def body25_table(model: BodyModel) -> LandmarkTable:

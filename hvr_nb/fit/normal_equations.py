@@ -74,19 +74,37 @@ class Normal:
         reach = len(factors)
         if len(J) < reach:
             return
-        views = [slice(k, len(J) - reach + 1 + k) for k in range(reach)]
-        change = None if shared is None else sum(f * shared[v] for f, v in zip(factors, views, strict=True))
-        for a in range(reach):
-            left = np.swapaxes(J[views[a]] * (factors[a] * w[..., None]), 1, 2)
-            self.gradient[views[a]] += (left @ r[..., None])[..., 0]
-            for b in range(a, reach):
-                self.bands[b - a][views[a]] += left @ (factors[b] * J[views[b]])
-            if shared is not None:
-                self.cross[views[a], :, : change.shape[-1]] += left @ change
+        turned = np.swapaxes(J, 1, 2)
+        pull, pairs = _difference_weights(len(J), r, w, factors)
+        self.gradient += (turned @ pull[..., None])[..., 0]
+        for k, pair in enumerate(pairs):  # one product for all differences that two frames share
+            self.bands[k][: len(pair)] += turned[: len(pair)] @ (pair[..., None] * J[k:])
         if shared is not None:
-            s = change.shape[-1]
-            self.common[:s, :s] += np.einsum("nms,nm,nmt->st", change, w, change)
-            self.common_gradient[:s] += np.einsum("nms,nm->s", change, w * r)
+            views = [slice(k, len(w) + k) for k in range(reach)]
+            change = sum(f * shared[v] for f, v in zip(factors, views, strict=True))
+            s, weighed, share = change.shape[-1], w[..., None] * change, np.zeros_like(shared)
+            for f, view in zip(factors, views, strict=True):
+                share[view] += f * weighed
+            self.cross[..., :s] += turned @ share
+            self.common[:s, :s] += np.tensordot(weighed, change, ((0, 1), (0, 1)))
+            self.common_gradient[:s] += np.einsum("nms,nm->s", weighed, r)
+
+    def add_own_difference(
+        self,
+        columns: slice,
+        r: np.ndarray,
+        w: np.ndarray,
+        *,
+        factors: tuple[float | np.ndarray, ...] = (1.0, -2.0, 1.0),
+    ) -> None:
+        """``add_difference`` of the unknowns ``columns`` of every frame themselves."""
+        frames, own = len(self.gradient), range(*columns.indices(self.gradient.shape[1]))
+        if frames < len(factors):
+            return
+        pull, pairs = _difference_weights(frames, r, w, factors)
+        self.gradient[:, columns] += pull
+        for k, pair in enumerate(pairs):
+            self.bands[k][: len(pair), own, own] += pair
 
     def solve(self, damping: float) -> tuple[np.ndarray, np.ndarray]:
         """The Gauss-Newton step: (N, D) and shared (S,).
@@ -109,3 +127,20 @@ class Normal:
         schur = schur + np.diag(damping * np.diag(self.common) + 1e-9)
         shared = solve(schur, -self.common_gradient - border.T @ x[:, 0], assume_a="sym")
         return (x[:, 0] + x[:, 1:] @ shared).reshape(n, d), shared
+
+
+def _difference_weights(frames: int, r: np.ndarray, w: np.ndarray, factors):
+    """What weighted differences of neighbours say of N frames and of their pairs, see ``add_difference``.
+
+    Returns:
+        (N, M) the pull of the residuals on the M values of each frame; and for k = 0 .. K - 1 the weights
+        (N - k, M) of the products of the values of frames n and n + k.
+    """
+    reach, count = len(factors), len(w)
+    by = [np.reshape(f, (-1, 1)) for f in factors]
+    pull, pairs = np.zeros((frames, w.shape[1])), [np.zeros((frames - k, w.shape[1])) for k in range(reach)]
+    for a in range(reach):
+        pull[a : a + count] += by[a] * w * r
+        for b in range(a, reach):
+            pairs[b - a][a : a + count] += by[a] * by[b] * w
+    return pull, pairs

@@ -18,6 +18,7 @@ from hvr_nb.fit.terms import FRAME, Posed, TermWeights, add
 from hvr_nb.geometry.functions import geman_mcclure
 
 SIGMA = 0.6  # radians from the usual pose; frames much farther away are hardly drawn to it
+SETTLED = 1e-9  # radians, the largest last step towards the usual pose
 STILL = np.radians(10.0)  # root mean square angle from the usual pose that still counts as one pose
 LEGS = (1, 2, 4, 5)  # hips and knees
 # limb -> the joints that tell whether it is held still, and those that are held with it
@@ -39,14 +40,18 @@ def usual_pose(rotations: np.ndarray, *, steps: int = 30) -> np.ndarray:
     for _ in range(steps):
         away = strays(rotations, usual)
         weight = geman_mcclure((away**2).sum(-1) / SIGMA**2, 1.0)[1][..., None]
-        usual = usual @ Rotation.from_rotvec((weight * away).sum(0) / weight.sum(0)).as_matrix()
+        step = (weight * away).sum(0) / weight.sum(0)
+        usual = usual @ Rotation.from_rotvec(step).as_matrix()
+        if np.abs(step).max() < SETTLED:
+            break
     return usual
 
 
 def strays(rotations: np.ndarray, usual: np.ndarray) -> np.ndarray:
     """(N, 23, 3) rotation vectors, radians, from the usual pose (23, 3, 3) to the frames (N, 24, 3, 3)."""
     apart = np.swapaxes(usual, -1, -2) @ rotations[:, 1:]
-    return Rotation.from_matrix(apart.reshape(-1, 3, 3)).as_rotvec().reshape(len(rotations), 23, 3)
+    apart = Rotation.from_matrix(apart.reshape(-1, 3, 3), assume_valid=True)
+    return apart.as_rotvec().reshape(len(rotations), 23, 3)
 
 
 def turn_axis(rotations: np.ndarray) -> np.ndarray:

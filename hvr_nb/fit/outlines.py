@@ -166,7 +166,7 @@ def correspond(
             v = model.pose_matrices(betas, rotations[n : n + 1], transl[n : n + 1])[0][0].numpy()
         vertex, target, normal, weight, pull = _pair_frame(v, skin.ids, model.faces, edge, small)
         feature = (rotations[n, 1:] - torch.eye(3)).reshape(1, 207)
-        local = (feature @ model.posedirs.reshape(207, -1, 3)[:, vertex].reshape(207, -1)).reshape(-1, 3)
+        local = (feature @ model.posedirs).reshape(-1, 3)[vertex]
         plane = (target - given.K[:2, 2]) / given.K[[0, 1], [0, 1]]
         out.append(Pairs(local.double().numpy(), vertex, plane, normal, weight, pull))
     return out
@@ -217,13 +217,15 @@ def distance(
     normal: Normal | None,
 ) -> float:
     """Robust distance of the pairs along the normals of the mask, metres at ``depth`` (N,)."""
-    cost = 0.0
+    cost, joints = 0.0, rig.rest(posed.state.betas)
     for n, pair in enumerate(pairs):
         if not len(pair.vertex):
             continue
         one = PosedRig(*(x[n : n + 1] for x in (posed.pose.turned, posed.pose.joints, posed.pose.d_betas)))
-        parts, mass = vertex_shares(skin, rig, one, posed.state.betas, pair)
-        x = parts.sum(1) @ camera.R.T + camera.t
+        rest = skin.rest[pair.vertex] + skin.shapes[pair.vertex] @ posed.state.betas + pair.local
+        mass, moved = skin.weights[pair.vertex], carriers(one, joints)
+        turn = (mass @ one.turned.reshape(24, 9)).reshape(-1, 3, 3)
+        x = ((turn @ rest[..., None])[..., 0] + mass @ moved) @ camera.R.T + camera.t
         at, across = (a[0] for a in image_rows(x[None], depth[n : n + 1], camera.R))
         aim = pair.target * (np.exp(-posed.state.log_focal) * depth[n])
         r = ((at - aim) * pair.normal).sum(1) / SIGMA
@@ -234,31 +236,30 @@ def distance(
         if normal is None:
             continue
         direction = np.einsum("ki,kid->kd", pair.normal, across) / SIGMA
+        parts = mass[..., None] * ((rest @ one.turned.reshape(72, 3).T).reshape(-1, 24, 3) + moved)
         J = np.concatenate([turn_slopes_along(rig, one, parts, mass, direction), direction], 1)
         border = np.zeros((len(r), 12))
-        border[:, :10] = np.einsum("ka,kas->ks", direction, vertex_shape_slopes(skin, rig, one, pair, mass))
+        slopes = turn @ skin.shapes[pair.vertex] + shape_slopes(rig, one, mass)
+        border[:, :10] = np.einsum("ka,kas->ks", direction, slopes)
         border[:, 11] = (aim * pair.normal).sum(1) / SIGMA
         normal.add(J[None], r[None], (gain * slope)[None], border[None], at=slice(n, n + 1))
     return cost
 
 
-def vertex_shares(skin: SkinSamples, rig: Rig, pose: PosedRig, betas: np.ndarray, pair: Pairs):
-    """The paired vertices of one frame, skinned: shares of the joints (K, 24, 3) and blend weights (K, 24).
+def carriers(pose: PosedRig, rest: np.ndarray) -> np.ndarray:
+    """(24, 3) where each joint of one posed frame carries the origin of the rest pose, metres.
 
-    The shares of a vertex sum to its position, see ``kinematics.turn_slopes``.
+    Args:
+        rest: (24, 3) joints of the rest pose.
     """
-    rest = skin.rest[pair.vertex] + skin.shapes[pair.vertex] @ betas + pair.local
-    arm = rest[:, None] - rig.rest(betas)
-    carried = np.matmul(arm.swapaxes(0, 1), pose.turned[0].swapaxes(1, 2)).swapaxes(0, 1) + pose.joints[0]
-    mass = skin.weights[pair.vertex]
-    return mass[..., None] * carried, mass
+    return pose.joints[0] - (pose.turned[0] @ rest[..., None])[..., 0]
 
 
-def vertex_shape_slopes(
-    skin: SkinSamples, rig: Rig, pose: PosedRig, pair: Pairs, mass: np.ndarray
-) -> np.ndarray:
-    """Derivative of the paired vertices with respect to the betas: (K, 3, 10)."""
-    shapes = skin.shapes[pair.vertex]
-    turned = (mass @ pose.turned[0].reshape(24, 9)).reshape(-1, 3, 3)
+def shape_slopes(rig: Rig, pose: PosedRig, mass: np.ndarray) -> np.ndarray:
+    """What the joints' motion with the betas adds to that of skinned vertices: (K, 3, 10).
+
+    Args:
+        pose: of a single frame. mass: (K, 24) blend weights.
+    """
     joints = pose.d_betas[0] - pose.turned[0] @ rig.directions
-    return turned @ shapes + (mass @ joints.reshape(24, 30)).reshape(-1, 3, 10)
+    return (mass @ joints.reshape(24, 30)).reshape(-1, 3, 10)

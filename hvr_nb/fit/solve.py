@@ -235,22 +235,26 @@ def descend(
     problem: Problem, state: State, iters: int, weights: TermWeights, bar, *, edges=None
 ) -> tuple[State, float]:
     """Levenberg-Marquardt steps on reweighted squares: the state and its energy."""
-    damping, pairs, cost = 1e-3, None, np.inf
+    damping, pairs, cost, normal = 1e-3, None, np.inf, None
     depth = (
         pose_state(state, problem.rig, problem.evidence).pose.joints @ problem.camera.R.T + problem.camera.t
     )[:, 0, 2]
     for step in range(iters):
         if edges is not None and step % RENEW == 0:
             pairs = outlines.correspond(problem.model, problem.skin, state, edges, problem.camera)
-        normal = Normal(len(state.transl), FRAME, SHARED)
-        cost = total(problem, state, depth, weights, pairs, normal)
+            normal = None
         for _ in range(6):
-            trial = state.moved(*normal.solve(damping))
-            after = total(problem, trial, depth, weights, pairs)
+            if normal is None:
+                normal = Normal(len(state.transl), FRAME, SHARED)
+                cost = total(problem, state, depth, weights, pairs, normal)
+            move = normal.solve(damping)
+            normal = Normal(len(state.transl), FRAME, SHARED)  # the next step's, as most trials are taken
+            trial = state.moved(*move)
+            after = total(problem, trial, depth, weights, pairs, normal)
             if after < cost:
                 state, cost, damping = trial, after, max(damping / 5, 1e-7)
                 break
-            damping *= 8
+            normal, damping = None, 8 * damping
         bar.update()
     return state, cost
 

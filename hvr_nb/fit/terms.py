@@ -99,7 +99,8 @@ class Posed:
         """(N - 1, 24, 3) rotation vectors, radians, of the joints from frame to frame."""
         R = self.state.rotations
         step = np.swapaxes(R[:-1], -1, -2) @ R[1:]
-        return Rotation.from_matrix(step.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 24, 3)
+        step = Rotation.from_matrix(step.reshape(-1, 3, 3), assume_valid=True)
+        return step.as_rotvec().reshape(-1, 24, 3)
 
 
 def pose_state(state: State, rig: Rig, evidence: Evidence) -> Posed:
@@ -257,9 +258,7 @@ def smoothness(
         J = (scale @ with_shift(joint_slopes(rig, pose))).reshape(n, 72, FRAME)
         border = (scale @ pose.d_betas).reshape(n, 72, 10)
         normal.add_difference(J, a.reshape(n - 2, 72), np.repeat(gain / far, 3, 1), border, factors=second)
-        eye = np.zeros((n, 72, FRAME))
-        eye[:, range(72), range(72)] = 1 / SIGMA_TURN
-        normal.add_difference(eye, turn, turn_gain, factors=second)
+        normal.add_own_difference(slice(0, 72), turn * SIGMA_TURN, turn_gain / SIGMA_TURN**2, factors=second)
     return float((gain * (2 * far - 2)).sum() + (turn_gain * turn**2).sum())
 
 
@@ -278,10 +277,8 @@ def holding(posed: Posed, evidence: Evidence, weights: TermWeights, normal: Norm
     speed = step * rate[:, None, None]
     cost, slower = geman_mcclure((speed**2).sum(-1), 1.0)
     if normal is not None:
-        eye = np.zeros((n, 69, FRAME))
-        eye[:, range(69), range(3, 72)] = 1.0
         w = np.repeat(weights.hold * slower * rate[:, None] ** 2, 3, 1)
-        normal.add_difference(eye, step.reshape(n - 1, 69), w, factors=(-1.0, 1.0))
+        normal.add_own_difference(slice(3, 72), step.reshape(n - 1, 69), w, factors=(-1.0, 1.0))
     return float(weights.hold * cost.sum())
 
 

@@ -473,6 +473,12 @@ def test_normal_equations_equal_the_dense_ones():
     normal.add_difference(J, r2, w2, C, factors=(-1.0, 1.0))
     uneven = tuple(rng.standard_normal((n - 2, 1, 1)) for _ in range(3))
     normal.add_difference(J, r3, w3, C, factors=uneven)
+    own = np.broadcast_to(np.eye(d)[[1, 2]], (n, 2, d))  # two of the unknowns themselves
+    normal.add_own_difference(slice(1, 3), r3[:, :2], w3[:, :2], factors=uneven)
+    dense_own = Normal(n, d, s)
+    dense_own.add_difference(own, r3[:, :2], w3[:, :2], factors=uneven)
+    for a, b in zip((*normal.bands, normal.gradient), (*dense_own.bands, dense_own.gradient), strict=True):
+        a -= b
     rows = np.zeros((n, q, n * d + s))
     for k in range(n):
         rows[k, :, k * d : (k + 1) * d], rows[k, :, n * d :] = J[k], C[k]

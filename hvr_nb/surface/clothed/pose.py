@@ -36,9 +36,8 @@ def correction(rims: list[Rim], skin: Skin, weights: np.ndarray, parents, which:
     still = np.r_[np.full(72, STILL[0]), np.full(3, STILL[1])]
     eye = np.broadcast_to(np.eye(UNKNOWNS), (count, UNKNOWNS, UNKNOWNS))
     normal.add(eye, np.zeros((count, UNKNOWNS)), np.broadcast_to(1 / usual**2, (count, UNKNOWNS)))
-    normal.add_difference(
-        eye, np.zeros((count - 2, UNKNOWNS)), np.broadcast_to(1 / still**2, (count - 2, UNKNOWNS))
-    )
+    stiff = np.broadcast_to(1 / still**2, (count - 2, UNKNOWNS))
+    normal.add_own_difference(slice(UNKNOWNS), np.zeros_like(stiff), stiff)
     for k, rim in zip(which, rims, strict=True):
         if not len(rim.vertex):
             continue
