@@ -62,11 +62,7 @@ def test_a_person_who_leaves_and_returns_is_one_track(two):
     scene, truth = wall(25, 400, 270), np.zeros((25, 25, 2))
     for t in range(25):
         truth[t] = paste(scene[t], two[0], t % 20, x[t], 40, scale=1.1)
-    people = tracking.follow_people(scene, fps=10)
-    assert len(people) == 1
-    frames, points = joints(people[0])
-    assert 0 in frames and 24 in frames and not set(frames) & set(range(9, 16))
-    keypoints = detect_keypoints(scene, fps=10)
+    (keypoints,) = detect_people(scene, fps=10)
     assert keypoints.found[[0, 1, 23, 24]].all() and not keypoints.found[9:16].any()
     assert (keypoints.points[9:16, :, 2] == 0).all() and np.isnan(keypoints.boxes[9:16]).all()
     seen = keypoints.found & (x > -20)
