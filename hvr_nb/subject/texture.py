@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from hvr_nb.geometry.functions import smoothstep
+from hvr_nb.geometry.nearest import on_surface
 from hvr_nb.geometry.raster import rasterize_pixels
 from hvr_nb.subject.garments import Marks
 from hvr_nb.subject.layers import ClothLayer
@@ -244,7 +245,7 @@ def bake(layer: ClothLayer, paint, tile: np.ndarray, drawn: np.ndarray) -> None:
     positions, (rows, columns) = layer.positions.astype(np.float32), np.nonzero(hit)
     for start in range(0, len(rows), AT_ONCE):
         at = rows[start : start + AT_ONCE], columns[start : start + AT_ONCE]
-        p = np.einsum("nkc,nk->nc", positions[layer.faces[face[at]]], bary[at])
+        p = on_surface(positions, layer.faces, face[at], bary[at])
         tile[at] = np.clip(paint(p), 0, 1)
     drawn |= hit
 

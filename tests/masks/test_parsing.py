@@ -118,7 +118,10 @@ def test_labels_of_painted_figures(legs):
     assert out.label_set == "CIHP" and "not SCHP" in out.parsing_source
 
 
-@pytest.mark.parametrize("outfit, seed", [("trousers", 43), ("shorts", 46), ("skirt", 43), ("skirt", 45)])
+@pytest.mark.parametrize(
+    "outfit, seed",
+    [("trousers", 43), ("shorts", 46), ("skirt", 43), pytest.param("skirt", 45, marks=pytest.mark.slow)],
+)
 def test_garments_of_synthetic_people(outfit, seed):
     """A striped shirt over a dotted skirt of the same two colours (seed 43) is no dress."""
     camera = subject_camera(160, seed=seed)

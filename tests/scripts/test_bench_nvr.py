@@ -113,6 +113,7 @@ def test_rays_through_a_box_and_the_distortion_of_two_samples():
     assert float(spread) == pytest.approx(2 * 0.5 * 0.25 * 0.4)
 
 
+@pytest.mark.slow
 def test_steps_reach_every_parameter_and_lower_the_loss(scene):
     step, net, _ = make_reference(scene, tiny_sizes(), frames=1)
     logs = [step(np.random.default_rng(0), 96) for _ in range(8)]

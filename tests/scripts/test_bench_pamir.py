@@ -8,6 +8,7 @@ import pytest
 from scripts.bench import pamir
 
 
+@pytest.mark.slow
 def test_the_last_line_has_the_figures(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("HVR_SHARED_DATA", str(tmp_path))  # poses of the prior
     monkeypatch.setattr(pamir, "video_figures", lambda *_args, **_options: {"film_iou": 0.9})  # its own test

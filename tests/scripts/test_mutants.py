@@ -68,6 +68,7 @@ def tree(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_tests_that_run_a_line_are_found_and_notice_what_they_check(tree):
     found = reach(tree, "wing")
     places = changes((tree / "hvr_nb/wing/work.py").read_text())

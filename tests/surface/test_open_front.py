@@ -7,6 +7,7 @@ import pytest
 from toy_person import shirt_of, toy_person, trousers_of, votes_of
 
 from hvr_nb.geometry.cut import cut_mesh
+from hvr_nb.geometry.mesh import unique_edges
 from hvr_nb.geometry.open_mesh import boundary_loops, topology
 from hvr_nb.geometry.outline_distance import pixels_of
 from hvr_nb.surface.garments.arcs import vertex_picture
@@ -24,7 +25,7 @@ from hvr_nb.surface.garments.open_front import (
 )
 from hvr_nb.surface.garments.outline import split_outline
 from hvr_nb.surface.garments.topology import MeshGraph, grouped, one_piece
-from hvr_nb.surface.garments.under import beneath, goes_on
+from hvr_nb.surface.garments.under import STEP, beneath, goes_on
 from hvr_nb.surface.garments.votes import KINDS
 from hvr_nb.surface.garments.wardrobe import garment_sheet
 from hvr_nb.surface.remesh import subdivision
@@ -126,13 +127,18 @@ def test_the_shirt_goes_on_beneath_the_jacket(person):
 
 
 def test_what_is_hidden_lies_between_jacket_and_skin(person):
-    vertices, faces, _, _ = person
+    coarse, faces, _, _ = person
+    finer, faces = subdivision(faces, len(coarse))
+    vertices = finer @ coarse
     outward = vertices * [0.0, 0, 1]
     outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-9)
     skin = SimpleNamespace(vertices=vertices - 0.02 * outward, faces=faces)
     hidden = (np.abs(vertices[:, 0]) > 0.045) & (np.abs(vertices[:, 1]) < 0.1) & (vertices[:, 2] > 0.05)
     moved = beneath(vertices, faces, hidden, skin)
-    assert not (moved[~hidden] - vertices[~hidden]).any()
+    beside = MeshGraph(vertices, faces).distances(hidden)[0] >= STEP
+    assert not (moved[beside] - vertices[beside]).any() and beside.sum() > 1000
+    step = np.linalg.norm(np.diff((moved - vertices)[unique_edges(faces)], axis=1), axis=-1)
+    assert step.max() < 0.004, "the cloth goes on smoothly at the coat's edge"
     depth = vertices[hidden, 2] - moved[hidden, 2]
     assert 0.004 < np.median(depth) < 0.015 and (depth > -1e-3).mean() > 0.95
     assert beneath(vertices, faces, np.zeros(len(vertices), bool), skin) is vertices

@@ -11,14 +11,17 @@ from scipy.sparse.linalg import splu
 
 from hvr_nb.geometry.mesh import neighbour_mean, unique_edges, vertex_normals
 from hvr_nb.geometry.nearest import nearest_surface, on_surface
+from hvr_nb.geometry.open_mesh import boundary_loops
 from hvr_nb.surface.garments.kinds import label_field
 from hvr_nb.surface.garments.outside import MARGIN
+from hvr_nb.surface.garments.topology import MeshGraph
 from hvr_nb.surface.garments.votes import KINDS, Votes, edge_energy
 from hvr_nb.types import Canonical
 
 SLEEVE = 0.75  # how far along the upper arm a sleeve reaches that nobody saw
 SLOPE = 0.05  # metres over which a guessed border changes from no cloth to cloth
 SHARE = 0.6  # of the jacket's distance from the skin that cloth beneath it may have
+STEP = 0.015  # metres beside the coat in which the surface still steps down from it
 SPREAD = 0.04  # metres over which its distance from the skin is smoothed
 PELVIS, CHEST, ARMS = 0, 9, ((16, 18), (17, 19))  # joints; shoulders and elbows
 
@@ -59,10 +62,14 @@ def _hem(own: np.ndarray, both: np.ndarray, x: np.ndarray, graph, joints: np.nda
 def beneath(vertices: np.ndarray, faces: np.ndarray, hidden: np.ndarray, canonical: Canonical) -> np.ndarray:
     """Vertices (N, 3) of a garment, those ``hidden`` (N,) bool moved from the coat to beneath it.
 
-    Their distance from the skin continues that of what was seen, and is at most ``SHARE`` of the coat's.
+    Their distance from the skin continues that of what was seen, and is soon at most ``SHARE`` of the coat's.
+    What lies within ``STEP`` of them is moved with them.
     """
     if not hidden.any():
         return vertices
+    graph = MeshGraph(vertices, faces)
+    hidden = graph.distances(hidden)[0] < STEP
+    inside = np.ones(len(vertices)) if hidden.all() else np.minimum(graph.distances(~hidden)[0] / SPREAD, 1)
     face, bary, off = nearest_surface(vertices, canonical.vertices, canonical.faces)
     edges = unique_edges(faces)
     side = float(np.linalg.norm(np.subtract(*(vertices[edges[:, k]] for k in (0, 1))), axis=1).mean())
@@ -73,11 +80,19 @@ def beneath(vertices: np.ndarray, faces: np.ndarray, hidden: np.ndarray, canonic
         + (SPREAD / side) ** 2 * edge_energy(edges, np.ones(len(edges)), len(vertices)) * 0.02
     )
     wanted = splu(sparse.csc_array(system)).solve(trust * np.where(hidden, usual, off))
-    wanted = np.clip(np.minimum(wanted, SHARE * off), MARGIN, None)
+    below = 1 - (1 - SHARE) * inside  # at the coat's edge the cloth goes on as it was seen
+    wanted = np.clip(np.minimum(wanted, below * off), MARGIN, None)
     normal = on_surface(vertex_normals(canonical.vertices, canonical.faces), canonical.faces, face, bary)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
     moved = on_surface(canonical.vertices, canonical.faces, face, bary) + wanted[:, None] * normal
-    out, mean = np.where(hidden[:, None], moved, vertices), neighbour_mean(faces, len(vertices))
+    out, mean, rims = (
+        np.where(hidden[:, None], moved, vertices),
+        neighbour_mean(faces, len(vertices)),
+        boundary_loops(faces),
+    )
     for _ in range(10):
-        out = np.where(hidden[:, None], (out + mean @ out) / 2, out)
+        middle = mean @ out
+        for rim in rims:  # a rim is smoothed along itself
+            middle[rim] = (np.roll(out[rim], 1, 0) + np.roll(out[rim], -1, 0)) / 2
+        out = np.where(hidden[:, None], (out + middle) / 2, out)
     return out
