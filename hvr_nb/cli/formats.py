@@ -94,6 +94,9 @@ def add_export(commands) -> None:
     garments.add_argument(
         "--frames", action="store_true", help="also a coloured .obj of every garment in every frame"
     )
+    garments.add_argument(
+        "--fixed", action="store_true", help="also each garment by vertices that are the same on everybody"
+    )
     garments.set_defaults(act=_export_garments)
     for kind, target, what in (
         (zju, "ROOT", "new folder to write"),
@@ -226,7 +229,7 @@ def _export_garments(args: argparse.Namespace) -> int:
     if other is not None:
         other.require("body", "canonical")
         worn = dict(wearer=other.canonical, motion=other.body, fps=other.fps, times=other.times)
-    print(export_garments(avatar, args.target, **worn, each_frame=args.frames))
+    print(export_garments(avatar, args.target, **worn, each_frame=args.frames, fixed=args.fixed))
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hvr_nb.body.model import BodyModel
+from hvr_nb.evaluate.contrast import alike_outline
 from hvr_nb.evaluate.cross_view import avatar_figures, view_figures
 from hvr_nb.evaluate.stages import (
     body_quality,
@@ -36,11 +37,17 @@ def measure_keypoints(clip: Clip, keypoints: Keypoints, tracks: Tracks | None = 
 
 
 def measure_masks(clip: Clip, masks: Masks) -> dict[str, float]:
-    """Stage 02: cover_pct, the person's share of the picture where it was found; IoU where truth is known."""
+    """Stage 02: how much of the picture the person covers, and how well its outline can be told by colour.
+
+    Returns:
+        cover_pct: share of the pictures in which the person was found. alike_pct: share of the outlines with
+        alike colours on both sides. With truth, the silhouettes' overlap with it.
+    """
     truth = find_truth(clip)
     shares = [(masks.alpha[t] > 127).mean() for t in np.flatnonzero(clip.keypoints.found)]
     return {
         "cover_pct": float(100 * np.mean(shares or [0.0])),
+        "alike_pct": 100 * alike_outline(clip.frames, masks.alpha),
         **(mask_quality(masks, truth) if truth else {}),
     }
 

@@ -16,6 +16,7 @@ from hvr_nb.geometry.open_mesh import topology
 from hvr_nb.methods import Avatar, require_gives
 from hvr_nb.store.atomic_files import atomic, atomic_folder
 from hvr_nb.store.files import write_json
+from hvr_nb.surface.garments.fixed import KINDS, fixed_topology
 from hvr_nb.surface.garments.outside import penetration
 from hvr_nb.surface.garments.pattern import garment_panels
 from hvr_nb.surface.garments.wearer import put_on
@@ -33,6 +34,7 @@ def export_garments(
     fps: float = 30.0,
     times: np.ndarray | None = None,
     each_frame: bool = False,
+    fixed: bool = False,
 ) -> Path:
     """Write the garments of an avatar, each by itself, in the big pose; returns the folder.
 
@@ -47,6 +49,8 @@ def export_garments(
         wearer: another body. motion: its T frames. fps: of these. times: (T,) seconds, where the rate varies.
         each_frame: also write the clip's person in every frame, world axes, metres: coloured
             ``meshs/<garment>_000000.obj`` ... and the bare body, ``smpl_meshs/smpl_000000.obj`` ...
+        fixed: also write ``fixed_<garment>.obj``, of the same vertices and faces on everybody, see
+            ``surface.garments.fixed_topology``; jackets have none.
 
     Raises:
         HvrError: the avatar gives no garments or has none, the bodies are of different models, or the folder
@@ -64,6 +68,9 @@ def export_garments(
         for garment in garments:
             index[garment.name] = _write_one(garment, body, new)
             curves[garment.name] = garment.curves
+            if fixed and garment.name in KINDS:
+                same = fixed_topology(garment, body, avatar.model)
+                save_mesh(same.mesh, new / f"fixed_{garment.name}.obj")
         write_json(new / "curves.json", {"unit": "metres", "pose": "big pose", "curves": curves})
         write_json(new / INDEX, {"garments": index})
         if each_frame:

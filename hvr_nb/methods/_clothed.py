@@ -57,13 +57,10 @@ def shape_clothed(
         HvrError: the model is not the one the body was fitted with, or too few frames are left.
     """
     model, body, canonical = fitted_body(clip, options.model_file)
-    film = _film(clip, body, options)
+    film, held = training_film(clip, body, options)
     misfit = _misfit(body, model, film)
     options = replace(options, refine_pose=options.refine_pose and misfit > MISFIT)
     fit = Fit(body, film, canonical, model, options)
-    held = np.zeros(0, int)
-    if options.hold_out:
-        held = np.setdiff1d(np.arange(len(body))[body.valid], film.which)
     call = {"model_hash": model.hash, "fit": asdict(options), "misfit": misfit}
     with one_thread():
         history = train(
@@ -85,8 +82,12 @@ def shape_clothed(
     return Shaped(fit, surface, refined, held, history, call)
 
 
-def _film(clip, body: Body, options: ShapeOptions) -> Footage:
-    """The frames to use, undistorted and resized."""
+def training_film(clip, body: Body, options: ShapeOptions) -> tuple[Footage, np.ndarray]:
+    """The frames to use, undistorted and resized, and those that are kept out: (H,) their numbers.
+
+    Raises:
+        HvrError: too few frames are left.
+    """
     pictures = load_training_pictures(clip, body.camera, image_scale=options.image_scale)
     which = trained_frames(body, options.hold_out)
     which = which[spread_indices(len(which), MOST)]
@@ -94,7 +95,10 @@ def _film(clip, body: Body, options: ShapeOptions) -> Footage:
     if clip.has("normals"):
         normals = undistort_images(as_picture(clip.normals.vectors), body.camera)[0]
         normals = resized_images(normals, pictures.camera)
-    return footage(pictures.frames, pictures.alpha, pictures.camera, which, normals, pictures.cloth)
+    held = np.zeros(0, int)
+    if options.hold_out:
+        held = np.setdiff1d(np.arange(len(body))[body.valid], which)
+    return footage(pictures.frames, pictures.alpha, pictures.camera, which, normals, pictures.cloth), held
 
 
 def _misfit(body: Body, model, film: Footage) -> float:

@@ -106,6 +106,7 @@ def test_engines_that_are_not_there(tmp_path, monkeypatch):
         pass
 
 
+@pytest.mark.slow
 def test_videos_on_a_dask_cluster(tmp_path, capsys):
     """Real kernels in workers of their own: what works is done, what fails is a row and tried again."""
     pytest.importorskip("distributed", reason="the extra `cluster` is not installed")

@@ -149,6 +149,7 @@ def waited_for(condition) -> bool:
     return condition()
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_the_same(chain, tmp_path):
     """A startup file of IPython keeps the training at its first checkpoint until it is killed."""
     folder, video, _ = chain

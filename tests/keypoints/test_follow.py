@@ -267,6 +267,7 @@ def test_feet_alone_are_nobody(shared_data, detector):
         detect_keypoints(np.ascontiguousarray(video.frames[:, 400:]), fps=10)
 
 
+@pytest.mark.slow
 def test_against_triangulated_joints_of_real_footage(shared_data, detector):
     """pose2sim camera 2: the network alone exchanges left and right in a third of these frames."""
     import tomllib

@@ -73,6 +73,20 @@ def test_garments_are_told_by_their_borders(person, fields, names, loops):
     assert not any(p.changed for p in pieces)
 
 
+def test_two_garments_with_one_label_are_named(person):
+    vertices = person[0]
+    both = np.maximum(shirt_of(vertices), trousers_of(vertices - [0, 0.02, 0]))
+    with pytest.warns(
+        UserWarning, match="'upper' goes from the neck to both hands and both feet: two garments"
+    ):
+        (piece,) = cut_of(person, {"upper": both})
+    assert piece.name == "shirt" and loops_of(person, piece) == 4
+    with pytest.raises(
+        HvrError, match="the trousers and the shirt have one label|no cloth that could be one"
+    ):
+        cut_of(person, {"upper": both}, names=["shirt", "trousers"])
+
+
 def test_an_open_front_is_a_jacket(person):
     vertices = person[0]
     open_ = np.where(vertices[:, 2] > 0, np.abs(vertices[:, 0]) - 0.03, 1.0)

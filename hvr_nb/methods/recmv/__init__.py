@@ -11,6 +11,7 @@ from hvr_nb.learning.progress import Watch
 from hvr_nb.methods._clothed import READS, shape_clothed
 from hvr_nb.methods.recmv.avatar import GarmentAvatar, load
 from hvr_nb.methods.recmv.fit import label_pictures, tailored
+from hvr_nb.methods.recmv.follow import followed, load_worn
 from hvr_nb.methods.recmv.lines import drawn_lines
 from hvr_nb.methods.recmv.options import Options
 from hvr_nb.surface.clothed.fit import ROUNDS
@@ -37,7 +38,8 @@ def reconstruct(
 
     Lines of REC-MV's ``mask2fl`` in the clip's folder hold the borders they are drawn along.
     A run that was stopped continues after the last finished round of the surface and ends with the same
-    avatar. What cannot be told is said by warnings.
+    avatar. What cannot be told is said by warnings. With ``options.garments_from`` the garments of another
+    clip of the same person keep their shape, and only their motion is fitted.
 
     Args:
         options: None takes all defaults.
@@ -46,10 +48,15 @@ def reconstruct(
 
     Raises:
         HvrError: a stage before is missing, the masks have no labels or labels of another size, or a garment
-            that ``options.garments`` names is not there; or ``progress`` has stopped the run.
+            that ``options.garments`` names is not there; ``options.garments_from`` has no garments or
+            another body model; or ``progress`` has stopped the run.
     """
     options = options or Options()
     clip.require(*NEEDS)
+    if options.garments_from:
+        avatar = followed(clip, load_worn(options.garments_from), options, progress=progress)
+        clip.save_avatar("recmv", avatar, made_from=READS)
+        return avatar
     names = garment_names(options.garments)
     masks = clip.masks
     if masks.labels is None:

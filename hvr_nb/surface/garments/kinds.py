@@ -119,6 +119,13 @@ def find_garments(
     unseen, out = votes.weight < BARELY, []
     for kind, cuts in wanted.items():
         field, hidden = (beneath or {}).get(kind, (fields[kind], None))
+        if len(grouped(one_piece(field, graph, ends), graph, ends)) == len(ends):
+            warnings.warn(
+                f"cloth labelled {kind!r} goes from the neck to both hands and both feet: two garments with "
+                f"one label, or an overall; it is taken for one {cuts[0]}. Give labels that part them in "
+                "02_masks",
+                stacklevel=2,
+            )
         out.append(replace(_piece(kind, field, unseen, cuts, graph, ends), hidden=hidden))
     return out
 

@@ -283,6 +283,7 @@ def test_where_the_field_tears_the_baked_mesh_is_seen(avatar, clip, monkeypatch)
     assert not torn.alpha[mesh.alpha < 0.5].any()
 
 
+@pytest.mark.slow
 def test_a_skirt_is_found_and_the_field_hangs_on_it(tmp_path, model, colours, avatar):
     clip = make_clip(tmp_path / "doll", model, colours, skirt=True)
     made = train(clip, iters=60)
