@@ -65,7 +65,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         # what every notebook checks
         "evaluate": [
             "body_doubts", "check_inputs", "compare_unseen", "doubt_unless", "held_out_frames",
-            "judge_film", "keep_truth", "measure_avatar", "measure_body", "measure_keypoints",
+            "judge_film", "keep_truth", "mask_doubts", "measure_avatar", "measure_body", "measure_keypoints",
             "measure_lift", "measure_masks", "synthetic_video",
         ],
     },

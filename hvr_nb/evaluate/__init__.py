@@ -24,6 +24,7 @@
 - ``held_out_frames``: Which frames those are.
 - ``compare_unseen``: The avatar in views that were never filmed, beside the truth, where it is known.
 - ``doubt_unless``: A check that is kept as a doubt in words, or ends the stage if strict.
+- ``mask_doubts``: What is doubtful about silhouettes.
 - ``body_doubts``: What is unlikely about a fitted body and the way it was filmed.
 - ``judge_film``: What a film promises, from a few of its frames in seconds.
 - ``check_inputs``: Say which input of a clip is wrong and how.
@@ -55,7 +56,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "measure_lift",
             "measure_masks",
         ],
-        "doubts": ["body_doubts", "doubt_unless"],
+        "doubts": ["body_doubts", "doubt_unless", "mask_doubts"],
         "film": ["judge_film"],
         "inputs": ["check_inputs"],
     },

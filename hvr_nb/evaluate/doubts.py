@@ -6,6 +6,8 @@ the report shows them first, and a batch counts such videos apart.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from hvr_nb.body.model import BodyModel, posed
@@ -36,6 +38,28 @@ def doubt_unless(holds: bool, text: str, *, passed: str = "", strict: bool = Fal
     if passed or not holds:
         print(f"checked: {passed}" if holds else f"DOUBT: {text}")
     return [] if holds else [text]
+
+
+def mask_doubts(
+    measured: Mapping[str, float], *, min_cover: float, max_alike: float, strict: bool = False
+) -> list[str]:
+    """What is doubtful about silhouettes: a person who is hardly there, an outline that no colour shows.
+
+    Args:
+        measured: of ``measure_masks``. min_cover, max_alike: shares 0..1. strict: as in ``doubt_unless``.
+    """
+    cover, alike = measured["cover_pct"] / 100, measured["alike_pct"] / 100
+    return doubt_unless(
+        cover >= min_cover,
+        f"the silhouettes cover only {cover:.2%} of the picture",
+        passed=f"the silhouettes cover {cover:.1%} of the picture (doubted below {min_cover:.1%})",
+        strict=strict,
+    ) + doubt_unless(
+        not alike > max_alike,
+        f"along {alike:.0%} of the outline, person and background have alike colours: look there",
+        passed=f"{alike:.0%} of the outline has alike colours beside it (doubted above {max_alike:.0%})",
+        strict=strict,
+    )
 
 
 def body_doubts(clip: Clip, body: Body, model: BodyModel, *, strict: bool = False) -> list[str]:

@@ -38,6 +38,7 @@ def test_every_limit_has_a_reason_and_good_is_not_beyond_bad():
     [
         ("01_keypoints", "min_found", "found_pct", 100),
         ("02_masks", "min_cover", "cover_pct", 100),
+        ("02_masks", "max_alike", "alike_pct", 100),
         ("03_body", "min_iou", "iou_mean", 1),
         ("04_canonical", "max_error_mm", "mean_mm", 1),
         ("05_train", "min_psnr", "train_psnr_body", 1),
