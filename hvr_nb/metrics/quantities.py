@@ -74,7 +74,7 @@ _ROWS = {
     "cover_pct": ("picture covered", "%", "share of the picture that the person covers", "more", 0.5, 0.5,
                   "02 doubts below 0.5 %"),
     "alike_pct": ("outline without contrast", "%", "of the outline, with alike colours on both sides", "less",
-                  12, 25, "0 to 4 % in eight film clips, 8 to 11 % in three; 02 doubts above 25 %"),
+                  12, 15, "0 to 4 % in eight film clips, 8 to 11 % in three; 02 doubts above 15 %"),
     "mask_iou": ("silhouettes", "IoU", "against the true ones, mean overlap", "more", 0.95, _NO,
                  f"0.95 {_ASKED}"),
     "mask_iou_min": ("silhouettes, worst frame", "IoU", "against the true ones"),
