@@ -30,7 +30,7 @@ def wardrobe(model):
     out = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hvr_nb.subject.person.TILE", 16)
-        for outfit in ("trousers", "dress", "jacket"):
+        for outfit in ("trousers", "jacket"):
             for who, betas in PEOPLE.items():
                 canonical = make_canonical(rotating_motion(1, betas=betas), model, spacing=0.2)
                 garments = true_garments(make_subject(outfit, betas=betas), pose="big")
@@ -45,9 +45,7 @@ def test_a_slice_is_one_sheet_with_the_borders_of_its_kind(model):
         assert (shape.loops, shape.genus, shape.pieces, shape.sound) == (loops, 0, 1, True), kind
 
 
-@pytest.mark.parametrize(
-    "outfit, name", [("trousers", "shirt"), ("trousers", "trousers"), ("dress", "dress")]
-)
+@pytest.mark.parametrize("outfit, name", [("trousers", "shirt"), ("trousers", "trousers")])
 def test_two_people_have_the_same_triangles(wardrobe, model, outfit, name):
     made = {}
     for who in PEOPLE:
@@ -57,9 +55,9 @@ def test_two_people_have_the_same_triangles(wardrobe, model, outfit, name):
         x, faces = mine.mesh.vertices, mine.mesh.faces
         assert set(mine.curves) == set(true.curves)
         off = np.abs(nearest_surface(x, true.mesh.vertices, true.mesh.faces)[2])
-        assert off.mean() < 0.003 and np.percentile(off, 99) < 0.02, (who, off.mean())
+        assert off.mean() < 0.0015 and np.percentile(off, 99) < 0.006, (who, off.mean())
         back = np.abs(nearest_surface(true.mesh.vertices, x, faces)[2])
-        assert back.mean() < 0.006, (who, back.mean())
+        assert back.mean() < 0.002, (who, back.mean())
         for curve, points in mine.curves.items():
             steps = np.roll(true.curves[curve], -1, 0) - true.curves[curve]
             dense = np.concatenate([true.curves[curve] + f * steps for f in np.linspace(0, 0.9, 10)])

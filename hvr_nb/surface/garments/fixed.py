@@ -17,7 +17,7 @@ from hvr_nb.surface.garments.outside import pushed_out
 from hvr_nb.types import Canonical, Garment, HvrError, Mesh
 
 KINDS = ("shirt", "dress", "tube", "skirt", "trousers")  # not the jacket: a body has no seam in front
-STEPS = ((0.02, 10.0, 0.0, 8), (0.01, 5.0, 0.0, 8), (0.005, 2.0, 0.0, 8))  # stiffness, rims, normals, rounds
+STEPS = ((0.02, 10.0, 0.0, 4), (0.01, 5.0, 0.0, 4), (0.005, 2.0, 0.0, 4))  # stiffness, rims, normals, rounds
 REACH = 0.15  # of the garment's size, how far a vertex looks for it
 NECK, CROTCH, ANKLE, ARMPIT = 0.02, 0.02, 0.05, 0.12  # metres above joints and crotch; below the shoulders
 TILT = 0.4  # by which the neck's plane falls to the front
