@@ -19,7 +19,7 @@ from hvr_nb.body.landmarks import place_landmarks, table_for
 from hvr_nb.body.model import BodyModel, load_body_model
 from hvr_nb.body.motion import resample, unwrap_rotations
 from hvr_nb.body.pose_prior import PosePrior, load_pose_prior
-from hvr_nb.fit import bones, one_pose, outlines, start, terms
+from hvr_nb.fit import bones, one_pose, outlines, start, terms, windows
 from hvr_nb.fit.bends import bend_term
 from hvr_nb.fit.normal_equations import Normal
 from hvr_nb.fit.start import Evidence
@@ -39,6 +39,10 @@ SKELETON = 1.0  # with silhouettes: weight of keeping the bones; or clothes make
 HOLD = 0.5  # with silhouettes: weight of holding still; clothes hang differently in every view
 ONE_POSE = (30.0, 100.0, 20.0)  # weights of one pose: to test for one, to take it, with silhouettes
 SETTLE = 10  # steps with each of the first two
+WINDOW, OVERLAP = 600, 60  # frames that are solved together, and that two windows share
+PILOT = 300  # frames that tell the shape of longer clips
+SHAPE = [*range(10), 11]  # among the shared unknowns: betas and focal length
+KEPT = 1e13  # stiffness with which known ones are kept
 FOCAL_STIFFNESS = 30.0  # weight of the logarithm of the focal length, where it is refined
 
 
@@ -52,6 +56,7 @@ class Problem:
     prior: PosePrior
     evidence: Evidence
     camera: Camera
+    known: State | None = None  # whose betas and focal length are kept
 
 
 def fit_body(
@@ -82,7 +87,8 @@ def fit_body(
         lifted: the skeleton of ``lift_skeleton``. It starts the pose together with the detector's 3D;
             without the detector's 3D its depths count in all steps until silhouettes are used.
 
-    Where the detector's legs jump, exchanging left and right is tried as well (two more fits).
+    Where the detector's legs jump, exchanging left and right is tried as well (two more fits). Of clips with
+    more than ``WINDOW`` frames some tell the shape, and all are fitted in windows that overlap.
 
     Returns:
         Body of T frames; frames without the person are interpolated, with ``valid`` False.
@@ -98,26 +104,59 @@ def fit_body(
         evidence = replace(evidence, bones=bones.opinion_of(lifted, evidence.frames, model))
     problem = Problem(model, rig_of(model), outlines.skin_of(model), load_pose_prior(), evidence, camera)
     focal = FOCAL_STIFFNESS if refine_focal else 0.0
-    steps = sum(iters[: 2 if masks is None else 3])
+    parts = windows.spans(len(evidence.frames), window=WINDOW, overlap=OVERLAP)
+    steps = sum(iters[: 2 if masks is None else 3]) * (len(parts) + (len(parts) > 1))
+    how = {"iters": iters, "focal": focal}
     with one_thread(), tqdm(total=steps, desc="fit", leave=False) as bar:
-        problem, state = untangled(problem, iters, focal, bar)
-        state, still = settled(problem, state, focal, bar) if one_pose else (state, ())
-        if masks is not None and iters[2]:
-            edges = outlines.outlines(masks, evidence.frames, camera)
-            weights = TermWeights(
-                silhouette=SILHOUETTE,
-                focal=focal,
-                sigma_depth=trust(problem, state),
-                bone_depth=HELD,
-                sigma_bone=HELD_SIGMA,
-                hold=HOLD,
-                skeleton=SKELETON,
-                one_pose=ONE_POSE[2],
-                still=still,
-            )
-            problem, state = hold(problem, state)
-            state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
+        if len(parts) == 1:
+            state, _ = solved(problem, masks, bar, **how, one_pose=one_pose)
+        else:
+            some = windows.pilot_frames(len(evidence.frames), PILOT)
+            pilot = replace(problem, evidence=evidence.at(some))
+            known, still = solved(pilot, masks, bar, **how, one_pose=one_pose)
+            every = (replace(problem, evidence=evidence.at(part), known=known) for part in parts)
+            states = [solved(one, masks, bar, **how, one_pose=False, still=still)[0] for one in every]
+            state = windows.joined(states, parts)
     return _as_body(problem, state, seconds, refine_focal)
+
+
+def solved(
+    problem: Problem,
+    masks: Masks | None,
+    bar,
+    *,
+    iters: tuple[int, int, int],
+    focal: float,
+    one_pose: bool,
+    still: tuple[int, ...] = (),
+) -> tuple[State, tuple[int, ...]]:
+    """The state of the problem's frames, and the joints that are held still in it.
+
+    Args:
+        one_pose: whether to look for limbs that are held still. still: joints that are known to be.
+    """
+    problem, state = untangled(problem, iters, focal, bar)
+    if one_pose:
+        state, still = settled(problem, state, focal, bar)
+    elif still:
+        bar.total += SETTLE
+        state = drawn(problem, state, focal, still, bar)
+    if masks is not None and iters[2]:
+        edges = outlines.outlines(masks, problem.evidence.frames, problem.camera)
+        weights = TermWeights(
+            silhouette=SILHOUETTE,
+            focal=focal,
+            sigma_depth=trust(problem, state),
+            bone_depth=HELD,
+            sigma_bone=HELD_SIGMA,
+            hold=HOLD,
+            skeleton=SKELETON,
+            one_pose=ONE_POSE[2],
+            still=still,
+        )
+        problem, state = hold(problem, state)
+        state, _ = descend(problem, state, iters[2], weights, bar, edges=edges)
+    return state, still
 
 
 def untangled(problem: Problem, iters: tuple, focal: float, bar) -> tuple[Problem, State]:
@@ -146,13 +185,21 @@ def settled(problem: Problem, state: State, focal: float, bar) -> tuple[State, t
     tried = [limb for limb in one_pose.LIMBS if limb in found or "arm" in limb]
     bar.total += 2 * SETTLE
     first = replace(weights, one_pose=ONE_POSE[0], still=one_pose.joints_of(tried))
-    drawn, _ = descend(problem, state, SETTLE, first, bar)
-    kept = [limb for limb in one_pose.still_limbs(drawn.rotations) if limb in tried]
+    trial, _ = descend(problem, state, SETTLE, first, bar)
+    kept = [limb for limb in one_pose.still_limbs(trial.rotations) if limb in tried]
     if not kept:
         return state, ()
     still = one_pose.joints_of(kept)
-    then = replace(weights, one_pose=ONE_POSE[1], still=still)
-    return descend(problem, drawn if kept == tried else state, SETTLE, then, bar)[0], still
+    return drawn(problem, trial if kept == tried else state, focal, still, bar, like=state), still
+
+
+def drawn(
+    problem: Problem, state: State, focal: float, still: tuple[int, ...], bar, *, like: State | None = None
+) -> State:
+    """The state with the joints ``still`` drawn to one pose; ``like`` tells the weights, None: the state."""
+    weights = joint_weights(problem, like or state, focal)
+    weights = replace(weights, one_pose=ONE_POSE[1], still=still)
+    return descend(problem, state, SETTLE, weights, bar)[0]
 
 
 def hold(problem: Problem, state: State) -> tuple[Problem, State]:
@@ -210,7 +257,9 @@ def initial_state(problem: Problem, iters: int, bar) -> State:
         if solid
         else start.facing_from_2d(evidence, problem.rig, problem.camera)
     )
-    state = State(rotations, np.zeros((n, 3)), np.zeros(10))
+    known = problem.known
+    shape = {} if known is None else {"log_focal": known.log_focal, "log_scale": known.log_scale}
+    state = State(rotations, np.zeros((n, 3)), np.zeros(10) if known is None else known.betas, **shape)
     if solid:
         fixed = {"stature": 1e6, "betas": 1e6}
         across = 1.0 if evidence.world is None else 0.0  # with the detector's 3D only lifted depths count
@@ -247,6 +296,8 @@ def descend(
             if normal is None:
                 normal = Normal(len(state.transl), FRAME, SHARED)
                 cost = total(problem, state, depth, weights, pairs, normal)
+            if problem.known is not None:
+                normal.common[SHAPE, SHAPE] += KEPT
             move = normal.solve(damping)
             normal = Normal(len(state.transl), FRAME, SHARED)  # the next step's, as most trials are taken
             trial = state.moved(*move)

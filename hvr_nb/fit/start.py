@@ -48,6 +48,21 @@ class Evidence:
         step = np.diff(self.frames) == 1
         return (step[1:] & step[:-1]).astype(np.float64)
 
+    def at(self, which) -> Evidence:
+        """The evidence of some of the frames, by a slice or their places (K,)."""
+        bones = self.bones
+        if bones is not None:
+            bones = replace(bones, points=bones.points[which], known=bones.known[which])
+        return replace(
+            self,
+            frames=self.frames[which],
+            rays=self.rays[which],
+            conf=self.conf[which],
+            world=None if self.world is None else self.world[which],
+            seconds=self.seconds[which],
+            bones=bones,
+        )
+
 
 def gather(keypoints: Keypoints, camera: Camera, table: LandmarkTable, seconds: np.ndarray) -> Evidence:
     """Choose the usable frames and undistort the landmarks to the plane at depth 1; ``seconds`` is (T,).

@@ -6,11 +6,12 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from exact_landmarks import FPS, SIZE, errors, motion, seen
 from scipy.spatial.transform import Rotation
 
 from hvr_nb.body.joint_sets import H36M17_NAMES, h36m_from_smpl
 from hvr_nb.body.kinematics import pose_rig, rig_of
-from hvr_nb.body.landmarks import blazepose_table, body25_table, h36m_table, place_landmarks
+from hvr_nb.body.landmarks import blazepose_table, h36m_table, place_landmarks
 from hvr_nb.body.model import load_body_model, posed
 from hvr_nb.body.motion import resample, unwrap_rotations
 from hvr_nb.body.pose_prior import load_pose_prior
@@ -18,14 +19,12 @@ from hvr_nb.fit import bones, one_pose, outlines, start, terms
 from hvr_nb.fit.normal_equations import Normal
 from hvr_nb.fit.solve import Problem, fit_body, fit_report, initial_state, total
 from hvr_nb.fit.terms import FRAME, SHARED, State, TermWeights
-from hvr_nb.geometry.camera import default_camera, project, to_camera, undistort_images
+from hvr_nb.geometry.camera import default_camera, project, undistort_images
 from hvr_nb.geometry.functions import geman_mcclure
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.raster import rasterize
-from hvr_nb.metrics.images import mpjpe, pa_mpjpe
-from hvr_nb.types import Body, HvrError, Joints3D, Keypoints, Masks
-
-SIZE, FPS = 192, 30.0
+from hvr_nb.metrics.images import mpjpe
+from hvr_nb.types import HvrError, Joints3D, Masks
 
 
 @pytest.fixture(scope="module")
@@ -38,55 +37,12 @@ def rig(model):
     return rig_of(model)
 
 
-def motion(model, frames, *, turn=0.0, start=0.0):
-    """A person in A-pose with swinging legs, turning by ``turn`` radians over the clip."""
-    poses, time = np.zeros((frames, 24, 3)), np.arange(frames) / FPS
-    poses[:, 0, 1] = start + turn * np.arange(frames) / max(frames - 1, 1)
-    swing = 0.35 * np.sin(2 * np.pi * time)
-    poses[:, 1, 0], poses[:, 2, 0] = -0.15 + swing, -0.15 - swing
-    poses[:, 4, 0], poses[:, 5, 0] = 0.35 - swing, 0.35 + swing
-    poses[:, 16, 2], poses[:, 17, 2], poses[:, 18, 1], poses[:, 19, 1] = -0.9, 0.9, -0.5, 0.5
-    flat = poses.reshape(frames, 72)
-    camera = default_camera(SIZE, SIZE)
-    return Body(
-        betas=np.zeros(10),
-        global_orient=unwrap_rotations(flat[:, :3]),
-        body_pose=flat[:, 3:],
-        transl=np.tile([0.05, 0.2, -2.9], (frames, 1)),
-        camera=camera,
-        valid=np.ones(frames, bool),
-        model_hash=model.hash,
-    )
-
-
-def seen(body, rig, model, *, landmarks=True):
-    """Exact keypoints of a body, as BlazePose or as imported BODY_25."""
-    turns = Rotation.from_rotvec(body.poses.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
-    pose = pose_rig(rig, turns, body.transl, body.betas)
-    table = blazepose_table() if landmarks else body25_table(model)
-    points = place_landmarks(table, rig, pose, body.betas).points
-    pixels = np.concatenate([project(points, body.camera), np.ones((*points.shape[:2], 1))], 2)
-    n = len(body)
-    empty = {"filled": np.zeros((n, 25), bool), "found": np.ones(n, bool), "boxes": np.zeros((n, 4))}
-    if not landmarks:
-        return Keypoints(points=pixels, source="openpose", **empty)
-    hips = table.rows("left_hip", "right_hip")
-    world = to_camera(points, body.camera)
-    world = world - world[:, hips].mean(1, keepdims=True)
-    return Keypoints(points=np.zeros((n, 25, 3)), landmarks=pixels, world=world, **empty)
-
-
 def lifted_from(model, truth, *, scale=1.0):
     """The skeleton an exact lifter would give: of another size, the hips at the origin."""
     vertices, joints = posed(model, truth)
     top = vertices[:, int(model.v_template[:, 1].argmax())]
     points = h36m_from_smpl(joints, vertices[:, 332], top)
     return Joints3D(scale * (points - points[:, :1]), np.ones(len(points), bool), H36M17_NAMES)
-
-
-def errors(model, fit, truth):
-    a, b = posed(model, fit)[1], posed(model, truth)[1]
-    return mpjpe(a, b), pa_mpjpe(a, b)
 
 
 def turned_apart(a, b):
