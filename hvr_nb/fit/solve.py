@@ -116,7 +116,7 @@ def fit_body(
             known, still = solved(pilot, masks, bar, **how, one_pose=one_pose)
             every = (replace(problem, evidence=evidence.at(part), known=known) for part in parts)
             states = [solved(one, masks, bar, **how, one_pose=False, still=still)[0] for one in every]
-            state = windows.joined(states, parts)
+            state = windows.faded(states, parts)
     return _as_body(problem, state, seconds, refine_focal)
 
 

@@ -24,13 +24,13 @@ def spans(count: int, *, window: int, overlap: int) -> list[slice]:
 
 
 def pilot_frames(count: int, wanted: int) -> np.ndarray:
-    """Numbers (about ``wanted``,) of ``RUNS`` runs of consecutive frames, spread evenly over ``count``."""
+    """Numbers (N,) of at most ``wanted`` frames: ``RUNS`` runs of consecutive ones, spread over ``count``."""
     length = max(1, min(wanted, count) // RUNS)
     starts = spread_indices(count - length + 1, RUNS)
     return np.unique(starts[:, None] + np.arange(length))
 
 
-def joined(states: Sequence[State], parts: Sequence[slice]) -> State:
+def faded(states: Sequence[State], parts: Sequence[slice]) -> State:
     """The states of windows that overlap as one: where two meet, one is faded into the other.
 
     Args:

@@ -65,7 +65,9 @@ def test_the_start_uses_what_3d_there_is(monkeypatch, steps, world, bones, solid
         start, "solve_translation", lambda points, evidence, R: np.array([[1.0, 2, 5], [1, 2, 6]])
     )
     camera = replace(default_camera(64, 64), R=turns["torso"], t=np.array([0.5, 0.0, 1.0]))
-    problem = Given(evidence=Given(frames=range(2), world=world, bones=bones), rig=None, camera=camera)
+    problem = Given(
+        evidence=Given(frames=range(2), world=world, bones=bones), rig=None, camera=camera, known=None
+    )
     found = solve.initial_state(problem, 7, Bar())
     np.testing.assert_array_equal(found.rotations[1, 0], turns["torso" if solid else "facing"])
     np.testing.assert_array_equal(found.rotations[:, 1:], np.tile(np.eye(3), (2, 23, 1, 1)))
@@ -233,7 +235,8 @@ def test_steps_are_damped_until_the_energy_falls(monkeypatch):
     monkeypatch.setattr(solve, "total", lambda *args: next(costs))
     monkeypatch.setattr(solve, "pose_state", lambda *args: Given(pose=Given(joints=np.zeros((1, 24, 3)))))
     monkeypatch.setattr(outlines, "correspond", lambda *args: looked.append(len(dampings)))
-    problem, bar = Given(rig=None, evidence=None, camera=default_camera(8, 8), model=None, skin=None), Bar()
+    problem = Given(known=None, rig=None, evidence=None, camera=default_camera(8, 8), model=None, skin=None)
+    bar = Bar()
     state, cost = solve.descend(problem, state_of(), 4, TermWeights(), bar, edges=[])
     first = 1e-3 * 8.0 ** np.arange(3)
     second = first[2] / 5 * 8.0 ** np.arange(6)
@@ -252,7 +255,7 @@ def test_damping_has_a_floor(monkeypatch):
     )
     monkeypatch.setattr(solve, "total", lambda *args: next(costs))
     monkeypatch.setattr(solve, "pose_state", lambda *args: Given(pose=Given(joints=np.zeros((1, 24, 3)))))
-    problem = Given(rig=None, evidence=None, camera=default_camera(8, 8))
+    problem = Given(known=None, rig=None, evidence=None, camera=default_camera(8, 8))
     solve.descend(problem, state_of(), 10, TermWeights(), Bar())
     np.testing.assert_allclose(dampings, [*(1e-3 / 5.0 ** np.arange(6)), *[1e-7] * 4])
 

@@ -37,7 +37,7 @@ def state_of(turn, x, count):
 
 
 def test_one_window_fades_into_the_next():
-    whole = windows.joined([state_of(0.0, 0.0, 8), state_of(0.4, 1.0, 8)], [slice(0, 8), slice(5, 13)])
+    whole = windows.faded([state_of(0.0, 0.0, 8), state_of(0.4, 1.0, 8)], [slice(0, 8), slice(5, 13)])
     turns = Rotation.from_matrix(whole.rotations[:, 3]).as_rotvec()[:, 1]
     fade = [0.25, 0.5, 0.75]
     np.testing.assert_allclose(turns, [*[0] * 5, *(0.4 * np.array(fade)), *[0.4] * 5], atol=1e-12)
