@@ -13,7 +13,7 @@ from hvr_nb.surface.garments.votes import KINDS, Votes
 DRESS = KINDS.index("dress")
 PARTS = ("upper", "lower", "skirt")  # kinds of which a dress can consist
 BAND = (0.04, 0.16)  # metres from the waist of cloth that is compared: a belt lies nearer, a collar farther
-ALIKE = 0.9  # least Bhattacharyya coefficient of one cloth
+ALIKE = 0.72  # least Bhattacharyya coefficient of one cloth (docs/benchmarks.md, Garments)
 
 
 def joined_dress(votes: Votes, pictures: np.ndarray, *, instead: bool) -> tuple[Votes, np.ndarray]:
