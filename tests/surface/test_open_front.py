@@ -172,6 +172,8 @@ def test_a_dress_that_is_labelled_as_two_garments(person):
     belt = np.where(np.abs(y + 0.02)[:, None] < 0.02, WHITE, BLUE)
     other = np.where(y[:, None] < -0.02, GREEN, BLUE)
     assert is_dress(votes, belt, graph, ends) and not is_dress(votes, other, graph, ends)
+    broad = np.where(((y > -0.02) & (y < 0.1))[:, None], WHITE, BLUE)
+    assert is_dress(votes, broad, graph, ends), "a broad belt spoils the band beside the waist only"
     legs = votes_of(vertices, {"upper": fields["upper"], "lower": np.minimum(-0.02 - y, y + 0.5)})
     assert not is_dress(legs, belt, graph, ends)
     picture = np.array([[[-1, UPPER, KINDS.index("lower"), 0]]], np.int8)

@@ -12,8 +12,9 @@ from hvr_nb.surface.garments.votes import KINDS, Votes
 
 DRESS = KINDS.index("dress")
 PARTS = ("upper", "lower", "skirt")  # kinds of which a dress can consist
-BAND = (0.04, 0.16)  # metres from the waist of cloth that is compared: a belt lies nearer, a collar farther
-ALIKE = 0.72  # least Bhattacharyya coefficient of one cloth (docs/benchmarks.md, Garments)
+# metres from the waist of cloth that is compared: a collar lies beyond the first, a belt before the second
+BANDS = ((0.04, 0.16), (0.08, 0.30))
+ALIKE = 0.75  # least Bhattacharyya coefficient of one cloth, in either (docs/benchmarks.md, Garments)
 
 
 def joined_dress(votes: Votes, pictures: np.ndarray, *, instead: bool) -> tuple[Votes, np.ndarray]:
@@ -50,9 +51,10 @@ def is_dress(votes: Votes, colour: np.ndarray, graph: MeshGraph, ends: dict[str,
     if cut not in [set(CURVES[name].values()) for name in ("dress", "tube")]:
         return False
     above = (label_field(votes, "upper") > 0) & (best == index[0])
-    histograms, lab = [], vertex_lab(colour)
-    for part, other in ((above, below > 0), (below > 0, above)):
-        away = graph.distances(other)[0]
-        near = part & (away > BAND[0]) & (away < BAND[1])
-        histograms.append(colour_histogram(lab[near]))
-    return bool(np.sqrt(histograms[0] * histograms[1]).sum() > ALIKE)
+    lab, sides = vertex_lab(colour), ((above, below > 0), (below > 0, above))
+    parts = [(part, graph.distances(other)[0]) for part, other in sides]
+    for first, last in BANDS:
+        one, other = (colour_histogram(lab[part & (away > first) & (away < last)]) for part, away in parts)
+        if np.sqrt(one * other).sum() > ALIKE:
+            return True
+    return False
