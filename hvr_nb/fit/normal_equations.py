@@ -106,6 +106,12 @@ class Normal:
         for k, pair in enumerate(pairs):
             self.bands[k][: len(pair), own, own] += pair
 
+    def keep(self, columns: list[int]) -> None:
+        """Take some of the shared unknowns as known: they get no step."""
+        self.cross[..., columns] = 0
+        self.common[columns], self.common[:, columns], self.common_gradient[columns] = 0, 0, 0
+        self.common[columns, columns] = 1
+
     def solve(self, damping: float) -> tuple[np.ndarray, np.ndarray]:
         """The Gauss-Newton step: (N, D) and shared (S,).
 

@@ -42,7 +42,6 @@ SETTLE = 10  # steps with each of the first two
 WINDOW, OVERLAP = 600, 60  # frames that are solved together, and that two windows share
 PILOT = 300  # frames that tell the shape of longer clips
 SHAPE = [*range(10), 11]  # among the shared unknowns: betas and focal length
-KEPT = 1e13  # stiffness with which known ones are kept
 FOCAL_STIFFNESS = 30.0  # weight of the logarithm of the focal length, where it is refined
 
 
@@ -297,7 +296,7 @@ def descend(
                 normal = Normal(len(state.transl), FRAME, SHARED)
                 cost = total(problem, state, depth, weights, pairs, normal)
             if problem.known is not None:
-                normal.common[SHAPE, SHAPE] += KEPT
+                normal.keep(SHAPE)
             move = normal.solve(damping)
             normal = Normal(len(state.transl), FRAME, SHARED)  # the next step's, as most trials are taken
             trial = state.moved(*move)

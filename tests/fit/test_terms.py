@@ -344,6 +344,9 @@ def test_a_weak_unknown_is_held_by_a_millionth():
     zero, one = np.zeros((1, 1, 1)), np.ones((1, 1))
     normal.add(zero, one, one, np.full((1, 1, 1), 10**-4.5))
     assert normal.solve(0.0)[1][0] == pytest.approx(-(10**-4.5) / 2e-9)
+    normal.keep([0])  # what is known gets no step, and gives none
+    own, shared = normal.solve(0.0)
+    assert shared[0] == 0 and not own.any()
     short = Normal(2, 1, 1)
     short.add_difference(np.ones((2, 1, 1)), np.zeros((0, 1)), np.zeros((0, 1)))  # no three frames
     assert not short.bands[0].any()

@@ -69,7 +69,7 @@ def tailored(
     warn_of_few_sides(fit)
     vertices, faces, film, skin = fit.vertices, fit.faces, fit.film, fit.skin()
     bound = bind_mesh(vertices, faces, fit.canonical)
-    ends = {name: np.isin(bound.weights.argmax(1), joints) for name, joints in ENDS.items()}
+    ends = {name: end_of_body(bound.weights, joints) for name, joints in ENDS.items()}
     placed = [
         (x.astype(np.float32), n.astype(np.float32)) for x, n in fit.posed(skin, vertices, faces, film.which)
     ]
@@ -148,7 +148,9 @@ def _sheets(
     finer, faces = subdivision(fit.faces, len(fit.vertices))
     vertices, albedo = surface.vertices.astype(np.float64), surface.albedo.astype(np.float64)
     graph, area = MeshGraph(vertices, faces), vertex_areas(vertices, faces)
-    ends = {name: finer @ seed > 0.999 for name, seed in coarse.items()}
+    ends = {
+        name: share >= min(0.999, share.max()) for name, share in ((n, finer @ s) for n, s in coarse.items())
+    }
     bare = finer @ votes.share[:, KINDS.index("skin")] > 0.5
     sheets = [body_sheet(fit.canonical, vertices, faces, albedo, bare)]
     sheets += [
@@ -171,6 +173,15 @@ def _sheets(
         sheet = closed_sheet(name, finer @ label_field(votes, name), vertices, faces, albedo, graph, area)
         sheets += [sheet] if sheet else []
     return sheets
+
+
+def end_of_body(weights: np.ndarray, joints: Sequence[int]) -> np.ndarray:
+    """(V,) bool: the vertices that belong to some joints by their weights (V, 24).
+
+    At least one: on a coarse surface a hand may have none of its own.
+    """
+    own, share = np.isin(weights.argmax(1), joints), weights[:, list(joints)].sum(1)
+    return own if own.any() else share >= share.max()
 
 
 def vertex_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from hvr_nb.subject.take import load_truth
 from hvr_nb.types import HvrError, Masks
 
 FRAMES = 8
-QUICK = recmv.Options(cell=0.016)
+QUICK = recmv.Options(cell=0.02)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from hvr_nb.geometry.mesh import clustered
 from hvr_nb.geometry.open_mesh import topology
 from hvr_nb.geometry.outline_distance import pixels_of
 from hvr_nb.methods import recmv
-from hvr_nb.methods.recmv.fit import label_pictures
+from hvr_nb.methods.recmv.fit import end_of_body, label_pictures
 from hvr_nb.methods.recmv.lines import drawn_lines
 from hvr_nb.metrics.images import iou
 from hvr_nb.store.clip import Clip
@@ -262,3 +262,10 @@ def test_a_changed_file_is_named(avatar, tmp_path):
     (folder / "options.json").write_text(json.dumps(options | {"names": ["body", "shirt"]}))
     with pytest.raises(HvrError, match="wardrobe.npz does not fit"):
         recmv.load(folder)
+
+
+def test_an_end_of_the_body_is_somewhere_on_a_coarse_surface():
+    weights = np.zeros((3, 24))
+    weights[0, 20], weights[1, [20, 22]], weights[2, 18] = 1, (0.7, 0.3), 1
+    assert end_of_body(weights, (22,)).tolist() == [False, True, False], "the vertex that is most of a hand"
+    assert end_of_body(weights, (20,)).tolist() == [True, True, False]
