@@ -12,8 +12,8 @@ MODELS := data/models/blazepose/pose_landmark_full.tflite
 # What pytest and Python compile is kept beside it: the next run of the tests starts in half the time.
 unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
-# Two workers more than cores, as some tests wait for programs; tests/conftest.py says which come first.
-WORKERS = $(shell $(PY) -c "import os; print(min(8, os.cpu_count() + 2))")
+# One worker more than cores, as some tests wait for programs; tests/conftest.py says which come first.
+WORKERS = $(shell $(PY) -c "import os; print(min(8, os.cpu_count() + 1))")
 TESTS = $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Jupyter refuses root unless told; in a container there is often nobody else
