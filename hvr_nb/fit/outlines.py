@@ -222,7 +222,8 @@ def distance(
         if not len(pair.vertex):
             continue
         one = PosedRig(*(x[n : n + 1] for x in (posed.pose.turned, posed.pose.joints, posed.pose.d_betas)))
-        rest = skin.rest[pair.vertex] + skin.shapes[pair.vertex] @ posed.state.betas + pair.local
+        shapes = skin.shapes[pair.vertex]
+        rest = skin.rest[pair.vertex] + shapes @ posed.state.betas + pair.local
         mass, moved = skin.weights[pair.vertex], carriers(one, joints)
         turn = (mass @ one.turned.reshape(24, 9)).reshape(-1, 3, 3)
         x = ((turn @ rest[..., None])[..., 0] + mass @ moved) @ camera.R.T + camera.t
@@ -239,7 +240,7 @@ def distance(
         parts = mass[..., None] * ((rest @ one.turned.reshape(72, 3).T).reshape(-1, 24, 3) + moved)
         J = np.concatenate([turn_slopes_along(rig, one, parts, mass, direction), direction], 1)
         border = np.zeros((len(r), 12))
-        slopes = turn @ skin.shapes[pair.vertex] + shape_slopes(rig, one, mass)
+        slopes = turn @ shapes + shape_slopes(rig, one, mass)
         border[:, :10] = np.einsum("ka,kas->ks", direction, slopes)
         border[:, 11] = (aim * pair.normal).sum(1) / SIGMA
         normal.add(J[None], r[None], (gain * slope)[None], border[None], at=slice(n, n + 1))

@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from hvr_nb.body.model import BodyModel
 from hvr_nb.geometry.cut import CutMesh, cut_mesh
 from hvr_nb.geometry.open_mesh import boundary_loops
+from hvr_nb.surface.garments.curves import ray_frame
 from hvr_nb.surface.garments.outside import pushed_out
 from hvr_nb.types import Canonical, Garment, HvrError, Mesh
 
@@ -47,7 +48,7 @@ def fixed_topology(garment: Garment, canonical: Canonical, model: BodyModel) -> 
     gap = [[np.linalg.norm(start[loop].mean(0) - garment.curves[n].mean(0)) for n in names] for loop in loops]
     pairs = zip(*linear_sum_assignment(gap), strict=True)
     rims = {names[j]: loops[i] for i, j in pairs}
-    wanted = {name: along_curve(start[loop], garment.curves[name]) for name, loop in rims.items()}
+    wanted = np.concatenate([along_curve(start[loop], garment.curves[name]) for name, loop in rims.items()])
     x = _registered(start, cut.faces, garment.mesh, np.concatenate(list(rims.values())), wanted)
     x = pushed_out(x, cut.faces, canonical.vertices, canonical.faces)
     colours = None
@@ -79,8 +80,7 @@ def body_slice(kind: str, model: BodyModel) -> CutMesh:
 
 def along_curve(loop: np.ndarray, curve: np.ndarray) -> np.ndarray:
     """Points (K, 3) of a closed curve (N, 3), as far along it from the front as those of a loop (K, 3)."""
-    turn = [np.cross(c - c.mean(0), np.roll(c, -1, 0) - c.mean(0)).sum(0) for c in (loop, curve)]
-    if turn[0] @ turn[1] < 0:
+    if ray_frame(loop)[1] @ ray_frame(curve)[1] < 0:  # they go round the other way
         curve = curve[::-1]
     curve = np.roll(curve, -int(curve[:, 2].argmax()), 0)
     first = int(loop[:, 2].argmax())
@@ -98,12 +98,11 @@ def _fractions(loop: np.ndarray) -> np.ndarray:
 
 
 def _registered(
-    start: np.ndarray, faces: np.ndarray, target: Mesh, rim: np.ndarray, wanted: dict[str, np.ndarray]
+    start: np.ndarray, faces: np.ndarray, target: Mesh, rim: np.ndarray, wanted: np.ndarray
 ) -> np.ndarray:
-    """Vertices (V, 3) drawn onto a mesh, those of the rim (R,) at the points ``wanted`` (R, 3 in all)."""
+    """Vertices (V, 3) drawn onto a mesh, those of the rim (R,) at the points ``wanted`` (R, 3)."""
     import trimesh
 
-    points = np.concatenate(list(wanted.values()))
     source = trimesh.Trimesh(start, faces, process=False)
     cloth = trimesh.Trimesh(target.vertices, target.faces, process=False)
     x = np.array(
@@ -111,11 +110,11 @@ def _registered(
             source,
             cloth,
             source_landmarks=rim,
-            target_positions=points,
+            target_positions=wanted,
             steps=STEPS,
             distance_threshold=REACH,
             use_faces=False,
         )
     )
-    x[rim] = points
+    x[rim] = wanted
     return x

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from hvr_nb.geometry.mesh import neighbour_mean, unique_edges, vertex_normals
+from hvr_nb.geometry.mesh import neighbour_mean, vertex_normals
 from hvr_nb.geometry.nearest import nearest_surface, on_surface
 from hvr_nb.geometry.open_mesh import boundary_loops
 from hvr_nb.surface.garments.kinds import label_field
@@ -71,13 +71,12 @@ def beneath(vertices: np.ndarray, faces: np.ndarray, hidden: np.ndarray, canonic
     hidden = graph.distances(hidden)[0] < STEP
     inside = np.ones(len(vertices)) if hidden.all() else np.minimum(graph.distances(~hidden)[0] / SPREAD, 1)
     face, bary, off = nearest_surface(vertices, canonical.vertices, canonical.faces)
-    edges = unique_edges(faces)
-    side = float(np.linalg.norm(np.subtract(*(vertices[edges[:, k]] for k in (0, 1))), axis=1).mean())
+    side = float(graph.length.mean())
     trust = np.where(hidden, 0.02, 1.0)
     usual = np.clip(np.median(off[~hidden]) if (~hidden).any() else 2 * MARGIN, 2 * MARGIN, None)
     system = (
         sparse.diags_array(trust)
-        + (SPREAD / side) ** 2 * edge_energy(edges, np.ones(len(edges)), len(vertices)) * 0.02
+        + (SPREAD / side) ** 2 * edge_energy(graph.edges, np.ones(len(graph.edges)), len(vertices)) * 0.02
     )
     wanted = splu(sparse.csc_array(system)).solve(trust * np.where(hidden, usual, off))
     below = 1 - (1 - SHARE) * inside  # at the coat's edge the cloth goes on as it was seen
