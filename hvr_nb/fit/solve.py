@@ -298,7 +298,8 @@ def descend(
             if problem.known is not None:
                 normal.keep(SHAPE)
             move = normal.solve(damping)
-            normal = Normal(len(state.transl), FRAME, SHARED)  # the next step's, as most trials are taken
+            goes_on = step + 1 < iters and (edges is None or (step + 1) % RENEW)  # with the trial, most often
+            normal = Normal(len(state.transl), FRAME, SHARED) if goes_on else None
             trial = state.moved(*move)
             after = total(problem, trial, depth, weights, pairs, normal)
             if after < cost:
