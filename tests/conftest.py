@@ -1,5 +1,6 @@
 """Fixtures shared by the tests."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -33,6 +34,36 @@ def pytest_collection_modifyitems(items):
         return order.get("browser" if path.parts[0] == "browser" else path.as_posix(), len(order))
 
     items.sort(key=place)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_making_of_fields():
+    """The grid fields of one and the same body are made once a worker: most tests ask for the same few."""
+    import numpy as np
+
+    from hvr_nb.canonical import big_pose
+
+    made, make = {}, big_pose.surface_fields
+
+    def remembered(*surface) -> dict:
+        key = hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in surface)).digest()
+        if key not in made:
+            made[key] = make(*surface)
+        return {name: field.copy() for name, field in made[key].items()}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(big_pose, "surface_fields", remembered)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_textures():
+    """A sixteenth of the texels on synthetic people: enough for pictures this small, and quick to paint."""
+    from hvr_nb.subject import person
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(person, "TILE", person.TILE // 4)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,7 @@ CONDA_ONLY = {"pytorch3d", "tiny-cuda-nn"}  # not on the package index; environm
 # declared, though no line imports them
 RUN_BY_NAME = {
     "ipykernel": "the notebooks' kernel, which Jupyter starts by name",
+    "jsonschema": "nbformat's, whose later versions are slow to load",
     "jupyterlab": "make lab",
     "axe-playwright-python": "tests/browser, where it is installed",
     "playwright": "tests/browser, where it is installed",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -71,7 +73,12 @@ class Subject:
     carry: sparse.csr_array = field(repr=False)  # (V, B) body vertices whose pose correctives a vertex takes
     labels: np.ndarray = field(repr=False)  # (F,) uint8 ATR label of each face
     uv: np.ndarray = field(repr=False)  # (F, 3, 2) atlas coordinates of each corner, origin lower left
-    texture: np.ndarray = field(repr=False)  # (2 TILE, 2 TILE, 3) uint8 RGB atlas
+    paint: Callable[[], np.ndarray] = field(repr=False)  # makes the texture, the longest part of the work
+
+    @cached_property
+    def texture(self) -> np.ndarray:
+        """The atlas (2 TILE, 2 TILE, 3), uint8 RGB; painted when it is first asked for."""
+        return self.paint()
 
     def __repr__(self) -> str:
         return (
@@ -119,7 +126,7 @@ def make_subject(
         nape=float(rng.uniform(0.05, 0.09)),
         volume=float(rng.uniform(0.014, 0.024)),
     )
-    return _merge(dressed, model, shape, outfit, seed, _paint(dressed.layers, marks, outfit, seed))
+    return _merge(dressed, model, shape, outfit, seed, partial(_paint, dressed.layers, marks, outfit, seed))
 
 
 def subject_betas(seed: int) -> np.ndarray:
@@ -127,7 +134,7 @@ def subject_betas(seed: int) -> np.ndarray:
     return np.clip(np.random.default_rng([seed, 77]).normal(0, 0.6, 10), -1.2, 1.2)
 
 
-def _merge(dressed: Dressed, model, betas, outfit, seed, texture) -> Subject:
+def _merge(dressed: Dressed, model, betas, outfit, seed, paint) -> Subject:
     layers = dressed.layers
     starts = np.cumsum([0, *(len(layer.positions) for layer in layers)])
     return Subject(
@@ -137,7 +144,7 @@ def _merge(dressed: Dressed, model, betas, outfit, seed, texture) -> Subject:
         betas=betas,
         layers=layers,
         worn=dressed.worn,
-        texture=texture,
+        paint=paint,
         positions=np.concatenate([layer.positions for layer in layers]),
         faces=np.concatenate([layer.faces + s for layer, s in zip(layers, starts[:-1], strict=True)]),
         weights=np.concatenate([layer.weights for layer in layers]),

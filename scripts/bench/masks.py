@@ -37,7 +37,7 @@ def recoloured(subject: Subject, labels: tuple, colour: tuple) -> Subject:
     area = cv2.dilate(area, np.ones((5, 5))) > 0
     texture = subject.texture.astype(np.float32)
     texture[area] = np.clip(colour + 0.25 * (texture[area] - texture[area].mean(0)), 0, 255)
-    return replace(subject, texture=texture.astype(np.uint8))
+    return replace(subject, paint=lambda: texture.astype(np.uint8))
 
 
 def hard_scene(kind: str, seed: int, *, size: int = 384, frames: int = 12) -> tuple[Take, Keypoints]:

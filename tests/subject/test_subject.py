@@ -45,14 +45,6 @@ GARMENTS = {
 ATR = {"shirt": 4, "jacket": 4, "skirt": 5, "trousers": 6, "dress": 7, "tube": 7}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def small_textures():
-    """A sixteenth of the texels: enough for pictures this small, and quick to paint."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hvr_nb.subject.person.TILE", 256)
-        yield
-
-
 @pytest.fixture(scope="module")
 def subjects():
     return {outfit: make_subject(outfit) for outfit in OUTFITS}
