@@ -37,7 +37,6 @@ OPTIONAL = {
 CONDA_ONLY = {"pytorch3d", "tiny-cuda-nn"}  # not on the package index; environment.yml has them
 # declared, though no line imports them
 RUN_BY_NAME = {
-    "ipykernel": "the notebooks' kernel, which Jupyter starts by name",
     "jsonschema": "nbformat's, whose later versions are slow to load",
     "jupyterlab": "make lab",
     "axe-playwright-python": "tests/browser, where it is installed",

@@ -12,6 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from hvr_nb import __version__
+from hvr_nb.batch.kernel_host import KernelHost
 from hvr_nb.batch.notebook import run_notebook
 from hvr_nb.batch.parameters import check_parameters, known, read_parameters
 from hvr_nb.store.atomic_files import sweep
@@ -89,14 +90,13 @@ def run_chain(
     chosen = stages_between(list(notebooks), from_stage, to_stage)
     done = []
     refuse_escapes(folder)
-    with running(folder):
+    with running(folder), KernelHost(notebooks[stage] for stage in chosen) as host:
         sweep(folder)
         with tqdm(chosen, desc=folder.name, unit="notebook", disable=not progress) as bar:
             for stage in bar:
                 bar.set_postfix_str(stage)
-                ran = _run_stage(
-                    notebooks[stage], folder, params[stage], force, timeout=timeout, threads=threads
-                )
+                limits = {"timeout": timeout, "threads": threads, "host": host}
+                ran = _run_stage(notebooks[stage], folder, params[stage], force, **limits)
                 done.append(ran)
                 if on_stage is not None:
                     on_stage(ran)

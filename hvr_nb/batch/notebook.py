@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from hvr_nb import __version__
+from hvr_nb.batch.kernel_host import HostedProvisioner, KernelHost
 from hvr_nb.batch.parameters import check_parameters
 from hvr_nb.batch.readable import write_readable
 from hvr_nb.store.digests import file_digest
@@ -52,6 +54,7 @@ def run_notebook(
     timeout: float = 0,
     threads: int = 0,
     outputs: Callable[[], dict[str, str]] = dict,
+    host: KernelHost | None = None,
 ) -> float:
     """Run a notebook and keep the executed copy.
 
@@ -62,6 +65,7 @@ def run_notebook(
         timeout: seconds a cell may take; 0 = as long as it likes.
         threads: for its sums (OMP_NUM_THREADS); 0 = as the libraries choose.
         outputs: called afterwards for the fingerprints of what it wrote, kept there too.
+        host: starts its kernel; None: it is started on its own.
 
     Returns:
         seconds it took.
@@ -78,7 +82,7 @@ def run_notebook(
     began = time.perf_counter()
     try:
         with _failures_explained(notebook.stem, out):
-            _execute(notebook, out, Path(cwd).absolute(), params, timeout, threads)
+            _execute(notebook, out, Path(cwd).absolute(), params, timeout, threads, host)
             NotebookNotary().sign(nbformat.read(out, as_version=4))  # unsigned, Lab would strip the iframes
     except NotebookFailed as error:
         write_failure(out, error.reason)
@@ -94,7 +98,9 @@ def run_notebook(
     return seconds
 
 
-def _execute(notebook: Path, out: Path, cwd: Path, params: dict, timeout: float, threads: int) -> None:
+def _execute(
+    notebook: Path, out: Path, cwd: Path, params: dict, timeout: float, threads: int, host: KernelHost | None
+) -> None:
     config = Config()
     config.KernelManager.transport_encryption = "auto"  # ipykernel warns about plain TCP otherwise
     environment = {"HVR_NB_BATCH": "1", "HVR_NB_RUN_DIR": str(out.parent)}
@@ -114,11 +120,11 @@ def _execute(notebook: Path, out: Path, cwd: Path, params: dict, timeout: float,
         coalesce_streams=True,
         store_widget_state=False,
         config=config,
-        kernel_manager_class=_kernel_manager(environment),
+        kernel_manager_class=_kernel_manager(environment, host),
     )
 
 
-def _kernel_manager(environment: dict[str, str]) -> type:
+def _kernel_manager(environment: dict[str, str], host: KernelHost | None) -> type:
     """A manager whose kernels run this very Python, whatever kernels are installed, with ``environment``."""
 
     class ThisPython(AsyncKernelManager):
@@ -138,6 +144,11 @@ def _kernel_manager(environment: dict[str, str]) -> type:
         async def start_kernel(self, **options) -> None:
             """Start it with the extra environment variables."""
             options["env"] = {**os.environ, **(options.get("env") or {}), **environment}
+            if host is not None and self.provisioner is None:
+                self.kernel_id = self.kernel_id or str(uuid.uuid4())
+                whose = {"kernel_id": self.kernel_id, "kernel_spec": self.kernel_spec, "parent": self}
+                self.provisioner = HostedProvisioner(**whose)
+                self.provisioner.host = host
             await self._async_start_kernel(**options)
             _running.add(self.provisioner.pid)
 

@@ -12,7 +12,8 @@ import numpy as np
 from hvr_nb.geometry.camera import default_camera, look_at
 from hvr_nb.geometry.mesh import vertex_normals
 from hvr_nb.geometry.raster import interpolate, rasterize
-from hvr_nb.types import Body, Camera, Mesh
+from hvr_nb.threads import over_frames
+from hvr_nb.types import Body, Camera, HvrError, Mesh
 
 SKIN = (150, 178, 214)  # the body's colour in every picture
 # directions towards the light in camera axes (x right, y down, z forward), and their strength
@@ -112,12 +113,21 @@ def body_overlay(frames: np.ndarray, body: Body, model, *, opacity: float = 0.85
 
     Returns:
         (T, H, W, 3) uint8.
+
+    Raises:
+        HvrError: the numbers of frames differ.
     """
     from hvr_nb.body.model import posed
 
-    vertices = posed(model, body)[0]
-    pairs = zip(frames, vertices, strict=True)
-    return np.stack([draw_mesh(f, Mesh(v, model.faces), body.camera, opacity=opacity) for f, v in pairs])
+    vertices, out = posed(model, body)[0], np.empty(np.shape(frames), np.uint8)
+    if len(frames) != len(vertices):
+        raise HvrError(f"{len(frames)} frames and a body of {len(vertices)}")
+
+    def draw(k: int) -> None:
+        out[k] = draw_mesh(frames[k], Mesh(vertices[k], model.faces), body.camera, opacity=opacity)
+
+    list(over_frames(draw, range(len(frames))))
+    return out
 
 
 def viewpoint(lo: np.ndarray, hi: np.ndarray, *, angle: float, height: int, aspect: float = 0.0) -> Camera:

@@ -95,7 +95,7 @@ def _scatter(ids, side, corners, zc, lo, hi, depth, face_id, bary):
     bary.reshape(-1, 3)[flat] = w
 
 
-_zbuffer_numba = numba.njit(cache=True)(_zbuffer_loop) if numba else None
+_zbuffer_numba = numba.njit(cache=True, nogil=True)(_zbuffer_loop) if numba else None
 
 
 def rasterize_pixels(

@@ -14,6 +14,7 @@ from hvr_nb.geometry.mesh import face_normals, vertex_normals
 from hvr_nb.geometry.raster import rasterize
 from hvr_nb.subject.person import Subject, pose_subject
 from hvr_nb.subject.room import paint_room, room_place
+from hvr_nb.threads import over_frames
 from hvr_nb.types import Body, Camera
 
 LIGHT = np.array([0.42, 0.66, 0.62]) / np.linalg.norm([0.42, 0.66, 0.62])  # towards the lamp, world axes
@@ -79,14 +80,21 @@ def render_subject(
         normals=np.empty((count, *size, 3), np.float16) if geometry else None,
         points25=body25_points(subject, bare, joints, camera),
     )
-    for i in tqdm(range(count), desc="rendering", disable=not progress):
+    colours = {}
+
+    def draw(i: int) -> None:
         normals = vertex_normals(vertices[i], subject.faces).astype(np.float32)
-        colour, take.alpha[i], take.labels[i] = _draw(subject, vertices[i], normals, camera, texture, shade)
-        cover = take.alpha[i, ..., None].astype(np.float32) / 255
-        grain = rng.standard_normal((*size, 3), np.float32) * (GRAIN * 255)
-        take.frames[i] = np.clip(colour + (1 - cover) * room + grain + 0.5, 0, 255).astype(np.uint8)
+        colours[i], take.alpha[i], take.labels[i] = _draw(
+            subject, vertices[i], normals, camera, texture, shade
+        )
         if geometry:
             take.depth[i], take.normals[i] = _measure(subject, vertices[i], normals, camera)
+
+    drawn = over_frames(draw, range(count))
+    for i in tqdm(drawn, total=count, desc="rendering", disable=not progress):  # in order, as noise is drawn
+        cover = take.alpha[i, ..., None].astype(np.float32) / 255
+        grain = rng.standard_normal((*size, 3), np.float32) * (GRAIN * 255)
+        take.frames[i] = np.clip(colours.pop(i) + (1 - cover) * room + grain + 0.5, 0, 255).astype(np.uint8)
     return take
 
 
