@@ -29,6 +29,7 @@ from hvr_nb.subject.texture import (
     paint_skirt,
     paint_trousers,
 )
+from hvr_nb.threads import over_frames
 from hvr_nb.types import Body, HvrError, Mesh
 
 TILE = 1024  # texels along a tile of the atlas
@@ -179,11 +180,20 @@ def _paint(layers: tuple[ClothLayer, ...], marks: Marks, outfit: str, seed: int)
         "shoes": lambda p: paint_shoes(p, marks, shoe, grain + 40),
         "hair": lambda p: paint_hair(p, marks, hair, grain + 50),
     }
-    tiles = [np.zeros((FINER * TILE, FINER * TILE, 3), np.float32) for _ in range(4)]
-    drawn = [np.zeros((FINER * TILE, FINER * TILE), bool) for _ in range(4)]
-    for layer in layers:
-        bake(layer, painters[layer.name], tiles[layer.tile], drawn[layer.tile])
-    return join_tiles([finish_tile(t, d, TILE) for t, d in zip(tiles, drawn, strict=True)])
+    tiles = [np.zeros((TILE, TILE, 3), np.uint8)] * 4
+
+    def fill(number: int) -> None:
+        tile, drawn = (
+            np.zeros((FINER * TILE, FINER * TILE, 3), np.float32),
+            np.zeros((FINER * TILE,) * 2, bool),
+        )
+        for layer in layers:
+            if layer.tile == number:
+                bake(layer, painters[layer.name], tile, drawn)
+        tiles[number] = finish_tile(tile, drawn, TILE)
+
+    list(over_frames(fill, range(len(tiles))))
+    return join_tiles(tiles)
 
 
 def pose_subject(subject: Subject, body: Body) -> np.ndarray:
