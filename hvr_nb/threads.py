@@ -33,13 +33,18 @@ def allotted_threads(workers: int = 1) -> int:
     return max(1, cores // max(1, workers))
 
 
-def over_frames(work: Callable[[int], object], frames: Iterable[int]) -> Iterator[int]:
+def over_frames(
+    work: Callable[[int], object], frames: Iterable[int], *, at_once: int | None = None
+) -> Iterator[int]:
     """Do ``work(frame)`` for every frame on the threads that are allotted; gives each frame when it is done.
 
     For numpy, OpenCV and compiled loops, which let other threads work meanwhile. The frames may not depend on
     each other; they come in order. The first error is raised.
+
+    Args:
+        at_once: at most so many frames at a time; None: as many as threads are allotted.
     """
-    with ThreadPoolExecutor(allotted_threads()) as pool:
+    with ThreadPoolExecutor(min(allotted_threads(), at_once or os.cpu_count() or 1)) as pool:
         jobs = [(frame, pool.submit(work, frame)) for frame in frames]
         try:
             for frame, job in jobs:
@@ -47,6 +52,22 @@ def over_frames(work: Callable[[int], object], frames: Iterable[int]) -> Iterato
                 yield frame
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def loops_may_meet() -> bool:
+    """Whether numba's parallel loops may run in several threads at once.
+
+    Its layer "workqueue" (where there is no OpenMP) ends the process then. False too where none has run yet,
+    as only then the layer is known.
+    """
+    try:
+        import numba
+
+        return numba.threading_layer() in ("omp", "tbb")
+    except ValueError:  # no loop has run
+        return False
+    except ImportError:  # torch and numpy do the work
+        return True
 
 
 @contextlib.contextmanager

@@ -55,6 +55,7 @@ def test_frames_come_in_order_whoever_is_done_first(monkeypatch):
             time.sleep(0.02)  # a real frame takes time too: 992 empty ones are done before the error is read
 
     assert list(threads.over_frames(work, range(6))) == list(range(6))
+    assert list(threads.over_frames(lambda k: k < 2 or work(k), range(4), at_once=1)) == [0, 1, 2, 3]
     began.clear()
     with pytest.raises(HvrError, match="frame 7"):
         list(threads.over_frames(work, range(6, 1000)))
@@ -101,3 +102,21 @@ print(torch.get_num_threads())
     plain = {k: v for k, v in os.environ.items() if k != "NUMBA_NUM_THREADS"} | {"OMP_NUM_THREADS": "1"}
     out = subprocess.run([sys.executable, "-c", code], env=plain, capture_output=True, text=True)
     assert out.stdout.strip() == "1", out.stdout + out.stderr
+
+
+def test_loops_meet_only_where_their_layer_is_known_to_bear_it():
+    code = """
+import numba, numpy
+from hvr_nb.threads import loops_may_meet
+print(loops_may_meet())
+@numba.njit(parallel=True)
+def loop(x):
+    for i in numba.prange(len(x)):
+        x[i] += 1
+loop(numpy.zeros(9))
+print(loops_may_meet())
+"""
+    for layer, bears in (("workqueue", "False"), ("omp", "True")):
+        env = os.environ | {"NUMBA_THREADING_LAYER": layer}
+        out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+        assert out.stdout.split() == ["False", bears], out.stdout + out.stderr

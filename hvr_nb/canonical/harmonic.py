@@ -94,4 +94,4 @@ def _sweep_loop(out, free, colour):
 
 
 if numba:
-    _sweep = numba.njit(cache=True, parallel=True)(_sweep_loop)
+    _sweep = numba.njit(cache=True, parallel=True, nogil=True)(_sweep_loop)

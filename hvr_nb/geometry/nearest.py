@@ -184,8 +184,8 @@ if numba:
     _closest_on_triangle = numba.njit(cache=True, inline="always")(_closest_on_triangle)
     nearest_vertex_kernel = _nearest_vertex = numba.njit(cache=True)(_nearest_vertex)
     nearest_face_kernel = _nearest_face = numba.njit(cache=True)(_nearest_face)
-    _vertex_loop = numba.njit(cache=True, parallel=True)(_vertex_loop)
-    _face_loop = numba.njit(cache=True, parallel=True)(_face_loop)
+    _vertex_loop = numba.njit(cache=True, parallel=True, nogil=True)(_vertex_loop)
+    _face_loop = numba.njit(cache=True, parallel=True, nogil=True)(_face_loop)
 
 
 def _closest_numpy(p, a, b, c):

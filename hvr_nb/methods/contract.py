@@ -55,6 +55,8 @@ class Avatar(Protocol):
     def render(self, camera: Camera, pose, *, frame: int | None = None) -> Render:
         """One picture of ``camera``'s size; the camera's distortion is ignored.
 
+        After a first picture, two threads may ask for one at a time.
+
         Args:
             frame: frame of the clip whose wrinkles and light to show; None shows the mean of all frames.
         """

@@ -8,7 +8,7 @@ and poses are kept, so an interrupted run continues.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from hvr_nb.store.digests import file_digest
 from hvr_nb.store.files import read_image, read_json, write_image, write_json
 from hvr_nb.store.inside import check_names
 from hvr_nb.store.video import write_video
+from hvr_nb.threads import loops_may_meet, over_frames
 from hvr_nb.types import Body, Camera, HvrError
 
 
@@ -83,13 +84,16 @@ def render_pictures(
     if len(done) < count:
         write_json(manifest, {"key": key, "complete": False, "names": sorted(done)})
         video.unlink(missing_ok=True)  # a run killed before the new one is written would keep the old one
-    for k in tqdm(range(count), desc=f"rendering {folder.name}", unit="frame"):
-        if names[k] in done:
-            continue
+
+    def draw(k: int) -> None:
         picture = avatar.render(cameras[k], body.frame(k if len(body) > 1 else 0), frame=frames[k])
         write_image(folder / "rgb" / f"{names[k]}.png", to_uint8(picture.rgb))
         write_image(folder / "alpha" / f"{names[k]}.png", to_uint8(picture.alpha))
         write_depth(folder / "depth" / f"{names[k]}.png", picture.depth)
+
+    left = [k for k in range(count) if names[k] not in done]
+    desc = f"rendering {folder.name}"
+    for k in tqdm(_in_order(draw, left), desc=desc, unit="frame", total=count, initial=count - len(left)):
         done.add(names[k])
         if (k + 1) % 8 == 0 or k + 1 == count:
             write_json(manifest, {"key": key, "complete": len(done) == count, "names": sorted(done)})
@@ -99,6 +103,17 @@ def render_pictures(
         written = {"key": key, "complete": True, "names": sorted(names), "video": file_digest(video)}
         write_json(manifest, written)
     return pictures
+
+
+def _in_order(draw: Callable[[int], object], which: list[int]) -> Iterator[int]:
+    """Draw two pictures at a time: while one waits for Python, the other one's sums are done.
+
+    The first is drawn alone, as it makes what the avatar keeps for all.
+    """
+    for k in which[:1]:
+        draw(k)
+        yield k
+    yield from over_frames(draw, which[1:], at_once=2 if loops_may_meet() else 1)
 
 
 def _kept(manifest: Path, key: str) -> dict:

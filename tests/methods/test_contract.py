@@ -7,6 +7,7 @@ import inspect
 import shutil
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,19 @@ class TestEveryMethod:
         middle = pose.transl[0].astype(float)
         side = avatar.render(orbit(camera.scaled(0.5), middle, 0.8), pose)
         assert side.alpha.shape == (camera.height // 2, camera.width // 2) and side.alpha.max() > 0.5
+
+    def test_two_threads_draw_the_same_pictures_as_one(self, avatar):
+        if "render" not in avatar.GIVES:
+            return
+        camera = avatar.body.camera.scaled(0.5)
+
+        def draw(k):
+            return avatar.render(camera, avatar.body.frame(k), frame=k).rgb
+
+        alone = [draw(k) for k in range(3)]
+        with ThreadPoolExecutor(2) as pool:
+            for k, rgb in zip(2 * [0, 1, 2], pool.map(draw, 2 * [0, 1, 2]), strict=True):
+                np.testing.assert_allclose(rgb, alone[k], atol=1e-6)
 
     def test_surfaces_correspond(self, avatar):
         if "surface" not in avatar.GIVES:

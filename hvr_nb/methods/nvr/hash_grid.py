@@ -249,7 +249,7 @@ def _adam_loop(p, g, m, v, rate, beta1, beta2, eps, correct1, correct2):
 
 
 if numba:
-    _fast = {"cache": True, "parallel": True, "fastmath": {"contract", "nsz"}}
+    _fast = {"cache": True, "parallel": True, "nogil": True, "fastmath": {"contract", "nsz"}}
     _cell = numba.njit(cache=True, inline="always")(_cell)
     _corner = numba.njit(cache=True, inline="always")(_corner)
     _encode = numba.njit(**_fast)(_encode_loop)

@@ -212,5 +212,5 @@ def _gather_loop(values, frame, face, bary, faces, out):
 
 if numba:
     nearest_vertex, nearest_face = nearest.nearest_vertex_kernel, nearest.nearest_face_kernel
-    _warp = numba.njit(cache=True, parallel=True)(_warp_loop)
-    _gather = numba.njit(cache=True, parallel=True)(_gather_loop)
+    _warp = numba.njit(cache=True, parallel=True, nogil=True)(_warp_loop)
+    _gather = numba.njit(cache=True, parallel=True, nogil=True)(_gather_loop)
