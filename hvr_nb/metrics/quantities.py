@@ -143,8 +143,8 @@ PREFIXES = {
     "lifted_": "fitted with the lift",
 }
 # decimals by unit
-_DECIMALS = {"%": 1, "% of height": 2, "px": 1, "mm": 1, "dB": 1, "IoU": 3, "SSIM": 3, "0..1": 3, "s": 1,
-             "\N{DEGREE SIGN}": 1}  # fmt: skip
+_DECIMALS = {"%": 1, "%/s": 2, "% of height": 2, "px": 1, "mm": 1, "dB": 1, "IoU": 3, "SSIM": 3, "0..1": 3,
+             "s": 1, "\N{DEGREE SIGN}": 1}  # fmt: skip
 # last words of names that the table does not have: "height_cm", "angle_deg"
 _ENDINGS = {"px": "px", "mm": "mm", "cm": "cm", "m": "m", "pct": "%", "deg": "\N{DEGREE SIGN}", "db": "dB",
             "psnr": "dB", "iou": "IoU", "ssim": "SSIM", "seconds": "s", "fps": "1/s"}  # fmt: skip

@@ -369,10 +369,10 @@ class Clip:
 
     # -- measured numbers ---------------------------------------------------------------------
 
-    def record(self, stage: str, **numbers) -> dict:
-        """Keep a stage's measured numbers in ``metrics/<stage>.json`` and return them."""
+    def record(self, stage: str, **numbers) -> None:
+        """Keep a stage's measured numbers in ``metrics/<stage>.json``."""
         with self._writing():
-            return write_numbers(self.folder / "metrics" / f"{stage}.json", numbers)
+            write_numbers(self.folder / "metrics" / f"{stage}.json", numbers)
 
     @property
     def metrics(self) -> dict[str, dict]:
