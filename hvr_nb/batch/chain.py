@@ -265,14 +265,14 @@ def content(folder: Path, key: str, *, method: str = "") -> str:
 
 
 def _files_given(params: Mapping[str, object], cwd: Path) -> dict[str, str]:
-    """Fingerprints of the files and folders that parameters name."""
+    """Fingerprints of the files and folders that parameters name; of a clip its avatars count, too."""
     found = {}
     for name, value in params.items():
         path = cwd / value if isinstance(value, str) and value and name != "clip" else None
         if path is not None and path.is_file():
             found[f"file {name}"] = file_digest(path)
         elif path is not None and path.is_dir():
-            found[f"file {name}"] = _stamps(results(path, "*"))
+            found[f"file {name}"] = _stamps([*results(path, "*"), *results(path, f"avatars/*/{RECORD}")])
     return found
 
 

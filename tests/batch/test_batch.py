@@ -13,7 +13,7 @@ import nbformat
 import numpy as np
 import papermill
 import pytest
-from tiny_notebooks import ran, video_file, write_notebook
+from tiny_notebooks import execute_here, ran, video_file, write_notebook
 
 from hvr_nb.batch import NotebookFailed, check_parameters, run_chain, run_notebook, run_videos, summary
 from hvr_nb.batch.chain import chain_parameters, find_notebooks, stage_called
@@ -175,6 +175,21 @@ def test_chain_runs_only_what_changed(tmp_path, notebooks):
     ]
     with np.load(clip / "keypoints.npz") as file:
         assert (file["points"] == 2).all()
+
+
+def test_a_clip_that_is_given_counts_with_its_avatars(tmp_path, monkeypatch):
+    execute_here(monkeypatch)
+    other, record = tmp_path / "other", tmp_path / "other" / "avatars" / "doll" / "made_from.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    cells = 'clip: str = "x"  # clip\ngarments_from: str = ""  # a clip', "from pathlib import Path"
+    write_notebook(tmp_path / "books" / "05_train.ipynb", *cells, "Path(clip).mkdir(exist_ok=True)")
+    options = {"notebooks_dir": tmp_path / "books", "progress": False}
+    options["overrides"] = {"05_train": {"garments_from": str(other)}}
+    assert ran(run_chain("", tmp_path / "clip", **options)) == ["05_train"]
+    first = ran(run_chain("", tmp_path / "clip", **options))
+    record.write_text('{"body": "another"}')  # it was trained again
+    assert (first, ran(run_chain("", tmp_path / "clip", **options))) == ([], ["05_train"])
 
 
 def test_chain_refuses_before_running(tmp_path, notebooks):
