@@ -90,8 +90,9 @@ def followed(clip, worn: GarmentAvatar, options: Options, *, progress: Watch | N
             bar.update()
             if tell is not None and tell(k + 1, history) and k < ROUNDS - 1:
                 raise HvrError(f"recmv was stopped after {k + 1} of {ROUNDS} rounds; run it again")
-    found = {name: worn.options[name] for name in ("frames_of_kinds", "curve_errors")}
-    return replace(now[0], history=history, options=asdict(options) | found | {"cell": worn.options["cell"]})
+    kept = ("frames_of_kinds", "curve_errors", "cell")  # what the garments were made with
+    found = {name: worn.options[name] for name in kept if name in worn.options}
+    return replace(now[0], history=history, options=asdict(options) | found)
 
 
 def _reposed(avatar: GarmentAvatar, film: Footage) -> GarmentAvatar:
