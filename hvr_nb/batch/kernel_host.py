@@ -75,7 +75,7 @@ class KernelHost:
     def __init__(self, notebooks: Iterable[Path]):
         self._notebooks, self._process, self._line = list(notebooks), None, None
         several = len(self._notebooks) > 1  # one alone starts no sooner
-        self._usable = several and sys.platform == "linux" and hasattr(os, "pidfd_open") and not CUDA.exists()
+        self._usable = several and sys.platform == "linux" and not CUDA.exists() and _can_watch()
 
     def __enter__(self) -> KernelHost:
         return self
@@ -127,6 +127,15 @@ class HostedProvisioner(LocalProvisioner):
         self.pid = self.pgid = self.process.pid  # it leads a session of its own
         self.cwd = where
         return self.connection_info
+
+
+def _can_watch() -> bool:
+    """Whether a process may be watched that is not our child; some containers forbid it."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 def imports_of(notebook: Path) -> list[str]:

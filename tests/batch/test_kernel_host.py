@@ -55,10 +55,16 @@ def test_without_a_host_a_kernel_starts_on_its_own(tmp_path, monkeypatch):
     book = tmp_path / "00_x.ipynb"
     with KernelHost([book]) as host:  # one alone
         assert looked(tmp_path, host, 1)["parent"] == os.getpid()
-    monkeypatch.setattr(kernel_host, "CUDA", tmp_path)  # the driver of a GPU does not survive a fork
-    with KernelHost([book, book]) as host:
-        found = looked(tmp_path, host, 2)
-    assert found["parent"] == os.getpid() and not found["there"]
+    for module, name, value in ((kernel_host, "CUDA", tmp_path), (os, "pidfd_open", forbidden)):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, value)  # a GPU's driver does not survive a fork
+            with KernelHost([book, book]) as host:
+                found = looked(tmp_path, host, 2)
+        assert found["parent"] == os.getpid() and not found["there"]
+
+
+def forbidden(*_):
+    raise PermissionError("as in some containers")
 
 
 def test_a_host_that_dies_costs_nothing_but_time(tmp_path):
