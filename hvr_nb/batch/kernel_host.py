@@ -25,6 +25,7 @@ from pathlib import Path
 import nbformat
 from jupyter_client.provisioning import LocalProvisioner
 
+PATIENCE = 300  # seconds for a kernel's start and its last words, and until a host that hangs is given up
 CUDA = Path("/dev/nvidiactl")  # there where NVIDIA's driver is loaded
 
 
@@ -97,13 +98,16 @@ class KernelHost:
             self._line.write(json.dumps({"argv": arguments, "cwd": cwd, "env": dict(env)}) + "\n")
             self._line.flush()
             return ForkedKernel(json.loads(self._line.readline()))
-        except (OSError, ValueError):  # it has died: kernels start on their own again
+        except (OSError, ValueError):  # it has died or hangs: kernels start on their own again
             self._usable = False
+            if self._process is not None:
+                self._process.kill()
             return None
 
     def _begin(self, env: Mapping[str, str]) -> None:
         """Begin the process; ``env`` holds what is read at an import (threads, progress bars)."""
         ours, theirs = socket.socketpair()
+        ours.settimeout(PATIENCE)
         imports = list(dict.fromkeys(line for path in self._notebooks for line in imports_of(path)))
         with theirs:
             command = [sys.executable, "-m", __name__]

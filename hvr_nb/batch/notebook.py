@@ -23,7 +23,7 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from hvr_nb import __version__
-from hvr_nb.batch.kernel_host import HostedProvisioner, KernelHost
+from hvr_nb.batch.kernel_host import PATIENCE, HostedProvisioner, KernelHost
 from hvr_nb.batch.parameters import check_parameters
 from hvr_nb.batch.readable import write_readable
 from hvr_nb.store.digests import file_digest
@@ -31,7 +31,6 @@ from hvr_nb.store.markers import RunMarker, failure_path, marker_path, write_fai
 from hvr_nb.types import HvrError
 
 LEAST_FREE = 1 << 20  # bytes
-PATIENCE = 300  # seconds for a kernel's start and its last words; busy ones miss papermill's 60 and 4
 _running: set[int] = set()  # process ids of the kernels that run now
 
 
@@ -114,7 +113,7 @@ def _execute(
         kernel_name="python3",
         language="python",
         progress_bar=False,
-        start_timeout=PATIENCE,
+        start_timeout=PATIENCE,  # busy machines miss papermill's 60 seconds, and its 4 for last words
         iopub_timeout=PATIENCE,
         execution_timeout=timeout or None,
         coalesce_streams=True,

@@ -74,6 +74,17 @@ def test_a_host_that_dies_costs_nothing_but_time(tmp_path):
         assert looked(tmp_path, host, 2)["parent"] == os.getpid()
 
 
+def test_a_host_that_hangs_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(kernel_host, "PATIENCE", 0.5)
+    late = write_notebook(
+        tmp_path / "late.ipynb", "n: int = 0  # a number", "import sys", "from late import x"
+    )
+    (tmp_path / "late.py").write_text("import time\ntime.sleep(900)")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    with KernelHost([late, late]) as host:
+        assert looked(tmp_path, host, 1)["parent"] == os.getpid()
+
+
 def test_imports_that_fail_are_left_to_the_notebook(tmp_path):
     book = write_notebook(tmp_path / "00_x.ipynb", "n: int = 0  # a number", "import nobody_has_this")
     with (
