@@ -95,6 +95,8 @@ def read_events(folder: Path, *, begin: int = 0) -> tuple[list[dict], int]:
 def _is_event(content: object) -> bool:
     if not isinstance(content, dict) or not all(isinstance(content.get(k), str) for k in ("event", "batch")):
         return False
+    if content["event"] not in ("batch", "over") and "clip" not in content:  # whose is it?
+        return False
     texts = [content.get(key, "") for key in ("clip", "video", "stage", "status", "notebook", "error")]
     numbers = [content.get("time"), content.get("seconds", 0)]
     return (

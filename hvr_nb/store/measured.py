@@ -42,4 +42,6 @@ def read_doubts(folder: Path) -> dict[str, list[str]]:
 def _is_plain_value(value: object) -> bool:
     if isinstance(value, list):
         return all(_is_plain_value(item) for item in value)
-    return value is None or isinstance(value, bool | int | float | str)
+    if isinstance(value, int):
+        return value.bit_length() <= 1000  # a longer one is no float
+    return value is None or isinstance(value, float | str)

@@ -123,19 +123,23 @@ def read_results(path: str | Path):
     size = path.stat().st_size if path.is_file() else 0
     if not 0 < size <= MAX_FILE:
         raise HvrError(f"{path} is missing or has {size} bytes, not 1 to {MAX_FILE}; check the path")
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as file:
-            is_torch = any(name.endswith("/data.pkl") for name in file.namelist())
-            if sum(info.file_size for info in file.infolist()) > MAX_FILE:
-                raise HvrError(f"{path} holds more than {MAX_FILE} bytes; check the path")
-        if not is_torch:
-            return read_npz_values(path)
     try:
-        return nested_values(_content(path, zipped=size and zipfile.is_zipfile(path)), [MAX_ITEMS])
+        zipped = zipfile.is_zipfile(path)
+        if not zipped or _is_torch(path):
+            return nested_values(_content(path, zipped=zipped), [MAX_ITEMS])
     except HvrError as error:
         raise HvrError(f"{path} was refused: {error}; write the results again") from None
     except Exception as error:  # noqa: BLE001  a hostile or damaged file can fail in any way
         raise HvrError(f"{path} cannot be read ({error!r}); write the results again") from error
+    return read_npz_values(path)
+
+
+def _is_torch(path: Path) -> bool:
+    """Whether a zip file is torch's; HvrError where it holds too much."""
+    with zipfile.ZipFile(path) as file:
+        if sum(info.file_size for info in file.infolist()) > MAX_FILE:
+            raise HvrError(f"it holds more than {MAX_FILE} bytes")
+        return any(name.endswith("/data.pkl") for name in file.namelist())
 
 
 def _content(path: Path, *, zipped: bool):

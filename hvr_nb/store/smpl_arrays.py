@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from hvr_nb.store.safe_pickle import dense
 from hvr_nb.store.unpickler import MAX_FILE, read_member, unpickle
-from hvr_nb.types import HvrError
+from hvr_nb.types import DAMAGE, HvrError
 
 
 def read_smpl_pickle(path: str | Path) -> dict[str, np.ndarray]:
@@ -56,18 +55,7 @@ def read_smpl_npz(path: str | Path) -> dict[str, np.ndarray]:
                 out[name.removesuffix(".npy")] = read_member(file.read(name))
     except HvrError as error:
         raise HvrError(f"{path} was refused: {error}; fetch the model again from its makers") from None
-    except (
-        ValueError,
-        OSError,
-        EOFError,
-        KeyError,
-        RuntimeError,
-        pickle.UnpicklingError,
-        TypeError,
-        AttributeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except (*DAMAGE, pickle.UnpicklingError) as error:
         raise HvrError(f"{path} cannot be read as a body model ({error!r}); fetch it again") from error
     return _arrays(out, path)
 

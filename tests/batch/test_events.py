@@ -147,6 +147,7 @@ def test_lines_of_many_writers_are_whole_and_broken_ones_passed_over(tmp_path):
             b"3",
             b'{"event": 3}',
             b'{"event": "x", "batch": "y"}',
+            b'{"event": "queued", "batch": "y", "time": 1}',
             b'{"event": "ended", "batch": "b", "time": 1e999}',
             b'{"time": 1, "ev',
         ):

@@ -14,6 +14,7 @@ from joblib_files import joblib_file
 
 from hvr_nb.store.result_files import read_results
 from hvr_nb.store.safe_pickle import MAX_DEPTH, nested_values
+from hvr_nb.store.smpl_arrays import read_smpl_npz
 from hvr_nb.types import HvrError
 
 POSES = np.arange(24, dtype=np.float32).reshape(4, 6)
@@ -102,6 +103,19 @@ def test_sizes_are_bounded(tmp_path, monkeypatch):
     ):
         with pytest.raises(HvrError, match=words):
             read_results(tmp_path / name)
+
+
+@pytest.mark.parametrize("read", [read_results, read_smpl_npz])
+@pytest.mark.parametrize("place, what", [(6, b"\xc0"), (0, b"PX"), (30, b"\x09\x00")])
+def test_a_damaged_directory_of_a_zip_is_named(tmp_path, read, place, what):
+    """A version nobody has, another magic number, and an extra field that is not there."""
+    np.savez(tmp_path / "a.npz", a=POSES, b=POSES)
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    start = data.index(b"PK\x01\x02") + place  # of the first file's entry in the directory
+    data[start : start + len(what)] = what
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(HvrError, match="a.npz"):
+        read(tmp_path / "a.npz")
 
 
 class Trap:
