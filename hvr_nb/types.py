@@ -64,7 +64,7 @@ DAMAGE = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, No
 def check_fps(fps: float, *, most: float = math.inf) -> None:
     """Raise HvrError where ``fps`` is no rate of frames per second, or above ``most``."""
     number = isinstance(fps, (int, float, np.integer, np.floating)) and not isinstance(fps, bool)
-    if not number or not 0 < fps < math.inf or fps > most:
+    if not number or not 0 < fps < 1e300 or fps > most:  # a longer whole number is no float
         limit = f" and at most {most:.0f}" if most < math.inf else ""
         raise HvrError(f"fps is {fps!r}; it must be positive{limit}")
 

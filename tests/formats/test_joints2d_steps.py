@@ -197,7 +197,8 @@ def test_joints_from_lists_of_all_kinds():
     assert seen.joints_from([1, 2, 0.5, 3, 4, 0.0]).tolist() == [[1, 2, 0.5], [0, 0, 0]]
     assert seen.joints_from([[1, 2, 0.5, 9]], [0.7]).tolist() == [[1, 2, 0.7]]
     assert seen.joints_from([1, 2, 3, 4], [0.7, -1]).tolist() == [[1, 2, 0.7], [0, 0, 0]]
-    assert seen.joints_from([[np.inf, 2, 0.5], [1, 2, 0.1]]).tolist() == [[0, 0, 0], [1, 2, 0.1]]
+    for lost in (np.inf, np.nan, -1e200):
+        assert seen.joints_from([[lost, 2, 0.5], [1, 2, 0.1]]).tolist() == [[0, 0, 0], [1, 2, 0.1]]
 
 
 def test_a_json_of_gigabytes_is_not_read(tmp_path, monkeypatch):

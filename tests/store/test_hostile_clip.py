@@ -108,7 +108,7 @@ def test_a_method_is_no_path(tmp_path, method):
 
 
 NO_INDEX = {
-    "fps": [0, -1, float("nan"), float("inf"), "30", None, True],
+    "fps": [0, -1, float("nan"), float("inf"), 10**400, "30", None, True],
     "times": [[], [0, 1, 2, float("nan")], 3],
     "height": [0],
     "width": ["32", 10**12],

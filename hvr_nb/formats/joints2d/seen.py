@@ -12,6 +12,7 @@ from hvr_nb.formats.joints2d.layouts import body25_of, layout_of
 from hvr_nb.types import HvrError
 
 _LARGEST = 1 << 30  # bytes of a JSON file
+_FARTHEST = 1e6  # pixels; no joint of a picture is farther off
 
 
 @dataclass(frozen=True)
@@ -76,5 +77,5 @@ def joints_from(flat, scores=None) -> np.ndarray:
     joints = values.reshape(-1, columns)[:, :3]
     if scores is not None:
         joints = np.column_stack([joints[:, :2], np.asarray(scores, float).reshape(len(joints))])
-    joints = np.where(np.isfinite(joints).all(1, keepdims=True), joints, 0.0)
+    joints = np.where((np.abs(joints) < _FARTHEST).all(1, keepdims=True), joints, 0.0)  # not of NaN
     return np.where(joints[:, 2:] > 0, joints, 0.0)
