@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from hvr_nb.types import HvrError
-from scripts.bench.torture.__main__ import main
 from scripts.bench.torture.child import HANG, KILLED, MEMORY, NAMED, RAW, in_child
 from scripts.bench.torture.kills import Chain, state_of
 
@@ -39,14 +38,16 @@ def test_kills_and_bad_inputs_do_no_harm(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_short_round_finds_nothing(tmp_path, capsys):
-    line = main(["2", "--seed", "5", "--keep", str(tmp_path / "kept")])
-    counts = dict(pair.split("=") for pair in line.split())
+def test_a_short_round_finds_nothing(tmp_path):
+    command = [sys.executable, "-m", "scripts.bench.torture", "2", "--seed", "5"]
+    command += ["--keep", str(tmp_path / "kept")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=1200)
+    counts = dict(pair.split("=") for pair in done.stdout.splitlines()[-1].split())
     assert list(counts) == ["kills", "equal", "leftovers", "inputs", "raw", "hangs", "over_memory"]
     equal, runs = counts["equal"].split("/")
-    assert equal == runs and int(runs) > 8 and int(counts["kills"]) >= 2, capsys.readouterr().out
+    assert equal == runs and int(runs) > 8 and int(counts["kills"]) >= 2, done.stdout
     wrong = [counts[key] for key in ("leftovers", "raw", "hangs", "over_memory")]
-    assert wrong == ["0"] * 4, capsys.readouterr().out
+    assert wrong == ["0"] * 4, done.stdout
     assert int(counts["inputs"]) == 80 and not (tmp_path / "kept").exists()
 
 

@@ -14,7 +14,7 @@ DRESS = KINDS.index("dress")
 PARTS = ("upper", "lower", "skirt")  # kinds of which a dress can consist
 # metres from the waist of cloth that is compared: a collar lies beyond the first, a belt before the second
 BANDS = ((0.04, 0.16), (0.08, 0.30))
-ALIKE = 0.75  # least Bhattacharyya coefficient of one cloth, in either (docs/benchmarks.md, Garments)
+ALIKE = 0.8  # least Bhattacharyya coefficient of one cloth, in either (docs/benchmarks.md, Garments)
 
 
 def joined_dress(votes: Votes, pictures: np.ndarray, *, instead: bool) -> tuple[Votes, np.ndarray]:
