@@ -64,7 +64,11 @@ DAMAGE = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, No
 def check_fps(fps: float, *, most: float = math.inf) -> None:
     """Raise HvrError where ``fps`` is no rate of frames per second, or above ``most``."""
     number = isinstance(fps, (int, float, np.integer, np.floating)) and not isinstance(fps, bool)
-    if not number or not 0 < fps < 1e300 or fps > most:  # a longer whole number is no float
+    try:
+        rate = float(fps) if number else math.nan
+    except OverflowError:  # a whole number that is no float
+        rate = math.inf
+    if not 0 < rate < math.inf or rate > most:
         limit = f" and at most {most:.0f}" if most < math.inf else ""
         raise HvrError(f"fps is {fps!r}; it must be positive{limit}")
 

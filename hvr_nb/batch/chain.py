@@ -95,7 +95,8 @@ def run_chain(
         with tqdm(chosen, desc=folder.name, unit="notebook", disable=not progress) as bar:
             for stage in bar:
                 bar.set_postfix_str(stage)
-                limits = {"timeout": timeout, "threads": threads, "host": host}
+                useful = host if host.began or stage != chosen[-1] else None
+                limits = {"timeout": timeout, "threads": threads, "host": useful}
                 ran = _run_stage(notebooks[stage], folder, params[stage], force, **limits)
                 done.append(ran)
                 if on_stage is not None:

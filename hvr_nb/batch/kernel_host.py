@@ -75,8 +75,12 @@ class KernelHost:
 
     def __init__(self, notebooks: Iterable[Path]):
         self._notebooks, self._process, self._line = list(notebooks), None, None
-        several = len(self._notebooks) > 1  # one alone starts no sooner
-        self._usable = several and sys.platform == "linux" and not CUDA.exists() and _can_watch()
+        self._usable = sys.platform == "linux" and not CUDA.exists() and _can_watch()
+
+    @property
+    def began(self) -> bool:
+        """Whether its process runs; for a single notebook it is not worth its start."""
+        return self._process is not None
 
     def __enter__(self) -> KernelHost:
         return self

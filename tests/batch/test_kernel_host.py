@@ -12,10 +12,11 @@ import nbformat
 import pytest
 from tiny_notebooks import write_notebook
 
-from hvr_nb.batch import kernel_host
+from hvr_nb.batch import kernel_host, notebook, run_chain
 from hvr_nb.batch.kernel_host import ForkedKernel, KernelHost, imports_of
 from hvr_nb.batch.notebook import NotebookFailed, run_notebook
 from hvr_nb.store.atomic_files import is_running
+from scripts.bench.torture.stand_in import execute_in_process
 
 LOOK = """
 import json, os, sys
@@ -39,7 +40,7 @@ def looked(tmp_path, host, number) -> dict:
 
 def test_each_kernel_is_a_process_of_its_own_that_has_its_imports(tmp_path):
     book = write_notebook(tmp_path / "00_x.ipynb", "n: int = 0  # a number", LOOK)
-    with KernelHost([book, book]) as host:
+    with KernelHost([book]) as host:
         a, b = (looked(tmp_path, host, k) for k in (1, 2))
         assert is_running(a["parent"])
     assert a["there"] and b["there"], "imported before they began"
@@ -53,12 +54,10 @@ def test_each_kernel_is_a_process_of_its_own_that_has_its_imports(tmp_path):
 def test_without_a_host_a_kernel_starts_on_its_own(tmp_path, monkeypatch):
     assert looked(tmp_path, None, 1)["parent"] == os.getpid()
     book = tmp_path / "00_x.ipynb"
-    with KernelHost([book]) as host:  # one alone
-        assert looked(tmp_path, host, 1)["parent"] == os.getpid()
     for module, name, value in ((kernel_host, "CUDA", tmp_path), (os, "pidfd_open", forbidden)):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, value)  # a GPU's driver does not survive a fork
-            with KernelHost([book, book]) as host:
+            with KernelHost([book]) as host:
                 found = looked(tmp_path, host, 2)
         assert found["parent"] == os.getpid() and not found["there"]
 
@@ -68,7 +67,7 @@ def forbidden(*_):
 
 
 def test_a_host_that_dies_costs_nothing_but_time(tmp_path):
-    with KernelHost(2 * [tmp_path / "none.ipynb"]) as host:
+    with KernelHost([]) as host:
         first = looked(tmp_path, host, 1)
         os.kill(first["parent"], signal.SIGKILL)
         assert looked(tmp_path, host, 2)["parent"] == os.getpid()
@@ -81,14 +80,31 @@ def test_a_host_that_hangs_is_given_up(tmp_path, monkeypatch):
     )
     (tmp_path / "late.py").write_text("import time\ntime.sleep(900)")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    with KernelHost([late, late]) as host:
+    with KernelHost([late]) as host:
         assert looked(tmp_path, host, 1)["parent"] == os.getpid()
+
+
+def test_a_chain_has_a_host_where_it_saves_something(tmp_path, monkeypatch):
+    """Not for the last notebook alone."""
+    for name in ("00_a", "01_b"):
+        write_notebook(tmp_path / f"{name}.ipynb", 'clip: str = "x"  # clip', "pass")
+    hosts = []
+    monkeypatch.setattr(KernelHost, "began", property(lambda self: bool(hosts)))
+    monkeypatch.setattr(
+        notebook, "_execute", lambda *given: hosts.append(given[-1]) or execute_in_process(*given)
+    )
+    options = {"notebooks_dir": tmp_path, "progress": False, "force": True}
+    run_chain("", tmp_path / "clip", **options)
+    assert hosts[0] is hosts[1] is not None
+    hosts.clear()
+    run_chain("", tmp_path / "clip", from_stage="01", **options)
+    assert hosts == [None]
 
 
 def test_imports_that_fail_are_left_to_the_notebook(tmp_path):
     book = write_notebook(tmp_path / "00_x.ipynb", "n: int = 0  # a number", "import nobody_has_this")
     with (
-        KernelHost([book, book]) as host,
+        KernelHost([book]) as host,
         pytest.raises(NotebookFailed, match="ModuleNotFoundError: No module"),
     ):
         run_notebook(book, tmp_path / "out.ipynb", cwd=tmp_path, params={}, host=host)
@@ -97,7 +113,7 @@ def test_imports_that_fail_are_left_to_the_notebook(tmp_path):
 def test_a_kernel_that_dies_is_noticed(tmp_path):
     kill = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
     book = write_notebook(tmp_path / "00_x.ipynb", "n: int = 0  # a number", kill)
-    with KernelHost([book, book]) as host, pytest.raises(NotebookFailed, match="its kernel was killed"):
+    with KernelHost([book]) as host, pytest.raises(NotebookFailed, match="its kernel was killed"):
         run_notebook(book, tmp_path / "out.ipynb", cwd=tmp_path, params={}, host=host)
 
 
@@ -105,7 +121,7 @@ RUN = """
 import sys
 from hvr_nb.batch.kernel_host import KernelHost
 from hvr_nb.batch.notebook import run_notebook
-with KernelHost(2 * [sys.argv[1]]) as host:
+with KernelHost([sys.argv[1]]) as host:
     run_notebook(sys.argv[1], sys.argv[2], cwd=".", params={}, host=host)
 """
 
