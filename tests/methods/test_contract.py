@@ -131,14 +131,14 @@ class TestEveryMethod:
     def test_two_threads_draw_the_same_pictures_as_one(self, avatar):
         if "render" not in avatar.GIVES:
             return
-        camera = avatar.body.camera.scaled(0.5)
+        camera = avatar.body.camera.scaled(0.25)
 
         def draw(k):
             return avatar.render(camera, avatar.body.frame(k), frame=k).rgb
 
-        alone = [draw(k) for k in range(3)]
+        alone = [draw(k) for k in range(2)]
         with ThreadPoolExecutor(2) as pool:
-            for k, rgb in zip(2 * [0, 1, 2], pool.map(draw, 2 * [0, 1, 2]), strict=True):
+            for k, rgb in zip(2 * [0, 1], pool.map(draw, 2 * [0, 1]), strict=True):
                 np.testing.assert_allclose(rgb, alone[k], atol=1e-6)
 
     def test_surfaces_correspond(self, avatar):
