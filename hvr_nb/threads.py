@@ -44,7 +44,8 @@ def over_frames(
     Args:
         at_once: at most so many frames at a time; None: as many as threads are allotted.
     """
-    with ThreadPoolExecutor(min(allotted_threads(), at_once or os.cpu_count() or 1)) as pool:
+    threads = allotted_threads()
+    with ThreadPoolExecutor(min(threads, at_once or threads)) as pool:
         jobs = [(frame, pool.submit(work, frame)) for frame in frames]
         try:
             for frame, job in jobs:

@@ -161,8 +161,7 @@ def _serve() -> dict | None:
     os.environ["JPY_PARENT_PID"] = str(os.getpid())  # read by this import: kernels end with their host
     from ipykernel import kernelapp  # noqa: F401
 
-    line = os.fdopen(os.dup(0), "r", encoding="utf-8"), os.fdopen(os.dup(0), "w", encoding="utf-8")
-    asked, answer = line
+    asked, answer = (os.fdopen(os.dup(0), mode, encoding="utf-8") for mode in "rw")
     for statement in json.loads(asked.readline()):
         with contextlib.suppress(Exception):  # the notebook itself will say what is wrong
             exec(statement, {})
@@ -171,10 +170,9 @@ def _serve() -> dict | None:
         pid = os.fork()
         if pid == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            request = json.loads(text)
-            for file in line:
-                file.close()
-            return request
+            asked.close()
+            answer.close()
+            return json.loads(text)
         answer.write(f"{pid}\n")
         answer.flush()
     return None
