@@ -5,12 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
 import pytest
-from tiny_notebooks import write_notebook
+from tiny_notebooks import waited_for, write_notebook
 
 from hvr_nb.batch import kernel_host, notebook, run_chain
 from hvr_nb.batch.kernel_host import ForkedKernel, KernelHost, imports_of
@@ -131,19 +130,10 @@ def test_kernels_end_with_the_run_that_was_killed(tmp_path):
     code += 'os.rename("pid.new", "pid")\ntime.sleep(900)'
     book = write_notebook(tmp_path / "00_x.ipynb", "n: int = 0  # a number", code)
     run = subprocess.Popen([sys.executable, "-c", RUN, book, tmp_path / "out.ipynb"], cwd=tmp_path)
-    left = waited(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().split())
+    left = waited_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().split())
     run.kill()
     run.wait()
-    waited(lambda: not any(is_running(int(pid)) for pid in left))
-
-
-def waited(state, patience=300):
-    """What ``state`` gives as soon as it is true."""
-    began = time.monotonic()
-    while not (found := state()):
-        assert time.monotonic() - began < patience
-        time.sleep(0.05)
-    return found
+    assert waited_for(lambda: not any(is_running(int(pid)) for pid in left))
 
 
 def test_a_watched_process():

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import nbformat
 import numpy as np
 import pytest
 from browser_tools import NO_KERNELS, draw_all_cells, open_without_kernel, player_frames, saved_cells
-from tiny_notebooks import execute_here
+from tiny_notebooks import execute_here, waited_for
 
 from hvr_nb.batch import run_chain, run_videos
 from hvr_nb.evaluate.stages import synthetic_video
@@ -139,14 +138,6 @@ def keep_and_wait(*everything):
     time.sleep(900)
 loop.save_checkpoint = keep_and_wait
 """
-
-
-def waited_for(condition) -> bool:
-    """Whether something came true; the deadline only ends a hang."""
-    deadline = time.monotonic() + 600
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()
 
 
 @pytest.mark.slow
